@@ -1,0 +1,224 @@
+-- The ledger: tables that are made by audit.init(), not by CREATE EXTENSION, so that they
+-- are dumped with their rows and a DROP EXTENSION cannot take the evidence along.
+
+CREATE FUNCTION audit.init() RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_init';
+COMMENT ON FUNCTION audit.init() IS
+	'creates the ledger of this database if it is not there yet; says what was done';
+REVOKE ALL ON FUNCTION audit.init() FROM PUBLIC;
+
+CREATE FUNCTION audit.create_partitions(months_ahead int DEFAULT 3) RETURNS int
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_create_partitions';
+COMMENT ON FUNCTION audit.create_partitions(int) IS
+	'makes the ledger''s monthly partitions from this month on; returns how many were new';
+REVOKE ALL ON FUNCTION audit.create_partitions(int) FROM PUBLIC;
+
+-- Utility commands only: a function in SQL can then create tables that its later
+-- commands use, and needs no procedural language.
+CREATE FUNCTION audit.create_ledger() RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $ledger$
+
+CREATE SEQUENCE audit.tx_id_seq AS bigint CACHE 32;
+COMMENT ON SEQUENCE audit.tx_id_seq IS 'names recorded transactions (audit.transaction.tx_id)';
+CREATE SEQUENCE audit.session_id_seq AS bigint;
+COMMENT ON SEQUENCE audit.session_id_seq IS 'names sessions that wrote (audit.session.session_id)';
+CREATE SEQUENCE audit.target_id_seq AS int;
+COMMENT ON SEQUENCE audit.target_id_seq IS 'names versions of audited tables (audit.target.target_id)';
+CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8;
+COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id)';
+
+CREATE TABLE audit.incarnation (
+	incarnation int NOT NULL,
+	began_at timestamptz NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	log_id uuid NOT NULL,
+	reason text NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX incarnation_pkey ON audit.incarnation (incarnation);
+COMMENT ON TABLE audit.incarnation IS
+	'a life of this ledger: the server and database that it was written in from then on';
+COMMENT ON COLUMN audit.incarnation.system_identifier IS 'of the server, as pg_control_system() tells';
+COMMENT ON COLUMN audit.incarnation.log_id IS 'of the ledger, drawn at random once; the same in every incarnation';
+
+CREATE TABLE audit.session (
+	session_id bigint NOT NULL,
+	started_at timestamptz NOT NULL,
+	backend_pid int NOT NULL,
+	client_port int NOT NULL,
+	login_user text,
+	client_addr text,
+	application_name text,
+	tls text
+) USING audit_worm;
+CREATE UNIQUE INDEX session_pkey ON audit.session (session_id);
+COMMENT ON TABLE audit.session IS 'a backend session that wrote: what the server knows of its origin';
+COMMENT ON COLUMN audit.session.login_user IS 'the role that was authenticated; no SET changes it';
+COMMENT ON COLUMN audit.session.tls IS 'TLS version, cipher and client certificate name; null without TLS';
+
+CREATE TABLE audit.transaction (
+	tx_id bigint NOT NULL,
+	tx_at timestamptz NOT NULL,
+	committed_at timestamptz NOT NULL,
+	xid bigint NOT NULL,
+	session_id bigint NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	event_count int NOT NULL,
+	retention_class smallint NOT NULL,
+	digest bytea NOT NULL,
+	actor text NOT NULL,
+	actor_type text,
+	actor_source text NOT NULL,
+	db_user text NOT NULL,
+	db_role text NOT NULL,
+	application_name text,
+	request_id text,
+	reason text,
+	extra json,
+	session_digest bytea
+) PARTITION BY LIST (retention_class);
+CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id);
+CREATE INDEX transaction_xid_idx ON audit.transaction (xid);
+CREATE INDEX transaction_actor_idx ON audit.transaction (actor, tx_at);
+CREATE INDEX transaction_tx_at_idx ON audit.transaction (tx_at);
+CREATE INDEX transaction_session_idx ON audit.transaction (session_id);
+CREATE INDEX transaction_request_idx ON audit.transaction (request_id) WHERE request_id IS NOT NULL;
+COMMENT ON TABLE audit.transaction IS 'a recorded transaction: who, whence, why, how many events, digest of their chain';
+COMMENT ON COLUMN audit.transaction.tx_at IS 'when the transaction began';
+COMMENT ON COLUMN audit.transaction.committed_at IS 'when it was about to commit (for two-phase commit: to prepare)';
+COMMENT ON COLUMN audit.transaction.xid IS 'full 64-bit transaction id in the server named by system_identifier';
+COMMENT ON COLUMN audit.transaction.digest IS 'end of the hash chain over the transaction''s events';
+COMMENT ON COLUMN audit.transaction.actor_source IS 'where actor was learnt: setting or db_user';
+COMMENT ON COLUMN audit.transaction.db_user IS 'session_user at the first event';
+COMMENT ON COLUMN audit.transaction.db_role IS 'current_user at the first event';
+COMMENT ON COLUMN audit.transaction.session_digest IS 'hash of the audit.session row, if this transaction wrote it';
+
+CREATE TABLE audit.event (
+	tx_id bigint NOT NULL,
+	tx_at timestamptz NOT NULL,
+	occurred_at timestamptz NOT NULL,
+	ordinal int NOT NULL,
+	target_id int NOT NULL,
+	retention_class smallint NOT NULL,
+	op "char" NOT NULL,
+	record_key text,
+	event_type text,
+	old_values json,
+	new_values json,
+	extra json
+) PARTITION BY LIST (retention_class);
+CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal);
+CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at);
+COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
+COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate';
+COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
+COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted or truncated';
+COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';
+COMMENT ON COLUMN audit.event.new_values IS 'the exact text that was hashed; for an update the changed columns only';
+
+CREATE TABLE audit.target (
+	target_id int NOT NULL,
+	lineage int NOT NULL,
+	tx_id bigint NOT NULL,
+	defined_at timestamptz NOT NULL,
+	retention_class smallint NOT NULL,
+	table_schema text NOT NULL,
+	table_name text NOT NULL,
+	resource_type text NOT NULL,
+	context text NOT NULL,
+	key_columns json NOT NULL,
+	columns json NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX target_pkey ON audit.target (target_id);
+COMMENT ON TABLE audit.target IS 'one version of an audited table: its names, key and columns';
+COMMENT ON COLUMN audit.target.lineage IS 'target_id of the first version of the same table';
+
+CREATE TABLE audit.log_entry (
+	log_index bigint NOT NULL,
+	sealed_at timestamptz NOT NULL,
+	incarnation int NOT NULL,
+	kind text NOT NULL,
+	previous bytea NOT NULL,
+	root bytea NOT NULL,
+	leaf_count bigint NOT NULL,
+	tx_count bigint NOT NULL,
+	event_count bigint NOT NULL,
+	first_tx_at timestamptz,
+	last_tx_at timestamptz,
+	snapshot text,
+	payload json
+) USING audit_worm;
+CREATE UNIQUE INDEX log_entry_pkey ON audit.log_entry (log_index);
+COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of events, or a control record';
+COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
+COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
+COMMENT ON COLUMN audit.log_entry.snapshot IS 'all that was settled in this snapshot is sealed by this entry or an earlier one';
+
+CREATE TABLE audit.leaf_tile (
+	log_index bigint NOT NULL,
+	tile int NOT NULL,
+	hashes bytea NOT NULL,
+	owners bytea NOT NULL
+) USING audit_worm;
+ALTER TABLE audit.leaf_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX leaf_tile_pkey ON audit.leaf_tile (log_index, tile);
+COMMENT ON TABLE audit.leaf_tile IS '256 leaf hashes of a batch and whose they are';
+
+CREATE TABLE audit.checkpoint (
+	size bigint NOT NULL,
+	made_at timestamptz NOT NULL,
+	root bytea NOT NULL,
+	frontier bytea NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX checkpoint_pkey ON audit.checkpoint (size);
+COMMENT ON TABLE audit.checkpoint IS 'the head of the global log after each entry: its size and RFC 6962 root';
+COMMENT ON COLUMN audit.checkpoint.frontier IS 'roots of the perfect subtrees, largest first: what the next entry is added to';
+
+CREATE TABLE audit.alert (
+	alert_id bigint NOT NULL,
+	raised_at timestamptz NOT NULL,
+	xid bigint NOT NULL,
+	tx_id bigint NOT NULL,
+	ordinal int NOT NULL,
+	target_id int NOT NULL,
+	rule_name text NOT NULL,
+	severity text NOT NULL,
+	channel text NOT NULL,
+	record_key text,
+	changed text[] NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX alert_pkey ON audit.alert (alert_id);
+CREATE INDEX alert_xid_idx ON audit.alert (xid);
+COMMENT ON TABLE audit.alert IS 'a raised alert, written in the transaction of the event that raised it';
+
+CREATE TABLE audit.alert_delivery (
+	alert_id bigint NOT NULL,
+	delivered_at timestamptz NOT NULL,
+	attempt int NOT NULL,
+	channel text NOT NULL,
+	outcome text NOT NULL
+) USING audit_worm;
+CREATE INDEX alert_delivery_alert_idx ON audit.alert_delivery (alert_id);
+COMMENT ON TABLE audit.alert_delivery IS 'an attempt to deliver an alert';
+
+CREATE TABLE audit.alert_pass (
+	pass_id bigint NOT NULL,
+	passed_at timestamptz NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	alerts int NOT NULL,
+	snapshot text NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX alert_pass_pkey ON audit.alert_pass (pass_id);
+COMMENT ON TABLE audit.alert_pass IS 'a pass of the notifier: all alerts settled in its snapshot were delivered';
+
+REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
+	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.alert, audit.alert_delivery,
+	audit.alert_pass FROM PUBLIC;
+REVOKE ALL ON SEQUENCE audit.tx_id_seq, audit.session_id_seq, audit.target_id_seq,
+	audit.alert_id_seq FROM PUBLIC;
+$ledger$;
+COMMENT ON FUNCTION audit.create_ledger() IS 'internal: the tables of the ledger; called by audit.init()';
+REVOKE ALL ON FUNCTION audit.create_ledger() FROM PUBLIC;

@@ -1,0 +1,60 @@
+/*-------------------------------------------------------------------------
+ * catalog.h
+ *		Where the extension and its ledger are in this database.
+ *
+ * All answers are cached in the backend; a relcache invalidation flips a
+ * flag and the next question looks again.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_CATALOG_H
+#define AT_CATALOG_H
+
+#include "core/body.h"
+
+#define AT_SCHEMA "audit"
+#define AT_EXTENSION "audit_trail"
+
+/* Tables that at_append() writes; at_ledger_names[] has their names in this order. */
+typedef enum AtLedgerTable
+{
+	AT_LEDGER_EVENT,
+	AT_LEDGER_TRANSACTION,
+	AT_LEDGER_SESSION,
+	AT_LEDGER_TARGET,
+	AT_LEDGER_INCARNATION,
+	AT_LEDGER_LOG_ENTRY,
+	AT_LEDGER_LEAF_TILE,
+	AT_LEDGER_CHECKPOINT,
+	AT_LEDGER_ALERT,
+	AT_LEDGER_ALERT_DELIVERY,
+	AT_LEDGER_ALERT_PASS,
+	AT_LEDGER_TABLES
+} AtLedgerTable;
+
+extern const char *const at_ledger_names[AT_LEDGER_TABLES];
+
+/* Is there a ledger in this database? Needs a transaction, raises nothing. */
+extern bool at_ledger_exists(void);
+
+/* Oid of a ledger table; ERRCODE_AT_NO_LEDGER if there is none. */
+extern Oid at_ledger_relid(AtLedgerTable table);
+
+/* Oid of a relation in the schema audit (sequence, configuration table); same error. */
+extern Oid at_audit_relid(const char *name);
+
+/* Is the relation a ledger table, or a partition or TOAST table of one? */
+extern bool at_is_ledger_relation(Relation rel);
+
+/* The ledger's id, AT_LOG_ID_LEN bytes that stay valid for the transaction; same error. */
+extern const uint8 *at_log_id(void);
+
+/* Has an incarnation been begun in this server and database? False without a ledger. */
+extern bool at_incarnation_begun(void);
+
+/* The extension's owner, who owns configuration and ledger; InvalidOid without extension. */
+extern Oid at_extension_owner(void);
+
+/* Register the invalidation callback. */
+extern void at_catalog_init(void);
+
+#endif

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ * guc.h
+ *		The settings of audit_trail, all under the prefix "audit_trail.".
+ *
+ * A string setting is never NULL; empty means unset.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_GUC_H
+#define AT_GUC_H
+
+extern char *at_guc_actor;			/* who acts, as the application claims */
+extern char *at_guc_actor_type;		/* user, service, ...; as claimed */
+extern char *at_guc_debug_points;	/* comma-separated names; see debug_point.h */
+extern char *at_guc_extra;			/* JSON object of further context */
+extern int at_guc_max_value_size;	/* kB; longer values are stored as prefix and digest */
+extern char *at_guc_reason;
+extern char *at_guc_request_id;
+extern int at_guc_seal_interval;	/* ms between two passes of the sealer */
+
+/* Grows whenever one of the context settings may have changed. */
+extern uint64 at_guc_context_version;
+
+/* Define all settings and reserve the prefix. */
+extern void at_guc_init(void);
+
+#endif

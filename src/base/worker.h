@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ * worker.h
+ *		Background workers: one launcher, and for each database that has
+ *		the extension one worker of each kind.
+ *
+ * A worker is a pass that is called in a loop. The skeleton does the rest:
+ * signals, configuration reload, errors with back-off, latch, stepping
+ * aside for DROP DATABASE and the like.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_WORKER_H
+#define AT_WORKER_H
+
+typedef enum AtWorkerKind
+{
+	AT_WORKER_SEALER,
+	AT_WORKER_NOTIFIER,
+	AT_WORKER_KINDS
+} AtWorkerKind;
+
+/*
+ * One pass. Called outside of a transaction, in a memory context that is
+ * reset after it; it starts and commits its own transactions. Returns the
+ * number of milliseconds until the next pass is due (a wake-up comes
+ * earlier); 0 means that there is more to do at once. An ERROR ends the
+ * pass: it is logged, the transaction aborted, and the pass tried again
+ * after a pause that doubles up to a minute.
+ */
+typedef long (*AtWorkerPass) (void);
+
+/* Tell the skeleton what a kind does; from the module's init function. */
+extern void at_worker_register(AtWorkerKind kind, AtWorkerPass pass);
+
+/* Wake this database's worker of a kind, if there is one. Cheap, raises nothing. */
+extern void at_worker_wake(AtWorkerKind kind);
+
+/*
+ * Ask this database's worker for a whole pass that starts after this call,
+ * and wait until it has ended. Raises ERRCODE_AT_NO_WORKER if there is no
+ * such worker after a few seconds, and what the pass raised if it failed.
+ */
+extern void at_worker_run(AtWorkerKind kind);
+
+/* Tell the launcher that this database may have got the extension, at commit. */
+extern void at_worker_announce(void);
+
+/* Is a worker of this kind running in this database? */
+extern bool at_worker_running(AtWorkerKind kind);
+
+/* Register the launcher (only during preload) and the hook for DROP DATABASE. */
+extern void at_worker_init(void);
+
+#endif

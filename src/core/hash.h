@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ * hash.h
+ *		SHA-256 as the ledger uses it.
+ *
+ * Leaves and nodes are hashed as in RFC 6962, section 2.1: a leaf with a
+ * 0x00 byte before it, a node with 0x01 before its two children.
+ *
+ * Every function returns false if libcrypto fails, and then leaves *out
+ * undefined. One hasher serves one thread; it is made once a process.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_HASH_H
+#define AT_HASH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AT_HASH_LEN 32
+
+typedef struct AtHash
+{
+	uint8_t bytes[AT_HASH_LEN];
+} AtHash;
+
+/* Fetch the digest implementation; call before any other, as often as wanted. */
+extern bool at_hash_init(void);
+
+/* SHA-256 of data. */
+extern bool at_hash(const void *data, size_t len, AtHash *out);
+
+/* SHA-256 of two pieces, one behind the other. */
+extern bool at_hash_two(const void *first, size_t first_len, const void *second, size_t second_len,
+						AtHash *out);
+
+/* RFC 6962 leaf hash: SHA-256(0x00 | data). */
+extern bool at_hash_leaf(const void *data, size_t len, AtHash *out);
+
+/* RFC 6962 node hash: SHA-256(0x01 | left | right). */
+extern bool at_hash_node(const AtHash *left, const AtHash *right, AtHash *out);
+
+#endif

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ * append.h
+ *		The only writer of ledger rows.
+ *
+ * at_append() inserts straight into the heap of the right partition and its
+ * indexes: no executor, no privileges, no triggers. The relations stay open
+ * until the end of the transaction, under its top resource owner, so that
+ * an aborted subtransaction does not close them.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_APPEND_H
+#define AT_APPEND_H
+
+#include "base/catalog.h"
+
+/*
+ * Insert a row: one value and null flag a column, in the order of the table
+ * as audit.create_ledger() makes it. Raises ERRCODE_AT_NO_LEDGER without a
+ * ledger. Allocates in the caller's context; nothing is kept of values.
+ */
+extern void at_append(AtLedgerTable table, Datum *values, bool *nulls);
+
+/* Register the end-of-transaction callback. */
+extern void at_append_init(void);
+
+#endif
