@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ * worm.c
+ *		Table access method audit_worm.
+ *
+ * The routine is a copy of heap's in which the callbacks that could touch a
+ * stored row are replaced. TOAST tables inherit the access method: heap
+ * writes them without asking it, and maintenance asks it as for any table.
+ *
+ * Index builds are our own, see worm_index.h.
+ *
+ * Caveats, which the guard has to cover: ALTER TABLE ... SET ACCESS METHOD
+ * copies the rows into a table that we know nothing of, DROP TABLE does not
+ * ask the access method, and an UPDATE or DELETE that finds no row is not
+ * noticed.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/tableam.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "executor/executor.h"
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "ledger/worm.h"
+#include "ledger/worm_index.h"
+
+/* What somebody tried, and what we say to it. */
+typedef struct AtDeed
+{
+	const char *name;
+	const char *detail;
+	const char *hint;
+} AtDeed;
+
+static const AtDeed at_deed_insert = {
+	"insert into",
+	"Only the audit trail itself adds rows to its ledger.",
+	"To record an event, change an audited table.",
+};
+static const AtDeed at_deed_update = {
+	"update",
+	"Rows of the audit ledger are never changed.",
+	"Correct the audited row itself: that is recorded as a new event.",
+};
+static const AtDeed at_deed_delete = {
+	"delete from",
+	"Rows of the audit ledger are never removed by a command.",
+	"To stop recording a table, use SELECT audit.disable(...); what is recorded stays.",
+};
+static const AtDeed at_deed_truncate = {
+	"truncate",
+	"Rows of the audit ledger are never removed by a command.",
+	"To stop recording a table, use SELECT audit.disable(...); what is recorded stays.",
+};
+static const AtDeed at_deed_lock = {
+	"lock rows of",
+	"Rows of the audit ledger never change, so there is nothing to lock.",
+	"Use SELECT without FOR UPDATE or FOR SHARE.",
+};
+static const AtDeed at_deed_rewrite = {
+	"rewrite",
+	"A rewrite would replace the stored rows by copies of them.",
+	"Use VACUUM without FULL, and REINDEX.",
+};
+
+static TableAmRoutine at_worm_routine; /* filled by at_worm_handler(), then constant */
+
+PG_FUNCTION_INFO_V1(at_worm_handler);
+
+static void at_worm_fill(TableAmRoutine *routine);
+
+bool
+at_is_worm(Relation rel)
+{
+	return rel->rd_tableam == &at_worm_routine;
+}
+
+Datum
+at_worm_handler(PG_FUNCTION_ARGS)
+{
+	if (at_worm_routine.type != T_TableAmRoutine)
+		at_worm_fill(&at_worm_routine);
+	PG_RETURN_POINTER(&at_worm_routine);
+}
+
+/* ---- what is refused ---- */
+
+/* Name of a ledger table as its readers know it: partitions go by their root's. */
+static char *
+at_worm_name(Relation rel)
+{
+	char *name = NULL;
+
+	if (OidIsValid(rel->rd_rel->relrewrite))
+		name = get_rel_name(rel->rd_rel->relrewrite);
+	else if (rel->rd_rel->relispartition)
+		name = get_rel_name(llast_oid(get_partition_ancestors(RelationGetRelid(rel))));
+	return name != NULL ? name : RelationGetRelationName(rel);
+}
+
+static void
+at_worm_refuse(Relation rel, const AtDeed *deed)
+{
+	ereport(ERROR, (errcode(ERRCODE_AT_WRITE_ONCE),
+					errmsg("cannot %s \"%s\": it is write-once", deed->name, at_worm_name(rel)),
+					errdetail_internal("%s", deed->detail), errhint("%s", deed->hint)));
+}
+
+/* Rows from outside are welcome only while a dump is being restored. */
+static void
+at_worm_check_insert(Relation rel)
+{
+	/* ALTER TABLE fills the new heap of a table by ordinary inserts */
+	if (OidIsValid(rel->rd_rel->relrewrite))
+		at_worm_refuse(rel, &at_deed_rewrite);
+	if (at_incarnation_begun())
+		at_worm_refuse(rel, &at_deed_insert);
+}
+
+static void
+at_worm_tuple_insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+					 struct BulkInsertStateData *bistate)
+{
+	at_worm_check_insert(rel);
+	GetHeapamTableAmRoutine()->tuple_insert(rel, slot, cid, options, bistate);
+}
+
+static void
+at_worm_multi_insert(Relation rel, TupleTableSlot **slots, int nslots, CommandId cid, int options,
+					 struct BulkInsertStateData *bistate)
+{
+	at_worm_check_insert(rel);
+	GetHeapamTableAmRoutine()->multi_insert(rel, slots, nslots, cid, options, bistate);
+}
+
+static void
+at_worm_tuple_insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
+								 struct BulkInsertStateData *bistate, uint32 specToken)
+{
+	at_worm_refuse(rel, &at_deed_insert);
+}
+
+static void
+at_worm_tuple_complete_speculative(Relation rel, TupleTableSlot *slot, uint32 specToken,
+								   bool succeeded)
+{
+	at_worm_refuse(rel, &at_deed_insert);
+}
+
+static TM_Result
+at_worm_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snapshot,
+					 Snapshot crosscheck, bool wait, TM_FailureData *tmfd, bool changingPart)
+{
+	at_worm_refuse(rel, &at_deed_delete);
+	return TM_Invisible; /* not reached */
+}
+
+static TM_Result
+at_worm_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid,
+					 Snapshot snapshot, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
+					 LockTupleMode *lockmode, bool *update_indexes)
+{
+	at_worm_refuse(rel, &at_deed_update);
+	return TM_Invisible; /* not reached */
+}
+
+static TM_Result
+at_worm_tuple_lock(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+				   CommandId cid, LockTupleMode mode, LockWaitPolicy wait_policy, uint8 flags,
+				   TM_FailureData *tmfd)
+{
+	at_worm_refuse(rel, &at_deed_lock);
+	return TM_Invisible; /* not reached */
+}
+
+static void
+at_worm_copy_for_cluster(Relation table, Relation copy, Relation index, bool use_sort,
+						 TransactionId oldest_xmin, TransactionId *xid_cutoff,
+						 MultiXactId *multi_cutoff, double *num_tuples, double *tups_vacuumed,
+						 double *tups_recently_dead)
+{
+	at_worm_refuse(table, &at_deed_rewrite);
+}
+
+/* ---- storage: a new table, or TRUNCATE ---- */
+
+/* Has the table no row, neither a committed one nor one of this transaction? */
+static bool
+at_worm_is_empty(Relation rel)
+{
+	bool empty = RelationGetNumberOfBlocks(rel) == 0;
+
+	if (!empty)
+	{
+		TupleTableSlot *slot = table_slot_create(rel, NULL);
+		TableScanDesc scan = table_beginscan_strat(rel, SnapshotSelf, 0, NULL, true, false);
+
+		empty = !table_scan_getnextslot(scan, ForwardScanDirection, slot);
+		table_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	return empty;
+}
+
+/* The access method is for the ledger: not for tables that vanish, and not for those of others. */
+static void
+at_worm_check_new(Relation rel, char persistence)
+{
+	Oid schema = RelationGetNamespace(rel);
+
+	if (persistence != RELPERSISTENCE_PERMANENT)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("table \"%s\" cannot be temporary or unlogged", at_worm_name(rel)),
+						errdetail("Its access method, audit_worm, keeps what is written.")));
+	if (!IsToastNamespace(schema) && schema != get_namespace_oid(AT_SCHEMA, true))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("table \"%s\" cannot use the access method audit_worm", at_worm_name(rel)),
+				 errdetail("It serves the audit ledger, in the schema " AT_SCHEMA "."),
+				 errhint("Leave out USING, or check default_table_access_method.")));
+}
+
+static void
+at_worm_set_new_filenode(Relation rel, const RelFileNode *node, char persistence,
+						 TransactionId *freeze_xid, MultiXactId *min_multi)
+{
+	/* TRUNCATE keeps the old storage until commit; a new table has none but this */
+	bool is_new = RelFileNodeEquals(rel->rd_node, *node);
+
+	if (is_new)
+		at_worm_check_new(rel, persistence);
+	else if (!at_worm_is_empty(rel))
+		at_worm_refuse(rel, &at_deed_truncate);
+	GetHeapamTableAmRoutine()->relation_set_new_filenode(rel, node, persistence, freeze_xid,
+														 min_multi);
+}
+
+/* TRUNCATE of a table that this transaction created; pg_restore --jobs does it before COPY. */
+static void
+at_worm_nontransactional_truncate(Relation rel)
+{
+	if (!at_worm_is_empty(rel))
+		at_worm_refuse(rel, &at_deed_truncate);
+	GetHeapamTableAmRoutine()->relation_nontransactional_truncate(rel);
+}
+
+static void
+at_worm_fill(TableAmRoutine *routine)
+{
+	TableAmRoutine filled = *GetHeapamTableAmRoutine();
+
+	filled.tuple_insert = at_worm_tuple_insert;
+	filled.multi_insert = at_worm_multi_insert;
+	filled.tuple_insert_speculative = at_worm_tuple_insert_speculative;
+	filled.tuple_complete_speculative = at_worm_tuple_complete_speculative;
+	filled.tuple_delete = at_worm_tuple_delete;
+	filled.tuple_update = at_worm_tuple_update;
+	filled.tuple_lock = at_worm_tuple_lock;
+	filled.relation_copy_for_cluster = at_worm_copy_for_cluster;
+	filled.relation_set_new_filenode = at_worm_set_new_filenode;
+	filled.relation_nontransactional_truncate = at_worm_nontransactional_truncate;
+	filled.index_build_range_scan = at_worm_index_build_range_scan;
+	filled.index_validate_scan = at_worm_index_validate_scan;
+	*routine = filled;
+}

@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ * worm.h
+ *		Table access method audit_worm: rows can be inserted by the ledger
+ *		and read, nothing else.
+ *
+ * It is heap, less everything that changes, removes or locks a stored row:
+ * UPDATE, DELETE, MERGE, SELECT FOR UPDATE or FOR SHARE, ON CONFLICT,
+ * TRUNCATE of a table that has rows, and every rewrite (VACUUM FULL,
+ * CLUSTER, ALTER TABLE that needs a new heap) raise ERRCODE_AT_WRITE_ONCE,
+ * superuser or not. INSERT and COPY are refused as well once an incarnation
+ * has begun: before that a dump is being restored. The ledger's own rows do
+ * not come this way, see append.h.
+ *
+ * SELECT, VACUUM, ANALYZE, index builds (concurrent ones too), dump, and
+ * moving to another tablespace work as for heap.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_WORM_H
+#define AT_WORM_H
+
+#include "utils/relcache.h"
+
+/* Does the relation use audit_worm? */
+extern bool at_is_worm(Relation rel);
+
+#endif
