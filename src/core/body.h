@@ -30,12 +30,12 @@ typedef struct AtSpan
 /* ATE1. Its leaf is SHA-256(0x00 | body). */
 typedef struct AtEventBody
 {
-	const uint8_t *log_id;		/* AT_LOG_ID_LEN bytes, as in all four */
+	const uint8_t *log_id; /* AT_LOG_ID_LEN bytes, as in all four */
 	uint64_t tx_id;
-	uint32_t ordinal;			/* from 1 */
+	uint32_t ordinal; /* from 1 */
 	int64_t tx_at;
 	int64_t occurred_at;
-	uint8_t op;					/* 'I', 'U', 'D', 'T' */
+	uint8_t op; /* 'I', 'U', 'D', 'T' */
 	AtSpan schema;
 	AtSpan table;
 	AtSpan resource_type;
@@ -56,7 +56,7 @@ typedef struct AtTransactionBody
 	uint64_t xid;
 	uint64_t session_id;
 	uint32_t event_count;
-	AtHash digest;				/* c_n of the chain; 32 bytes, no length */
+	AtHash digest; /* c_n of the chain; 32 bytes, no length */
 	uint64_t system_identifier;
 	uint32_t database_oid;
 	AtSpan actor;
@@ -68,7 +68,7 @@ typedef struct AtTransactionBody
 	AtSpan request_id;
 	AtSpan reason;
 	AtSpan extra;
-	AtSpan session_digest;		/* at_hash() of the ATS1 body, or missing */
+	AtSpan session_digest; /* at_hash() of the ATS1 body, or missing */
 } AtTransactionBody;
 
 /* ATS1: a row of audit.session, bound by the first transaction's session_digest. */
@@ -92,16 +92,16 @@ typedef struct AtEntryBody
 	uint64_t log_index;
 	int64_t sealed_at;
 	uint32_t incarnation;
-	AtSpan kind;				/* "boot", "events", "incarnation", ... */
-	AtHash previous;			/* at_hash() of the entry before; zeros in the first */
-	AtHash root;				/* of the batch's leaves; of the empty tree in control records */
+	AtSpan kind;     /* "boot", "events", "incarnation", ... */
+	AtHash previous; /* at_hash() of the entry before; zeros in the first */
+	AtHash root;     /* of the batch's leaves; of the empty tree in control records */
 	uint64_t leaf_count;
 	uint64_t tx_count;
 	uint64_t event_count;
-	int64_t first_tx_at;		/* 0 where the batch is empty */
+	int64_t first_tx_at; /* 0 where the batch is empty */
 	int64_t last_tx_at;
 	AtSpan snapshot;
-	AtSpan payload;				/* JSON, at most AT_MAX_PAYLOAD bytes */
+	AtSpan payload; /* JSON, at most AT_MAX_PAYLOAD bytes */
 } AtEntryBody;
 
 #define AT_MAX_PAYLOAD 60000

@@ -6,7 +6,8 @@
  * 0x00 byte before it, a node with 0x01 before its two children.
  *
  * Every function returns false if libcrypto fails, and then leaves *out
- * undefined. One hasher serves one thread; it is made once a process.
+ * undefined. out may be one of the inputs. Nothing is kept between calls:
+ * no allocation, no state, any thread.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_HASH_H
@@ -23,7 +24,7 @@ typedef struct AtHash
 	uint8_t bytes[AT_HASH_LEN];
 } AtHash;
 
-/* Fetch the digest implementation; call before any other, as often as wanted. */
+/* Check libcrypto against a known answer: call once at module load, false is fatal. */
 extern bool at_hash_init(void);
 
 /* SHA-256 of data. */

@@ -16,14 +16,14 @@
 
 typedef struct AtMerkle
 {
-	uint64_t size;				/* number of leaves; below 2^63 */
+	uint64_t size; /* number of leaves; below 2^63 */
 	AtHash peak[AT_MERKLE_MAX_PEAKS];
 } AtMerkle;
 
 /* An empty tree. */
 extern void at_merkle_init(AtMerkle *tree);
 
-/* Append a leaf hash. */
+/* Append a leaf hash. On failure, also that of a full tree, nothing has changed. */
 extern bool at_merkle_add(AtMerkle *tree, const AtHash *leaf);
 
 /* Root of the tree as it stands; SHA-256 of nothing for the empty one. */
@@ -32,7 +32,10 @@ extern bool at_merkle_root(const AtMerkle *tree, AtHash *root);
 /* Write the frontier, largest subtree first, and return its number of hashes. */
 extern int at_merkle_save(const AtMerkle *tree, AtHash out[AT_MERKLE_MAX_PEAKS]);
 
-/* Rebuild from size and frontier; false if count is not what size demands. */
+/*
+ * Rebuild from size and frontier. Returns false, and leaves *tree undefined,
+ * if size is out of range or count is not what size demands.
+ */
 extern bool at_merkle_load(AtMerkle *tree, uint64_t size, const AtHash *frontier, int count);
 
 #endif
