@@ -9,6 +9,8 @@
 #ifndef AT_CATALOG_H
 #define AT_CATALOG_H
 
+#include "utils/relcache.h"
+
 #include "core/body.h"
 
 #define AT_SCHEMA "audit"

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ * catalog.c
+ *		Where the extension and its ledger are in this database.
+ *
+ * Invariant: only positive answers are cached. A table that is not there
+ * yet is looked for each time, since its creation invalidates nothing that
+ * could be known beforehand.
+ *
+ * After an error the cache is as good as before: it holds facts of the
+ * catalog, and every change of those sends an invalidation, an abort too.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/partition.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_extension.h"
+#include "catalog/pg_namespace.h"
+#include "commands/defrem.h"
+#include "commands/extension.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "base/catalog.h"
+#include "base/columns.h"
+#include "base/errors.h"
+
+const char *const at_ledger_names[AT_LEDGER_TABLES] = {
+	[AT_LEDGER_EVENT] = "event",
+	[AT_LEDGER_TRANSACTION] = "transaction",
+	[AT_LEDGER_SESSION] = "session",
+	[AT_LEDGER_TARGET] = "target",
+	[AT_LEDGER_INCARNATION] = "incarnation",
+	[AT_LEDGER_LOG_ENTRY] = "log_entry",
+	[AT_LEDGER_LEAF_TILE] = "leaf_tile",
+	[AT_LEDGER_CHECKPOINT] = "checkpoint",
+	[AT_LEDGER_ALERT] = "alert",
+	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
+	[AT_LEDGER_ALERT_PASS] = "alert_pass",
+};
+
+
+static struct
+{
+	Oid relid[AT_LEDGER_TABLES]; /* InvalidOid: not known */
+	Oid access_method;
+	bool has_log_id;
+	bool begun; /* an incarnation of this server and database stands */
+	uint8 log_id[AT_LOG_ID_LEN];
+} cache;
+
+static void forget_relation(Datum arg, Oid relid);
+static void forget_all(Datum arg, int cacheid, uint32 hashvalue);
+static void read_incarnations(void);
+
+void
+at_catalog_init(void)
+{
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(AMOID, forget_all, (Datum) 0);
+}
+
+static void
+forget_relation(Datum arg, Oid relid)
+{
+	for (int i = 0; i < AT_LEDGER_TABLES; i++)
+	{
+		if (!OidIsValid(relid) || relid == cache.relid[i])
+		{
+			forget_all(arg, 0, 0);
+			return;
+		}
+	}
+}
+
+static void
+forget_all(Datum arg, int cacheid, uint32 hashvalue)
+{
+	memset(&cache, 0, sizeof(cache));
+}
+
+/* Look a relation of the schema audit up; InvalidOid if it is not there. */
+static Oid
+lookup(const char *name)
+{
+	Oid schema = get_namespace_oid(AT_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
+static pg_attribute_noreturn() void
+no_ledger(const char *name)
+{
+	ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER),
+					errmsg("this database has no audit ledger"),
+					errdetail("Relation \"%s.%s\" does not exist.", AT_SCHEMA, name),
+					errhint("SELECT audit.init();")));
+}
+
+static Oid
+ledger_relid_or_invalid(AtLedgerTable table)
+{
+	if (!OidIsValid(cache.relid[table]))
+		cache.relid[table] = lookup(at_ledger_names[table]);
+	return cache.relid[table];
+}
+
+bool
+at_ledger_exists(void)
+{
+	return OidIsValid(ledger_relid_or_invalid(AT_LEDGER_ALERT_PASS)) &&
+		   OidIsValid(ledger_relid_or_invalid(AT_LEDGER_EVENT));
+}
+
+Oid
+at_ledger_relid(AtLedgerTable table)
+{
+	Oid relid = ledger_relid_or_invalid(table);
+
+	if (!OidIsValid(relid))
+		no_ledger(at_ledger_names[table]);
+	return relid;
+}
+
+Oid
+at_audit_relid(const char *name)
+{
+	Oid relid = lookup(name);
+
+	if (!OidIsValid(relid))
+		no_ledger(name);
+	return relid;
+}
+
+bool
+at_is_ledger_relation(Relation rel)
+{
+	if (!OidIsValid(cache.access_method))
+		cache.access_method = get_table_am_oid("audit_worm", true);
+	if (OidIsValid(cache.access_method) && rel->rd_rel->relam == cache.access_method)
+		return true;
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return false;
+
+	Oid root = rel->rd_rel->relispartition ? llast_oid(get_partition_ancestors(RelationGetRelid(rel)))
+										   : RelationGetRelid(rel);
+
+	return root == ledger_relid_or_invalid(AT_LEDGER_EVENT) ||
+		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION);
+}
+
+const uint8 *
+at_log_id(void)
+{
+	if (!cache.has_log_id)
+		read_incarnations();
+	if (!cache.has_log_id)
+		ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER), errmsg("the audit ledger has no incarnation"),
+						errdetail("Table \"audit.incarnation\" is empty."),
+						errhint("Restore the ledger whole, or start anew in another database.")));
+	return cache.log_id;
+}
+
+bool
+at_incarnation_begun(void)
+{
+	if (!cache.begun && at_ledger_exists())
+		read_incarnations();
+	return cache.begun;
+}
+
+/* Fill the cache from audit.incarnation, seen as of now. */
+static void
+read_incarnations(void)
+{
+	Relation rel = table_open(at_ledger_relid(AT_LEDGER_INCARNATION), AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		slot_getallattrs(slot);
+
+		Datum *values = slot->tts_values;
+		pg_uuid_t *log_id = DatumGetUUIDP(values[Anum_incarnation_log_id - 1]);
+
+		memcpy(cache.log_id, log_id->data, AT_LOG_ID_LEN);
+		cache.has_log_id = true;
+		if ((uint64) DatumGetInt64(values[Anum_incarnation_system_identifier - 1]) ==
+				GetSystemIdentifier() &&
+			DatumGetObjectId(values[Anum_incarnation_database_oid - 1]) == MyDatabaseId)
+			cache.begun = true;
+	}
+
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+}
+
+Oid
+at_extension_owner(void)
+{
+	Relation rel = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	Oid owner = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum(AT_EXTENSION));
+
+	SysScanDesc scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
+	HeapTuple tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple))
+		owner = ((Form_pg_extension) GETSTRUCT(tuple))->extowner;
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return owner;
+}

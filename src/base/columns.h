@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ * columns.h
+ *		Column numbers of the ledger tables, as audit.create_ledger() makes
+ *		them (sql/install/20_ledger.sql). The tables never lose a column.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_COLUMNS_H
+#define AT_COLUMNS_H
+
+#define Anum_incarnation_incarnation 1
+#define Anum_incarnation_began_at 2
+#define Anum_incarnation_system_identifier 3
+#define Anum_incarnation_database_oid 4
+#define Anum_incarnation_log_id 5
+#define Anum_incarnation_reason 6
+#define Natts_incarnation 6
+
+#define Anum_session_session_id 1
+#define Anum_session_started_at 2
+#define Anum_session_backend_pid 3
+#define Anum_session_client_port 4
+#define Anum_session_login_user 5
+#define Anum_session_client_addr 6
+#define Anum_session_application_name 7
+#define Anum_session_tls 8
+#define Natts_session 8
+
+#define Anum_transaction_tx_id 1
+#define Anum_transaction_tx_at 2
+#define Anum_transaction_committed_at 3
+#define Anum_transaction_xid 4
+#define Anum_transaction_session_id 5
+#define Anum_transaction_system_identifier 6
+#define Anum_transaction_database_oid 7
+#define Anum_transaction_event_count 8
+#define Anum_transaction_retention_class 9
+#define Anum_transaction_digest 10
+#define Anum_transaction_actor 11
+#define Anum_transaction_actor_type 12
+#define Anum_transaction_actor_source 13
+#define Anum_transaction_db_user 14
+#define Anum_transaction_db_role 15
+#define Anum_transaction_application_name 16
+#define Anum_transaction_request_id 17
+#define Anum_transaction_reason 18
+#define Anum_transaction_extra 19
+#define Anum_transaction_session_digest 20
+#define Natts_transaction 20
+
+#define Anum_event_tx_id 1
+#define Anum_event_tx_at 2
+#define Anum_event_occurred_at 3
+#define Anum_event_ordinal 4
+#define Anum_event_target_id 5
+#define Anum_event_retention_class 6
+#define Anum_event_op 7
+#define Anum_event_record_key 8
+#define Anum_event_event_type 9
+#define Anum_event_old_values 10
+#define Anum_event_new_values 11
+#define Anum_event_extra 12
+#define Natts_event 12
+
+#define Anum_target_target_id 1
+#define Anum_target_lineage 2
+#define Anum_target_tx_id 3
+#define Anum_target_defined_at 4
+#define Anum_target_retention_class 5
+#define Anum_target_table_schema 6
+#define Anum_target_table_name 7
+#define Anum_target_resource_type 8
+#define Anum_target_context 9
+#define Anum_target_key_columns 10
+#define Anum_target_columns 11
+#define Natts_target 11
+
+#define Anum_log_entry_log_index 1
+#define Anum_log_entry_sealed_at 2
+#define Anum_log_entry_incarnation 3
+#define Anum_log_entry_kind 4
+#define Anum_log_entry_previous 5
+#define Anum_log_entry_root 6
+#define Anum_log_entry_leaf_count 7
+#define Anum_log_entry_tx_count 8
+#define Anum_log_entry_event_count 9
+#define Anum_log_entry_first_tx_at 10
+#define Anum_log_entry_last_tx_at 11
+#define Anum_log_entry_snapshot 12
+#define Anum_log_entry_payload 13
+#define Natts_log_entry 13
+
+#define Anum_checkpoint_size 1
+#define Anum_checkpoint_made_at 2
+#define Anum_checkpoint_root 3
+#define Anum_checkpoint_frontier 4
+#define Natts_checkpoint 4
+
+#endif

@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ * append.c
+ *		The only writer of ledger rows.
+ *
+ * Two layers of memory make a row cheap. A plan, kept by the backend, knows
+ * which leaf table a row goes to and what its indexes look like; relcache
+ * invalidations flip it. The relations of a plan are opened once a
+ * transaction, under the top resource owner, and closed at its end.
+ *
+ * Locks: RowExclusiveLock on the leaf table until the end of the transaction.
+ * Indexes are opened without a lock of their own: whoever drops or rebuilds
+ * one takes a lock on the table, or (concurrently) waits for its lockers.
+ *
+ * Caveat: only plain btree indexes are served, whole or with a predicate of
+ * the form "column IS NOT NULL". Any other index on a ledger table makes
+ * writes fail with a clear error, since serving it could run foreign code.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "nodes/primnodes.h"
+#include "storage/lmgr.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "ledger/append.h"
+#include "base/columns.h"
+#include "ledger/partition.h"
+
+#define MAX_INDEXES 12
+
+typedef struct IndexPlan
+{
+	Oid relid;
+	int nkeys;
+	AttrNumber key[INDEX_MAX_KEYS];
+	AttrNumber not_null; /* predicate: this column is not null; 0 without */
+	bool unique;
+} IndexPlan;
+
+typedef struct LeafPlan
+{
+	/* kept by the backend */
+	bool valid;
+	int16 retention_class;
+	AtPartition partition;
+	int nindexes;
+	IndexPlan index[MAX_INDEXES];
+
+	/* kept by the transaction; NULL when closed */
+	Relation heap;
+	Relation index_rel[MAX_INDEXES];
+} LeafPlan;
+
+/*
+ * Right after an error: heap and index_rel are cleared by the callback at the
+ * end of the transaction, whose resource owner has closed the relations.
+ */
+static struct
+{
+	bool any_open;
+	LeafPlan plan[AT_LEDGER_TABLES];
+} append;
+
+static void end_transaction(XactEvent event, void *arg);
+static void forget_relation(Datum arg, Oid relid);
+static void lock_leaf(Oid relid);
+static void open_plan(LeafPlan *plan);
+static void make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampTz tx_at);
+static void plan_indexes(LeafPlan *plan, Relation heap);
+static void plan_index(IndexPlan *plan, Relation heap, Relation index);
+static void close_plan(LeafPlan *plan);
+
+void
+at_append_init(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+}
+
+/* Does the plan serve this row? */
+static inline bool
+plan_fits(const LeafPlan *plan, int16 retention_class, TimestampTz tx_at)
+{
+	return plan->valid && plan->retention_class == retention_class &&
+		   tx_at >= plan->partition.from && tx_at < plan->partition.until;
+}
+
+/* The open plan for a row of a table. */
+static LeafPlan *
+get_plan(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
+{
+	LeafPlan *plan = &append.plan[table];
+
+	if (plan->heap != NULL && plan_fits(plan, retention_class, tx_at))
+		return plan;
+	if (plan->heap != NULL)
+		close_plan(plan);
+
+	/* taking the lock may tell us that what we know is out of date */
+	for (;;)
+	{
+		if (!plan_fits(plan, retention_class, tx_at))
+			make_plan(plan, table, retention_class, tx_at);
+		lock_leaf(plan->partition.relid);
+		if (plan->valid)
+			break;
+	}
+	open_plan(plan);
+	return plan;
+}
+
+static void
+insert_index_entries(LeafPlan *plan, HeapTuple tuple, const Datum *values, const bool *nulls)
+{
+	for (int i = 0; i < plan->nindexes; i++)
+	{
+		const IndexPlan *index = &plan->index[i];
+		Datum key[INDEX_MAX_KEYS];
+		bool key_null[INDEX_MAX_KEYS];
+
+		if (index->not_null != 0 && nulls[index->not_null - 1])
+			continue;
+		for (int j = 0; j < index->nkeys; j++)
+		{
+			key[j] = values[index->key[j] - 1];
+			key_null[j] = nulls[index->key[j] - 1];
+		}
+
+		/* btree has no use for an IndexInfo */
+		index_insert(plan->index_rel[i], key, key_null, &tuple->t_self, plan->heap,
+					 index->unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, NULL);
+	}
+}
+
+void
+at_append(AtLedgerTable table, Datum *values, bool *nulls)
+{
+	int16 retention_class = 0;
+	TimestampTz tx_at = 0;
+
+	if (table == AT_LEDGER_EVENT)
+	{
+		retention_class = DatumGetInt16(values[Anum_event_retention_class - 1]);
+		tx_at = DatumGetTimestampTz(values[Anum_event_tx_at - 1]);
+	}
+	else if (table == AT_LEDGER_TRANSACTION)
+	{
+		retention_class = DatumGetInt16(values[Anum_transaction_retention_class - 1]);
+		tx_at = DatumGetTimestampTz(values[Anum_transaction_tx_at - 1]);
+	}
+
+	LeafPlan *plan = get_plan(table, retention_class, tx_at);
+	HeapTuple tuple = heap_form_tuple(RelationGetDescr(plan->heap), values, nulls);
+
+	heap_insert(plan->heap, tuple, GetCurrentCommandId(true), 0, NULL);
+	insert_index_entries(plan, tuple, values, nulls);
+	heap_freetuple(tuple);
+}
+
+/* Close what is open; after an abort the resource owner has done it. */
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	bool close = event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE;
+
+	if (!append.any_open || event == XACT_EVENT_PARALLEL_PRE_COMMIT)
+		return;
+
+	for (int i = 0; i < AT_LEDGER_TABLES; i++)
+	{
+		LeafPlan *plan = &append.plan[i];
+
+		if (plan->heap != NULL && close)
+			close_plan(plan);
+		plan->heap = NULL;
+	}
+	append.any_open = false;
+}
+
+/* A change of any relation that a plan rests on makes it invalid. */
+static void
+forget_relation(Datum arg, Oid relid)
+{
+	for (int i = 0; i < AT_LEDGER_TABLES; i++)
+	{
+		LeafPlan *plan = &append.plan[i];
+
+		if (!OidIsValid(relid) || relid == plan->partition.relid)
+			plan->valid = false;
+		for (int j = 0; j < plan->nindexes && plan->valid; j++)
+			if (relid == plan->index[j].relid)
+				plan->valid = false;
+	}
+}
+
+/* Lock a leaf for the rest of the transaction, whatever becomes of a subtransaction. */
+static void
+lock_leaf(Oid relid)
+{
+	ResourceOwner save = CurrentResourceOwner;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	LockRelationOid(relid, RowExclusiveLock);
+	CurrentResourceOwner = save;
+}
+
+/* Open the relations for the rest of the transaction. */
+static void
+open_plan(LeafPlan *plan)
+{
+	ResourceOwner save = CurrentResourceOwner;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	append.any_open = true;
+	plan->heap = RelationIdGetRelation(plan->partition.relid);
+	if (plan->heap == NULL)
+		elog(ERROR, "ledger table %u vanished", plan->partition.relid);
+	for (int i = 0; i < plan->nindexes; i++)
+		plan->index_rel[i] = RelationIdGetRelation(plan->index[i].relid);
+	CurrentResourceOwner = save;
+}
+
+static void
+close_plan(LeafPlan *plan)
+{
+	ResourceOwner save = CurrentResourceOwner;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	for (int i = 0; i < plan->nindexes; i++)
+		RelationClose(plan->index_rel[i]);
+	RelationClose(plan->heap);
+	plan->heap = NULL;
+	CurrentResourceOwner = save;
+}
+
+/* Find the leaf and learn its indexes. */
+static void
+make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
+{
+	plan->valid = false;
+	plan->nindexes = 0;
+	plan->retention_class = retention_class;
+	plan->partition = at_partition_find(table, retention_class, tx_at);
+	lock_leaf(plan->partition.relid);
+
+	Relation heap = RelationIdGetRelation(plan->partition.relid);
+
+	if (heap == NULL)
+		return; /* dropped meanwhile; the caller looks again */
+	plan->valid = true;
+	plan_indexes(plan, heap);
+	RelationClose(heap);
+}
+
+static void
+plan_indexes(LeafPlan *plan, Relation heap)
+{
+	List *oids = RelationGetIndexList(heap);
+	ListCell *cell;
+
+	foreach (cell, oids)
+	{
+		Relation index = RelationIdGetRelation(lfirst_oid(cell));
+
+		if (index == NULL)
+			continue;
+		if (index->rd_index->indisready)
+		{
+			if (plan->nindexes == MAX_INDEXES)
+				ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+								errmsg("ledger table \"%s\" has more than %d indexes",
+									   RelationGetRelationName(heap), MAX_INDEXES),
+								errhint("Drop those that are not part of the ledger.")));
+			plan_index(&plan->index[plan->nindexes], heap, index);
+			plan->nindexes++;
+		}
+		RelationClose(index);
+	}
+	list_free(oids);
+}
+
+/* The column of a predicate "column IS NOT NULL", 0 if there is no predicate, -1 if it is another. */
+static AttrNumber
+not_null_predicate(Relation index)
+{
+	List *predicate = RelationGetIndexPredicate(index);
+
+	if (predicate == NIL)
+		return 0;
+	if (list_length(predicate) == 1 && IsA(linitial(predicate), NullTest))
+	{
+		NullTest *test = linitial_node(NullTest, predicate);
+
+		if (test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var))
+			return ((Var *) test->arg)->varattno;
+	}
+	return -1;
+}
+
+static void
+plan_index(IndexPlan *plan, Relation heap, Relation index)
+{
+	Form_pg_index form = index->rd_index;
+	bool simple = index->rd_rel->relam == BTREE_AM_OID;
+
+	plan->relid = RelationGetRelid(index);
+	plan->unique = form->indisunique;
+	plan->not_null = not_null_predicate(index);
+	plan->nkeys = form->indnatts;
+	for (int i = 0; i < plan->nkeys; i++)
+	{
+		plan->key[i] = form->indkey.values[i];
+		simple = simple && plan->key[i] > 0;
+	}
+
+	if (!simple || plan->not_null < 0)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("index \"%s\" does not belong on ledger table \"%s\"",
+							   RelationGetRelationName(index), RelationGetRelationName(heap)),
+						errdetail("The ledger serves plain btree indexes only."),
+						errhint("DROP INDEX audit.%s;", RelationGetRelationName(index))));
+}

@@ -1,0 +1,125 @@
+/*-------------------------------------------------------------------------
+ * event.c
+ *		An event: into the chain of its transaction and into audit.event.
+ *
+ * What is hashed is what is stored: the same bytes go into the body and into
+ * the row.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "base/columns.h"
+#include "base/guc.h"
+#include "ledger/append.h"
+#include "ledger/bytes.h"
+#include "ledger/event.h"
+#include "ledger/transaction.h"
+
+static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx);
+static void hash_event(const AtEventBody *body, AtHash *leaf);
+static void append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
+					   struct varlena *extra);
+
+AtEventName
+at_event_append(const AtEvent *event)
+{
+	const AtTransaction *tx = at_transaction_join();
+	struct varlena *extra = make_extra(event, tx);
+	TimestampTz now = GetCurrentTimestamp();
+	AtEventName name = {.tx_id = tx->tx_id, .ordinal = tx->event_count + 1};
+	AtEventBody body = {
+		.log_id = at_log_id(),
+		.tx_id = name.tx_id,
+		.ordinal = name.ordinal,
+		.tx_at = at_unix_microseconds(tx->tx_at),
+		.occurred_at = at_unix_microseconds(now),
+		.op = event->op,
+		.schema = event->schema,
+		.table = event->table,
+		.resource_type = event->resource_type,
+		.record_key = at_span_of_varlena(event->record_key),
+		.event_type = at_span_of_varlena(event->event_type),
+		.old_values = at_span_of_varlena(event->old_values),
+		.new_values = at_span_of_varlena(event->new_values),
+		.extra = at_span_of_varlena(extra),
+	};
+	AtHash leaf;
+
+	hash_event(&body, &leaf);
+	append_row(event, tx, now, extra);
+	at_transaction_add(&leaf);
+	return name;
+}
+
+/* The event's extra: what the caller has, and a context that changed meanwhile. */
+static struct varlena *
+make_extra(const AtEvent *event, const AtTransaction *tx)
+{
+	StringInfoData context;
+	StringInfoData json;
+
+	if (event->extra == NULL && tx->context.version == at_guc_context_version)
+		return NULL;
+
+	initStringInfo(&context);
+
+	bool changed = at_context_append_changes(&tx->context, &context);
+	bool given = event->extra != NULL && event->extra->len > 0;
+
+	if (!changed && !given)
+		return NULL;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '{');
+	if (given)
+		appendBinaryStringInfo(&json, event->extra->data, event->extra->len);
+	if (given && changed)
+		appendStringInfoChar(&json, ',');
+	appendBinaryStringInfo(&json, context.data, context.len);
+	appendStringInfoChar(&json, '}');
+	return cstring_to_text_with_len(json.data, json.len);
+}
+
+static void
+hash_event(const AtEventBody *body, AtHash *leaf)
+{
+	Size size = at_event_body_size(body);
+	uint8 *bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
+
+	at_event_body_write(body, bytes);
+	if (!at_hash_leaf(bytes, size, leaf))
+		at_hash_failed();
+	pfree(bytes);
+}
+
+/* A column that may be missing. */
+static inline void
+set_varlena(Datum *values, bool *nulls, int column, struct varlena *value)
+{
+	nulls[column - 1] = value == NULL;
+	values[column - 1] = PointerGetDatum(value);
+}
+
+static void
+append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struct varlena *extra)
+{
+	Datum values[Natts_event];
+	bool nulls[Natts_event] = {false};
+
+	values[Anum_event_tx_id - 1] = Int64GetDatum(tx->tx_id);
+	values[Anum_event_tx_at - 1] = TimestampTzGetDatum(tx->tx_at);
+	values[Anum_event_occurred_at - 1] = TimestampTzGetDatum(now);
+	values[Anum_event_ordinal - 1] = Int32GetDatum(tx->event_count + 1);
+	values[Anum_event_target_id - 1] = Int32GetDatum(event->target_id);
+	values[Anum_event_retention_class - 1] = Int16GetDatum(event->retention_class);
+	values[Anum_event_op - 1] = CharGetDatum(event->op);
+	set_varlena(values, nulls, Anum_event_record_key, event->record_key);
+	set_varlena(values, nulls, Anum_event_event_type, event->event_type);
+	set_varlena(values, nulls, Anum_event_old_values, event->old_values);
+	set_varlena(values, nulls, Anum_event_new_values, event->new_values);
+	set_varlena(values, nulls, Anum_event_extra, extra);
+	at_append(AT_LEDGER_EVENT, values, nulls);
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ * event.h
+ *		An event: into the chain of its transaction and into audit.event.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_EVENT_H
+#define AT_EVENT_H
+
+#include "lib/stringinfo.h"
+
+#include "core/body.h"
+
+/* What the caller tells; NULL is missing. Varlenas must not be toasted. */
+typedef struct AtEvent
+{
+	/* what it is about */
+	int32 target_id;
+	int16 retention_class;
+	AtSpan schema;
+	AtSpan table;
+	AtSpan resource_type;
+
+	/* what happened */
+	char op;
+	struct varlena *record_key;
+	struct varlena *event_type;
+	struct varlena *old_values;
+	struct varlena *new_values;
+	StringInfo extra; /* members of a JSON object, without braces */
+} AtEvent;
+
+/* The name of an event. */
+typedef struct AtEventName
+{
+	uint64 tx_id;
+	uint32 ordinal;
+} AtEventName;
+
+/*
+ * Append the event to the ledger, in the running transaction. Allocates in
+ * the current context. An error leaves transaction and chain as they were,
+ * once the (sub)transaction is rolled back.
+ */
+extern AtEventName at_event_append(const AtEvent *event);
+
+#endif

@@ -1,0 +1,217 @@
+/*-------------------------------------------------------------------------
+ * partition.c
+ *		Partitions of audit.event and audit.transaction.
+ *
+ * Locks: looking a partition up takes AccessShareLock on its parents for the
+ * moment. A new month is made as a table of its own and then attached, which
+ * takes ShareUpdateExclusiveLock on the parent and AccessExclusiveLock on the
+ * default partition; writers hold locks on neither, except those few that
+ * write into the default partition.
+ *
+ * Caveat: a month whose first rows went to the default partition (nobody made
+ * it ahead of time) cannot be made any more; its rows stay where they are.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/partcache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#include "base/errors.h"
+#include "ledger/owner.h"
+#include "ledger/partition.h"
+
+static const AtLedgerTable partitioned[] = {AT_LEDGER_EVENT, AT_LEDGER_TRANSACTION};
+
+PG_FUNCTION_INFO_V1(at_create_partitions);
+
+/* Index of the list partition that holds the class, or -1. */
+static int
+find_class(Relation parent, PartitionDesc desc, int16 retention_class)
+{
+	PartitionKey key = RelationGetPartitionKey(parent);
+	bool equal = false;
+	int at = partition_list_bsearch(key->partsupfunc, key->partcollation, desc->boundinfo,
+									Int16GetDatum(retention_class), &equal);
+
+	return equal ? desc->boundinfo->indexes[at] : desc->boundinfo->default_index;
+}
+
+/* A bound of the range that starts or ends at place `at`; infinite outside of all. */
+static TimestampTz
+range_bound(PartitionBoundInfo bounds, int at)
+{
+	if (at < 0 || (bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MINVALUE))
+		return DT_NOBEGIN;
+	if (at >= bounds->ndatums ||
+		(bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MAXVALUE))
+		return DT_NOEND;
+	return DatumGetTimestampTz(bounds->datums[at][0]);
+}
+
+/* Index of the range partition that holds tx_at; *span gets its bounds. */
+static int
+find_range(Relation parent, PartitionDesc desc, TimestampTz tx_at, AtPartition *span)
+{
+	PartitionKey key = RelationGetPartitionKey(parent);
+	PartitionBoundInfo bounds = desc->boundinfo;
+	Datum value = TimestampTzGetDatum(tx_at);
+	bool equal = false;
+	int at = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds, 1, &value,
+										   &equal);
+	int index = bounds->indexes[at + 1];
+
+	span->from = range_bound(bounds, at);
+	span->until = range_bound(bounds, at + 1);
+	return index >= 0 ? index : bounds->default_index;
+}
+
+AtPartition
+at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
+{
+	AtPartition found = {.relid = at_ledger_relid(table), .from = DT_NOBEGIN, .until = DT_NOEND};
+
+	while (get_rel_relkind(found.relid) == RELKIND_PARTITIONED_TABLE)
+	{
+		Relation parent = table_open(found.relid, AccessShareLock);
+		PartitionDesc desc = RelationGetPartitionDesc(parent, true);
+		int index = -1;
+
+		if (desc->nparts > 0)
+			index = RelationGetPartitionKey(parent)->strategy == PARTITION_STRATEGY_LIST
+						? find_class(parent, desc, retention_class)
+						: find_range(parent, desc, tx_at, &found);
+		if (index < 0)
+			ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER),
+							errmsg("\"%s\" has no partition for retention class %d",
+								   RelationGetRelationName(parent), retention_class),
+							errdetail("Its default partition is missing."),
+							errhint("SELECT * FROM audit.doctor();")));
+		found.relid = desc->oids[index];
+		table_close(parent, AccessShareLock);
+	}
+	return found;
+}
+
+/* Run one utility command that must succeed. */
+static void
+run(const char *command)
+{
+	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "unexpected result of: %s", command);
+}
+
+void
+at_partitions_create_roots(void)
+{
+	SPI_connect();
+	for (int i = 0; i < lengthof(partitioned); i++)
+	{
+		const char *name = at_ledger_names[partitioned[i]];
+		int class = AT_RETENTION_CLASS_DEFAULT;
+
+		run(psprintf("CREATE TABLE audit.%s_default PARTITION OF audit.%s DEFAULT USING audit_worm",
+					 name, name));
+		run(psprintf("CREATE TABLE audit.%s_%d PARTITION OF audit.%s FOR VALUES IN (%d) "
+					 "PARTITION BY RANGE (tx_at)",
+					 name, class, name, class));
+		run(psprintf("CREATE TABLE audit.%s_%d_default PARTITION OF audit.%s_%d DEFAULT "
+					 "USING audit_worm",
+					 name, class, name, class));
+	}
+	SPI_finish();
+}
+
+/* Year and month (0 to 11) of now, UTC. */
+static void
+current_month(int *year, int *month)
+{
+	struct pg_tm tm;
+	fsec_t fsec;
+
+	if (timestamp2tm(GetCurrentTimestamp(), NULL, &tm, &fsec, NULL, NULL) != 0)
+		elog(ERROR, "the clock is out of range");
+	*year = tm.tm_year;
+	*month = tm.tm_mon - 1;
+}
+
+/* Make one month's partition; false if it is there already. */
+static bool
+create_month(const char *table, int class, int year, int month)
+{
+	char *name = psprintf("%s_%d_%04d%02d", table, class, year, month + 1);
+	int next_year = month == 11 ? year + 1 : year;
+	int next_month = month == 11 ? 0 : month + 1;
+
+	if (OidIsValid(get_relname_relid(name, get_namespace_oid(AT_SCHEMA, false))))
+		return false;
+
+	run(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
+	run(psprintf("ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
+				 "FOR VALUES FROM ('%04d-%02d-01 00:00:00+00') TO ('%04d-%02d-01 00:00:00+00')",
+				 table, class, name, year, month + 1, next_year, next_month + 1));
+	return true;
+}
+
+int
+at_partitions_create_months(int months_ahead)
+{
+	int created = 0;
+	int year;
+	int month;
+
+	current_month(&year, &month);
+	SPI_connect();
+	for (int i = 0; i <= months_ahead; i++)
+	{
+		int months = month + i;
+
+		for (int j = 0; j < lengthof(partitioned); j++)
+			created += create_month(at_ledger_names[partitioned[j]], AT_RETENTION_CLASS_DEFAULT,
+									year + months / 12, months % 12);
+	}
+	SPI_finish();
+	return created;
+}
+
+int
+at_partitions_upkeep(void)
+{
+	AtOwnerState state;
+
+	at_owner_enter(&state);
+
+	int created = at_partitions_create_months(AT_PARTITION_MONTHS_AHEAD);
+
+	at_owner_leave(&state);
+	return created;
+}
+
+Datum
+at_create_partitions(PG_FUNCTION_ARGS)
+{
+	int months_ahead = PG_GETARG_INT32(0);
+	AtOwnerState state;
+
+	if (months_ahead < 0 || months_ahead > 120)
+		ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+						errmsg("months_ahead is %d, outside of 0 to 120", months_ahead)));
+	(void) at_ledger_relid(AT_LEDGER_EVENT);
+	at_owner_enter(&state);
+
+	int created = at_partitions_create_months(months_ahead);
+
+	at_owner_leave(&state);
+	PG_RETURN_INT32(created);
+}

@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ * partition.h
+ *		Partitions of audit.event and audit.transaction: which one a row
+ *		belongs to, and making them ahead of time.
+ *
+ * Both tables are partitioned by list of retention_class, and each class by
+ * month (UTC) of tx_at, with a default partition at either level, so that
+ * every row has a place.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_PARTITION_H
+#define AT_PARTITION_H
+
+#include "datatype/timestamp.h"
+
+#include "base/catalog.h"
+
+/* The only retention class so far. */
+#define AT_RETENTION_CLASS_DEFAULT 1
+
+#define AT_PARTITION_MONTHS_AHEAD 3
+
+/* A leaf partition and the span of tx_at, [from, until), that it serves. */
+typedef struct AtPartition
+{
+	Oid relid;
+	TimestampTz from;
+	TimestampTz until;
+} AtPartition;
+
+/* Find the leaf for a row; raises only if the catalog is damaged. */
+extern AtPartition at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at);
+
+/* Make what is missing of the first tables, for audit.init(); as the ledger's owner. */
+extern void at_partitions_create_roots(void);
+
+/*
+ * Make the monthly partitions from this month to months_ahead later that are
+ * missing; returns their number. Takes no lock that a writer waits for.
+ */
+extern int at_partitions_create_months(int months_ahead);
+
+/* The keeper's duty, in a transaction of the caller: months ahead, as the ledger's owner. */
+extern int at_partitions_upkeep(void);
+
+#endif

@@ -1,0 +1,24 @@
+/*-------------------------------------------------------------------------
+ * session.h
+ *		The row of audit.session: what the server knows of who is connected.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_SESSION_H
+#define AT_SESSION_H
+
+#include "core/hash.h"
+
+/*
+ * Id of this backend's session. Where its row is not committed yet it is
+ * appended in this transaction, and *digest gets its hash; else *digest_set
+ * becomes false. Call it when the transaction is about to commit, and at
+ * its top level.
+ */
+extern uint64 at_session_join(AtHash *digest, bool *digest_set);
+
+/* What became of the transaction that at_session_join() was called in, if it was. */
+extern void at_session_committed(void);
+extern void at_session_prepared(void);
+extern void at_session_aborted(void);
+
+#endif

@@ -1,0 +1,233 @@
+/*-------------------------------------------------------------------------
+ * transaction.c
+ *		The recorded transaction.
+ *
+ * Invariant: at any time, chain and event_count are those of the events that
+ * would stand if the transaction committed now. A subtransaction's first
+ * event saves both, its abort restores them, its commit hands the saved pair
+ * to the level above. So memory grows with the depth of nesting only.
+ *
+ * The row is written when nothing of the user's can run any more (PRE_COMMIT,
+ * or PRE_PREPARE for two-phase commit).
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "commands/sequence.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/columns.h"
+#include "base/errors.h"
+#include "ledger/append.h"
+#include "ledger/bytes.h"
+#include "ledger/partition.h"
+#include "ledger/session.h"
+#include "ledger/transaction.h"
+
+/* The state before the first event of a subtransaction. */
+typedef struct SavedState
+{
+	struct SavedState *outer;
+	int level;
+	uint32 event_count;
+	AtHash chain;
+} SavedState;
+
+/*
+ * Right after an error: cleared at the end of every transaction, restored at
+ * the end of every subtransaction. Pointers lead into TopTransactionContext.
+ */
+static struct
+{
+	bool active;
+	AtTransaction tx;
+	AtHash chain;
+	char *db_user;
+	char *db_role;
+	SavedState *saved; /* innermost first, levels strictly falling */
+} state;
+
+static void begin(void);
+static void take_identity(void);
+static void save_state(void);
+static void end_transaction(XactEvent event, void *arg);
+static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+							   void *arg);
+static void append_row(void);
+
+void
+at_transaction_init(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+const AtTransaction *
+at_transaction_join(void)
+{
+	if (!state.active)
+		begin();
+	if (state.tx.event_count == 0)
+		take_identity();
+	if (state.tx.event_count == PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("a transaction cannot have more than %d audit events", PG_INT32_MAX),
+						errhint("Split the work into several transactions.")));
+	return &state.tx;
+}
+
+/* Name the transaction; the name is used up even if it is rolled back. */
+static void
+begin(void)
+{
+	uint64 tx_id = nextval_internal(at_audit_relid("tx_id_seq"), false);
+
+	if (!at_chain_start(at_log_id(), tx_id, &state.chain))
+		at_hash_failed();
+	state.tx.tx_id = tx_id;
+	state.tx.tx_at = GetCurrentTransactionStartTimestamp();
+	state.active = true;
+}
+
+/* Who acts, as of the first event that stands. */
+static void
+take_identity(void)
+{
+	MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
+
+	at_context_take(&state.tx.context);
+	state.db_user = GetUserNameFromId(GetSessionUserId(), false);
+	state.db_role = GetUserNameFromId(GetUserId(), false);
+	MemoryContextSwitchTo(save);
+}
+
+void
+at_transaction_add(const AtHash *leaf)
+{
+	if (GetCurrentTransactionNestLevel() > 1)
+		save_state();
+	if (!at_chain_add(&state.chain, leaf))
+		at_hash_failed();
+	state.tx.event_count++;
+}
+
+/* Before the first event of a subtransaction. */
+static void
+save_state(void)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	if (state.saved != NULL && state.saved->level == level)
+		return;
+
+	SavedState *saved = MemoryContextAlloc(TopTransactionContext, sizeof(SavedState));
+
+	saved->outer = state.saved;
+	saved->level = level;
+	saved->event_count = state.tx.event_count;
+	saved->chain = state.chain;
+	state.saved = saved;
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	SavedState *saved = state.saved;
+
+	if (saved == NULL || saved->level != GetCurrentTransactionNestLevel())
+		return;
+
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+	{
+		state.tx.event_count = saved->event_count;
+		state.chain = saved->chain;
+	}
+	else if (event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	else if (saved->level > 2 && (saved->outer == NULL || saved->outer->level < saved->level - 1))
+	{
+		/* nothing had happened in the level above: its state is this one */
+		saved->level--;
+		return;
+	}
+	state.saved = saved->outer;
+	pfree(saved);
+}
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			if (state.active && state.tx.event_count > 0)
+				append_row();
+			return;
+		case XACT_EVENT_COMMIT:
+			at_session_committed();
+			break;
+		case XACT_EVENT_PREPARE:
+			at_session_prepared();
+			break;
+		case XACT_EVENT_ABORT:
+			at_session_aborted();
+			break;
+		default:
+			return;
+	}
+	if (state.active)
+		memset(&state, 0, sizeof(state));
+}
+
+/* The row of audit.transaction. */
+static void
+append_row(void)
+{
+	AtContext *context = &state.tx.context;
+	Datum values[Natts_transaction];
+	bool nulls[Natts_transaction] = {false};
+	AtHash session_digest;
+	bool opens_session;
+	TimestampTz now = GetCurrentTimestamp();
+	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
+	uint64 session_id = at_session_join(&session_digest, &opens_session);
+	const char *application = application_name && application_name[0] ? application_name : NULL;
+
+	at_context_complete(context);
+
+	bool claimed = context->actor != NULL;
+	const char *actor = claimed ? context->actor : state.db_user;
+	const char *source = claimed ? "setting" : "db_user";
+
+	values[Anum_transaction_tx_id - 1] = Int64GetDatum(state.tx.tx_id);
+	values[Anum_transaction_tx_at - 1] = TimestampTzGetDatum(state.tx.tx_at);
+	values[Anum_transaction_committed_at - 1] = TimestampTzGetDatum(now);
+	values[Anum_transaction_xid - 1] = Int64GetDatum(xid);
+	values[Anum_transaction_session_id - 1] = Int64GetDatum(session_id);
+	values[Anum_transaction_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
+	values[Anum_transaction_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
+	values[Anum_transaction_event_count - 1] = Int32GetDatum(state.tx.event_count);
+	values[Anum_transaction_retention_class - 1] = Int16GetDatum(AT_RETENTION_CLASS_DEFAULT);
+	values[Anum_transaction_digest - 1] = at_bytea_datum(&state.chain, AT_HASH_LEN);
+	at_set_text(values, nulls, Anum_transaction_actor, actor);
+	at_set_text(values, nulls, Anum_transaction_actor_type, context->actor_type);
+	at_set_text(values, nulls, Anum_transaction_actor_source, source);
+	at_set_text(values, nulls, Anum_transaction_db_user, state.db_user);
+	at_set_text(values, nulls, Anum_transaction_db_role, state.db_role);
+	at_set_text(values, nulls, Anum_transaction_application_name, application);
+	at_set_text(values, nulls, Anum_transaction_request_id, context->request_id);
+	at_set_text(values, nulls, Anum_transaction_reason, context->reason);
+	at_set_text(values, nulls, Anum_transaction_extra, context->extra);
+	nulls[Anum_transaction_session_digest - 1] = !opens_session;
+	if (opens_session)
+		values[Anum_transaction_session_digest - 1] = at_bytea_datum(&session_digest, AT_HASH_LEN);
+	at_append(AT_LEDGER_TRANSACTION, values, nulls);
+}

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ * transaction.h
+ *		The recorded transaction: its id, its context, the chain over its
+ *		events, and its row when it commits.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_TRANSACTION_H
+#define AT_TRANSACTION_H
+
+#include "datatype/timestamp.h"
+
+#include "ledger/context.h"
+
+/* The running transaction as recorded so far; belongs to the module. */
+typedef struct AtTransaction
+{
+	uint64 tx_id;
+	TimestampTz tx_at;
+	uint32 event_count; /* events that stand, rolled back ones not counted */
+	AtContext context;
+} AtTransaction;
+
+/*
+ * Prepare the transaction for its next event, whose ordinal is event_count + 1.
+ * Draws a tx_id at the first.
+ */
+extern const AtTransaction *at_transaction_join(void);
+
+/* The next event stands: extend the chain by its leaf. */
+extern void at_transaction_add(const AtHash *leaf);
+
+/* Register the callbacks; after at_append_init(), so that they run before its. */
+extern void at_transaction_init(void);
+
+#endif
