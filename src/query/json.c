@@ -1,0 +1,457 @@
+/*-------------------------------------------------------------------------
+ * json.c
+ *		audit.to_jsonb() and its kin: recorded values, whatever they hold.
+ *
+ * Reading the trail must not fail because of a value in it. Where jsonb has
+ * no counterpart for something, a readable string takes its place:
+ *
+ *	\u0000, lone surrogates, ...	the escape as it is written
+ *	a number out of numeric's range	its digits
+ *	a value nested too deeply		its text
+ *	what is too long				its beginning, and how long it is
+ *
+ * Containers are built on a list, not by recursion. The server's conversion
+ * to the stored form does recurse, so before each further level that is
+ * entered the stack is asked whether it would bear it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "query/json_scan.h"
+
+/* Limits of jsonb, less some room for what is added around the value. */
+#define AT_JSON_MAX_STRING  (JENTRY_OFFLENMASK / 2)
+#define AT_JSON_MAX_TOTAL   (JENTRY_OFFLENMASK - 1024)
+#define AT_JSON_MAX_MEMBERS 8000000
+
+/* Limits of numeric: decimal digits before the point, and behind it. */
+#define AT_NUMERIC_MAX_WEIGHT 131072
+#define AT_NUMERIC_MAX_SCALE  16383
+#define AT_NUMERIC_MAX_EXP    999999999
+
+/* Stack that a level of nesting takes in the server's conversion, amply. */
+#define AT_JSON_LEVEL_STACK 1024
+#define AT_JSON_LEVEL_STEP  64
+
+#define AT_JSON_SHOWN 1000 /* bytes of a value that is too long */
+
+typedef struct AtJsonBuild
+{
+	AtJsonScan in;
+	JsonbParseState *state; /* innermost open container */
+	int depth;
+	int safe_depth; /* levels that the stack is known to bear */
+	bool have_key;  /* in an object, between key and value */
+	Size size;      /* of the jsonb so far, or somewhat less than this */
+	bool bad;       /* too long, or not JSON at all */
+	bool done;
+	JsonbValue result;
+} AtJsonBuild;
+
+PG_FUNCTION_INFO_V1(at_to_jsonb);
+PG_FUNCTION_INFO_V1(at_json_keys);
+PG_FUNCTION_INFO_V1(at_former_key);
+
+static void at_json_build(AtJsonBuild *b);
+static void at_json_build_string(AtJsonBuild *b);
+static void at_json_build_container(AtJsonBuild *b);
+static void at_json_build_end(AtJsonBuild *b);
+static void at_json_put(AtJsonBuild *b, JsonbValue *value);
+static JsonbValue at_json_number(const AtJsonScan *in);
+static bool at_json_stack_bears(int steps);
+static AtJsonSlice at_json_shorten(const char *text, int len);
+
+/*
+ * audit.to_jsonb(json): convert, whatever the value holds.
+ */
+Datum
+at_to_jsonb(PG_FUNCTION_ARGS)
+{
+	text *json = PG_GETARG_TEXT_PP(0);
+	AtJsonBuild b = {0};
+
+	at_json_start(&b.in, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	at_json_build(&b);
+	if (b.bad || !b.done)
+	{
+		AtJsonSlice shown = at_json_shorten(VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+
+		b.result = (JsonbValue){.type = jbvString};
+		b.result.val.string.val = unconstify(char *, shown.data);
+		b.result.val.string.len = shown.len;
+	}
+	PG_RETURN_JSONB_P(JsonbValueToJsonb(&b.result));
+}
+
+static void
+at_json_build(AtJsonBuild *b)
+{
+	JsonbValue constant = {0};
+
+	while (!b->bad && at_json_next(&b->in))
+	{
+		CHECK_FOR_INTERRUPTS();
+		switch (b->in.kind)
+		{
+			case '{':
+			case '[':
+				at_json_build_container(b);
+				break;
+			case '}':
+			case ']':
+				at_json_build_end(b);
+				break;
+			case ',':
+			case ':':
+				break;
+			case '"':
+				at_json_build_string(b);
+				break;
+			case '0':
+				constant = at_json_number(&b->in);
+				at_json_put(b, &constant);
+				break;
+			case 't':
+			case 'f':
+				constant.type = jbvBool;
+				constant.val.boolean = b->in.kind == 't';
+				at_json_put(b, &constant);
+				break;
+			case 'n':
+				constant.type = jbvNull;
+				at_json_put(b, &constant);
+				break;
+			default:
+				b->bad = true;
+		}
+	}
+}
+
+/* Account for a value that is about to be added where we are; may it be? */
+static bool
+at_json_admit(AtJsonBuild *b, Size size)
+{
+	int members = 0;
+
+	b->size += sizeof(JEntry) + size;
+	if (b->state == NULL)
+		b->bad |= b->done;
+	else if (b->state->contVal.type == jbvObject)
+	{
+		b->bad |= !b->have_key;
+		members = b->state->contVal.val.object.nPairs;
+	}
+	else
+		members = b->state->contVal.val.array.nElems;
+	b->bad |= b->size > AT_JSON_MAX_TOTAL || members > AT_JSON_MAX_MEMBERS;
+	return !b->bad;
+}
+
+static void
+at_json_put(AtJsonBuild *b, JsonbValue *value)
+{
+	Size size = 0;
+
+	if (value->type == jbvString)
+		size = value->val.string.len;
+	else if (value->type == jbvNumeric)
+		size = VARSIZE_ANY(value->val.numeric) + sizeof(int32);
+	if (!at_json_admit(b, size))
+		return;
+
+	if (b->state == NULL)
+	{
+		b->result = *value;
+		b->done = true;
+	}
+	else
+		pushJsonbValue(&b->state, b->state->contVal.type == jbvObject ? WJB_VALUE : WJB_ELEM,
+					   value);
+	b->have_key = false;
+}
+
+/* A string as a value, or as the key of the value that follows. */
+static void
+at_json_put_string(AtJsonBuild *b, AtJsonSlice string)
+{
+	bool is_key = b->state != NULL && b->state->contVal.type == jbvObject && !b->have_key;
+	JsonbValue value = {.type = jbvString};
+
+	if (string.len > AT_JSON_MAX_STRING)
+		string = at_json_shorten(string.data, string.len);
+	value.val.string.val = unconstify(char *, string.data);
+	value.val.string.len = string.len;
+	if (!is_key)
+		at_json_put(b, &value);
+	else
+	{
+		b->have_key = true;
+		if (at_json_admit(b, string.len))
+			pushJsonbValue(&b->state, WJB_KEY, &value);
+	}
+}
+
+static void
+at_json_build_string(AtJsonBuild *b)
+{
+	at_json_put_string(b, at_json_string(&b->in));
+}
+
+static void
+at_json_build_container(AtJsonBuild *b)
+{
+	bool is_object = b->in.kind == '{';
+
+	if (!at_json_admit(b, sizeof(JsonbContainer) + sizeof(int32)))
+		return;
+	if (b->depth >= b->safe_depth)
+	{
+		int wanted = b->safe_depth + AT_JSON_LEVEL_STEP;
+
+		if (!at_json_stack_bears(wanted))
+		{
+			at_json_put_string(b, at_json_value(&b->in));
+			return;
+		}
+		b->safe_depth = wanted;
+	}
+	b->depth++;
+	b->have_key = false;
+	pushJsonbValue(&b->state, is_object ? WJB_BEGIN_OBJECT : WJB_BEGIN_ARRAY, NULL);
+}
+
+static void
+at_json_build_end(AtJsonBuild *b)
+{
+	bool is_object = b->in.kind == '}';
+	JsonbValue *whole;
+
+	if (b->state == NULL || is_object != (b->state->contVal.type == jbvObject) || b->have_key)
+	{
+		b->bad = true;
+		return;
+	}
+	b->depth--;
+	whole = pushJsonbValue(&b->state, is_object ? WJB_END_OBJECT : WJB_END_ARRAY, NULL);
+	if (b->state == NULL)
+	{
+		b->result = *whole;
+		b->done = true;
+	}
+}
+
+/*
+ * Would numeric take it? Its limits are a power of ten for the first digit
+ * that is not zero, and a number of digits behind the point.
+ */
+static bool
+at_json_number_fits(const char *number)
+{
+	const char *pos = number;
+	int whole = 0;
+	int fraction = 0;
+	int leading = -1; /* digits before the first that is not zero */
+	bool behind_point = false;
+	long exponent = 0;
+
+	for (pos += *pos == '-'; isdigit((unsigned char) *pos) || *pos == '.'; pos++)
+	{
+		if (*pos == '.')
+		{
+			behind_point = true;
+			continue;
+		}
+		if (*pos != '0' && leading < 0)
+			leading = whole + fraction;
+		whole += behind_point ? 0 : 1;
+		fraction += behind_point ? 1 : 0;
+	}
+	if (whole == 0)
+		return false;
+	if (*pos == 'e' || *pos == 'E')
+	{
+		exponent = strtol(pos + 1, NULL, 10);
+		if (exponent > AT_NUMERIC_MAX_EXP || exponent < -AT_NUMERIC_MAX_EXP)
+			return false;
+	}
+	if (leading >= 0 && whole - 1 - leading + exponent >= AT_NUMERIC_MAX_WEIGHT)
+		return false;
+	return fraction - exponent <= AT_NUMERIC_MAX_SCALE;
+}
+
+static JsonbValue
+at_json_number(const AtJsonScan *in)
+{
+	char *number = pnstrdup(in->start, in->len);
+	JsonbValue value = {.type = jbvNumeric};
+
+	if (at_json_number_fits(number))
+		value.val.numeric = DatumGetNumeric(DirectFunctionCall3(
+			numeric_in, CStringGetDatum(number), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+	else
+	{
+		AtJsonSlice digits = {.data = number, .len = in->len};
+
+		if (digits.len > AT_JSON_MAX_STRING)
+			digits = at_json_shorten(number, in->len);
+		value.type = jbvString;
+		value.val.string.val = unconstify(char *, digits.data);
+		value.val.string.len = digits.len;
+	}
+	return value;
+}
+
+/* Is there stack for so many levels more than where we are? */
+static pg_noinline bool
+at_json_stack_bears(int steps)
+{
+	volatile char level[AT_JSON_LEVEL_STACK];
+
+	level[0] = (char) steps;
+	if (stack_is_too_deep())
+		return false;
+	return steps <= 0 || (at_json_stack_bears(steps - 1) && level[0] == (char) steps);
+}
+
+static AtJsonSlice
+at_json_shorten(const char *text, int len)
+{
+	if (len > AT_JSON_SHOWN)
+	{
+		char *shown = psprintf("%.*s... (%d bytes, too long for jsonb)",
+							   pg_mbcliplen(text, len, AT_JSON_SHOWN), text, len);
+
+		return (AtJsonSlice){.data = shown, .len = strlen(shown)};
+	}
+	return (AtJsonSlice){.data = text, .len = len};
+}
+
+/*
+ * audit.json_keys(json): the keys of an object in their order; of anything
+ * else, none.
+ */
+Datum
+at_json_keys(PG_FUNCTION_ARGS)
+{
+	text *json = PG_GETARG_TEXT_PP(0);
+	ArrayBuildState *keys = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	AtJsonScan in;
+
+	at_json_start(&in, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	if (at_json_next(&in) && in.kind == '{')
+	{
+		while (at_json_next(&in) && in.kind != '}')
+		{
+			AtJsonSlice key;
+
+			CHECK_FOR_INTERRUPTS();
+			if (in.kind != '"')
+				continue; /* the comma */
+			key = at_json_string(&in);
+			accumArrayResult(keys, PointerGetDatum(cstring_to_text_with_len(key.data, key.len)),
+							 false, TEXTOID, CurrentMemoryContext);
+			at_json_next(&in); /* the colon */
+			at_json_next(&in);
+			at_json_value(&in);
+		}
+	}
+	PG_RETURN_DATUM(makeArrayResult(keys, CurrentMemoryContext));
+}
+
+/* The value of a member of an object as it is written; data is NULL if there is no such one. */
+static AtJsonSlice
+at_json_member(text *json, AtJsonSlice name)
+{
+	AtJsonSlice found = {0};
+	AtJsonScan in;
+
+	at_json_start(&in, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
+	if (!at_json_next(&in) || in.kind != '{')
+		return found;
+	while (at_json_next(&in) && in.kind != '}')
+	{
+		AtJsonSlice key;
+		AtJsonSlice value;
+
+		if (in.kind != '"')
+			continue;
+		key = at_json_string(&in);
+		at_json_next(&in);
+		at_json_next(&in);
+		value = at_json_value(&in);
+		if (key.len == name.len && memcmp(key.data, name.data, name.len) == 0)
+			found = value;
+	}
+	return found;
+}
+
+/* Text of a scalar as its type writes it: a string without quotes and escapes. */
+static text *
+at_json_scalar_text(AtJsonSlice value)
+{
+	AtJsonScan in;
+	AtJsonSlice plain = value;
+
+	at_json_start(&in, value.data, value.len);
+	if (at_json_next(&in) && in.kind == '"')
+		plain = at_json_string(&in);
+	return cstring_to_text_with_len(plain.data, plain.len);
+}
+
+/*
+ * audit.former_key(record_key, key_columns, old_values): the key that a row
+ * had before the update that is recorded with these; NULL if the update did
+ * not change it.
+ *
+ * The key of several columns is a JSON array: the elements whose columns
+ * changed are replaced by the old values.
+ */
+Datum
+at_former_key(PG_FUNCTION_ARGS)
+{
+	text *record_key = PG_GETARG_TEXT_PP(0);
+	text *key_columns = PG_GETARG_TEXT_PP(1);
+	text *old_values = PG_GETARG_TEXT_PP(2);
+	AtJsonScan columns;
+	AtJsonScan parts;
+	AtJsonSlice old = {0};
+	StringInfoData key;
+	bool changed = false;
+	int n = 0;
+
+	initStringInfo(&key);
+	at_json_start(&columns, VARDATA_ANY(key_columns), VARSIZE_ANY_EXHDR(key_columns));
+	at_json_start(&parts, VARDATA_ANY(record_key), VARSIZE_ANY_EXHDR(record_key));
+	while (at_json_next(&columns))
+	{
+		AtJsonSlice part;
+
+		if (columns.kind != '"')
+			continue;
+		at_json_next(&parts); /* the bracket or comma before the element */
+		at_json_next(&parts);
+		part = at_json_value(&parts);
+		old = at_json_member(old_values, at_json_string(&columns));
+		changed |= old.data != NULL;
+		if (old.data != NULL)
+			part = old;
+		appendStringInfoChar(&key, n++ == 0 ? '[' : ',');
+		appendBinaryStringInfo(&key, part.data, part.len);
+	}
+	appendStringInfoChar(&key, ']');
+
+	if (!changed)
+		PG_RETURN_NULL();
+	if (n == 1)
+		PG_RETURN_TEXT_P(at_json_scalar_text(old));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(key.data, key.len));
+}
