@@ -12,4 +12,16 @@
 #error "audit_trail needs PostgreSQL 15 or newer"
 #endif
 
+/* 16 asks for the owner of any object with one function. */
+#if PG_VERSION_NUM < 160000
+#define object_ownercheck(classid, objectid, roleid)                                               \
+	((void) (classid), pg_database_ownercheck((objectid), (roleid)))
+#endif
+
+/* 17 lets the caller provide the lexer's memory. */
+#if PG_VERSION_NUM < 170000
+#define makeJsonLexContextCstringLen(lex, json, len, encoding, need_escapes)                       \
+	makeJsonLexContextCstringLen((json), (len), (encoding), (need_escapes))
+#endif
+
 #endif

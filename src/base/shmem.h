@@ -4,15 +4,125 @@
  *
  * Without shared_preload_libraries there is no shared memory: then
  * at_shmem_ready() is false, the wake functions do nothing, and whoever
- * needs a worker says so with ERRCODE_AT_NO_WORKER.
+ * needs a worker says so with ERRCODE_AT_NO_WORKER. Every other function
+ * here needs at_shmem_ready().
+ *
+ * A slot is claimed for a database that is to be probed for the extension,
+ * and kept while it has it. Only AT_MAX_DATABASES databases of a server can
+ * have workers at a time.
+ *
+ * None of these functions raises an error or waits for anything but the
+ * lock, so they can be called at commit and at exit.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_SHMEM_H
 #define AT_SHMEM_H
 
+#include "datatype/timestamp.h"
+#include "storage/condition_variable.h"
+
+#include "base/worker.h"
+
+#define AT_MAX_DATABASES 128
+
+/* Does the database have the extension? */
+typedef enum AtPresence
+{
+	AT_PRESENCE_UNKNOWN, /* a worker has yet to look */
+	AT_PRESENCE_YES,
+	AT_PRESENCE_NO
+} AtPresence;
+
+/* A copy of a slot, as it was at one moment. */
+typedef struct AtSlotView
+{
+	Oid database;
+	AtPresence presence;
+	uint32 announcements; /* grows when presence may have changed from NO to YES */
+	bool closed;          /* the launcher wants no workers there */
+	int holds;            /* sessions that want the database left alone */
+	AtWorkerStatus worker[AT_WORKER_KINDS];
+	bool left_quietly[AT_WORKER_KINDS]; /* the last worker left of its own accord */
+} AtSlotView;
+
+/* What has become of a request for a pass. */
+typedef enum AtRequestState
+{
+	AT_REQUEST_NO_WORKER,
+	AT_REQUEST_PENDING,
+	AT_REQUEST_DONE,
+	AT_REQUEST_FAILED
+} AtRequestState;
+
 /* Install the request and start-up hooks; call from _PG_init during preload. */
 extern void at_shmem_init(void);
 
 extern bool at_shmem_ready(void);
+
+/* Slot of a database; -1 if it has none. at_slot_claim() gives it one unless all are taken. */
+extern int at_slot_find(Oid database);
+extern int at_slot_claim(Oid database);
+
+/* Copy a slot; false if it is free. */
+extern bool at_slot_view(int slot, AtSlotView *view);
+
+/* Free a slot that nobody uses, unless it has changed since the view was taken. */
+extern bool at_slot_free(int slot, const AtSlotView *view);
+
+/* The database may have got the extension: have it probed. Claims a slot. */
+extern void at_slot_announce(Oid database);
+
+/* Refuse workers to a database or allow them again, for the launcher. */
+extern void at_slot_close(int slot, bool closed);
+
+/*
+ * Keep workers away from a database, for a session: none attaches from now
+ * on. at_slot_hold() returns the slot, or -1 if all are taken. Each hold is
+ * undone by one at_slot_release().
+ */
+extern int at_slot_hold(Oid database);
+extern void at_slot_release(int slot);
+
+/* Signal the slot's workers. Returns how many there are. */
+extern int at_slot_signal(int slot, int signal);
+
+/* Broadcast when a worker comes, goes or has ended a pass. */
+extern ConditionVariable *at_slot_changed(int slot);
+
+/*
+ * For the worker itself. at_slot_attach() refuses if the slot is no longer
+ * the database's, is closed or held, or has such a worker already.
+ */
+extern bool at_slot_attach(int slot, Oid database, AtWorkerKind kind);
+extern void at_slot_detach(int slot, AtWorkerKind kind, bool quietly);
+extern bool at_slot_must_leave(int slot);
+extern uint32 at_slot_announcements(int slot);
+extern void at_slot_found(int slot, bool present, uint32 announcements);
+extern bool at_slot_is_requested(int slot, AtWorkerKind kind);
+
+/* Has the worker been woken since it was last asked? */
+extern bool at_slot_take_wake(int slot, AtWorkerKind kind);
+
+/* Frame a pass; `edata` is the error that ended it, or NULL. */
+extern void at_slot_pass_begin(int slot, AtWorkerKind kind);
+extern void at_slot_pass_end(int slot, AtWorkerKind kind, const ErrorData *edata);
+
+/* For the session that asks: wake, request a pass, and learn what became of it. */
+extern void at_slot_wake(int slot, AtWorkerKind kind);
+extern uint64 at_slot_request(int slot, AtWorkerKind kind);
+extern AtRequestState at_slot_request_state(int slot, AtWorkerKind kind, uint64 ticket);
+
+/* Grows whenever a slot is claimed or freed: what at_slot_find() said may no longer hold. */
+extern uint64 at_slot_generation(void);
+
+/* The launcher: there is one. */
+extern void at_launcher_attach(void);
+extern void at_launcher_detach(void);
+extern void at_launcher_wake(void);
+extern int at_launcher_pid(void); /* 0: not running */
+
+/* When the launcher last wanted a background worker and got none; 0 if it has them all. */
+extern void at_launcher_set_starved(TimestampTz since);
+extern TimestampTz at_launcher_starved(void);
 
 #endif

@@ -6,10 +6,17 @@
  * A worker is a pass that is called in a loop. The skeleton does the rest:
  * signals, configuration reload, errors with back-off, latch, stepping
  * aside for DROP DATABASE and the like.
+ *
+ * Databases marked as template, or that allow no connections, get no
+ * workers: a connected worker would be in the way of CREATE DATABASE.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_WORKER_H
 #define AT_WORKER_H
+
+#include "datatype/timestamp.h"
+
+#define AT_MESSAGE_LENGTH 256
 
 typedef enum AtWorkerKind
 {
@@ -17,6 +24,19 @@ typedef enum AtWorkerKind
 	AT_WORKER_NOTIFIER,
 	AT_WORKER_KINDS
 } AtWorkerKind;
+
+/* "sealer", "notifier" */
+extern const char *const at_worker_names[AT_WORKER_KINDS];
+
+/* How a worker is doing. */
+typedef struct AtWorkerStatus
+{
+	int pid;                         /* 0: there is none */
+	int failures;                    /* failed passes in a row */
+	int sqlstate;                    /* of the last failure, while failures > 0 */
+	char message[AT_MESSAGE_LENGTH]; /* the same */
+	TimestampTz pass_ended_at;       /* 0: none yet */
+} AtWorkerStatus;
 
 /*
  * One pass. Called outside of a transaction, in a memory context that is
@@ -26,10 +46,13 @@ typedef enum AtWorkerKind
  * pass: it is logged, the transaction aborted, and the pass tried again
  * after a pause that doubles up to a minute.
  */
-typedef long (*AtWorkerPass) (void);
+typedef long (*AtWorkerPass)(void);
 
 /* Tell the skeleton what a kind does; from the module's init function. */
 extern void at_worker_register(AtWorkerKind kind, AtWorkerPass pass);
+
+/* What was registered; NULL if nothing. */
+extern AtWorkerPass at_worker_pass(AtWorkerKind kind);
 
 /* Wake this database's worker of a kind, if there is one. Cheap, raises nothing. */
 extern void at_worker_wake(AtWorkerKind kind);
@@ -38,14 +61,21 @@ extern void at_worker_wake(AtWorkerKind kind);
  * Ask this database's worker for a whole pass that starts after this call,
  * and wait until it has ended. Raises ERRCODE_AT_NO_WORKER if there is no
  * such worker after a few seconds, and what the pass raised if it failed.
+ * A worker that is pausing after an error does not wait any longer.
  */
 extern void at_worker_run(AtWorkerKind kind);
 
 /* Tell the launcher that this database may have got the extension, at commit. */
 extern void at_worker_announce(void);
 
+/* The same for a database that this transaction creates. */
+extern void at_worker_announce_database(Oid database);
+
 /* Is a worker of this kind running in this database? */
 extern bool at_worker_running(AtWorkerKind kind);
+
+/* How this database's worker is doing; false (and all zero) if nothing is known. */
+extern bool at_worker_status(AtWorkerKind kind, AtWorkerStatus *status);
 
 /* Register the launcher (only during preload) and the hook for DROP DATABASE. */
 extern void at_worker_init(void);

@@ -1,0 +1,49 @@
+/*-------------------------------------------------------------------------
+ * debug_point.c
+ *		Named places where a test can stop a process.
+ *
+ * The lock is taken and given back at once: it only makes the process wait
+ * for whoever holds it. A session that holds it itself does not stop.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_collation_d.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "base/debug_point.h"
+#include "base/guc.h"
+
+#define AT_DEBUG_LOCK_CLASS 0x41554454 /* "AUDT" */
+
+static bool at_debug_point_is_on(const char *name);
+
+void
+at_debug_point(const char *name)
+{
+	Datum lock_class = Int32GetDatum(AT_DEBUG_LOCK_CLASS);
+	Datum lock_id;
+
+	if (likely(at_guc_debug_points[0] == '\0') || !at_debug_point_is_on(name))
+		return;
+
+	lock_id = DirectFunctionCall1Coll(hashtext, DEFAULT_COLLATION_OID, CStringGetTextDatum(name));
+	DirectFunctionCall2(pg_advisory_lock_int4, lock_class, lock_id);
+	DirectFunctionCall2(pg_advisory_unlock_int4, lock_class, lock_id);
+}
+
+/* Is the name one of the comma-separated items of the setting? */
+static bool
+at_debug_point_is_on(const char *name)
+{
+	size_t length = strlen(name);
+
+	for (const char *item = at_guc_debug_points; item != NULL; item = strchr(item, ','))
+	{
+		item += strspn(item, ", ");
+		if (strncmp(item, name, length) == 0 && strchr(", ", item[length]) != NULL)
+			return true;
+	}
+	return false;
+}

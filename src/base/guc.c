@@ -1,0 +1,117 @@
+/*-------------------------------------------------------------------------
+ * guc.c
+ *		The settings of audit_trail.
+ *
+ * Invariant: a string setting is never NULL, because each has a boot value
+ * and its check hook accepts nothing else.
+ *
+ * Check hooks run in the postmaster and at reload too: they look at no
+ * catalog and report through GUC_check_errdetail(). The one thing in them
+ * that can raise an error is the JSON parser's stack check.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#include "utils/guc.h"
+
+#include "base/compat.h"
+#include "base/guc.h"
+
+/* Longest value of a context setting: each goes into every transaction row. */
+#define AT_MAX_CONTEXT_LENGTH 1000
+
+char *at_guc_actor;
+char *at_guc_actor_type;
+char *at_guc_debug_points;
+char *at_guc_extra;
+int at_guc_max_value_size;
+char *at_guc_reason;
+char *at_guc_request_id;
+int at_guc_seal_interval;
+
+uint64 at_guc_context_version = 1;
+
+static bool at_guc_check_context(char **newval, void **extra, GucSource source);
+static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
+static void at_guc_assign_context(const char *newval, void *extra);
+
+void
+at_guc_init(void)
+{
+	DefineCustomStringVariable("audit_trail.actor", "Says on whose behalf the application acts.",
+							   "Recorded with every transaction; empty means the database user.",
+							   &at_guc_actor, "", PGC_USERSET, 0, at_guc_check_context,
+							   at_guc_assign_context, NULL);
+
+	DefineCustomStringVariable("audit_trail.actor_type", "Says what kind of actor this is.",
+							   "For example user, service or job.", &at_guc_actor_type, "",
+							   PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
+
+	DefineCustomStringVariable("audit_trail.debug_points",
+							   "Names the places where processes stop for a test.",
+							   "A comma-separated list; empty in production.", &at_guc_debug_points,
+							   "", PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"audit_trail.extra", "Adds further context to the transaction, as a JSON object.", NULL,
+		&at_guc_extra, "", PGC_USERSET, 0, at_guc_check_extra, at_guc_assign_context, NULL);
+
+	DefineCustomIntVariable("audit_trail.max_value_size",
+							"Sets the size from which on a value is recorded as prefix and digest.",
+							NULL, &at_guc_max_value_size, 1024, 1, 64 * 1024, PGC_SUSET,
+							GUC_UNIT_KB, NULL, NULL, NULL);
+
+	DefineCustomStringVariable("audit_trail.reason", "Says why the transaction is made.", NULL,
+							   &at_guc_reason, "", PGC_USERSET, 0, at_guc_check_context,
+							   at_guc_assign_context, NULL);
+
+	DefineCustomStringVariable("audit_trail.request_id",
+							   "Names the request of the application that this transaction serves.",
+							   NULL, &at_guc_request_id, "", PGC_USERSET, 0, at_guc_check_context,
+							   at_guc_assign_context, NULL);
+
+	DefineCustomIntVariable(
+		"audit_trail.seal_interval", "Sets the time between two passes of the sealer.", NULL,
+		&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	MarkGUCPrefixReserved("audit_trail");
+}
+
+static bool
+at_guc_check_context(char **newval, void **extra, GucSource source)
+{
+	if (strlen(*newval) <= AT_MAX_CONTEXT_LENGTH)
+		return true;
+	GUC_check_errdetail("The value is longer than %d bytes.", AT_MAX_CONTEXT_LENGTH);
+	return false;
+}
+
+/* Empty, or an object in valid JSON. */
+static bool
+at_guc_check_extra(char **newval, void **extra, GucSource source)
+{
+	JsonLexContext *lex;
+	bool valid;
+
+	if (**newval == '\0')
+		return true;
+	if (!at_guc_check_context(newval, extra, source))
+		return false;
+
+	lex =
+		makeJsonLexContextCstringLen(NULL, *newval, strlen(*newval), GetDatabaseEncoding(), false);
+	valid = (*newval)[strspn(*newval, " \t\r\n")] == '{' &&
+			pg_parse_json(lex, &nullSemAction) == JSON_SUCCESS;
+	pfree(lex);
+	if (!valid)
+		GUC_check_errdetail("The value must be empty or a JSON object.");
+	return valid;
+}
+
+static void
+at_guc_assign_context(const char *newval, void *extra)
+{
+	at_guc_context_version++;
+}
