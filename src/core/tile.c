@@ -75,7 +75,7 @@ at_tile_read(AtTile *tile, const uint8_t *hashes, size_t hashes_len, const uint8
 {
 	size_t leaf_count = hashes_len / AT_HASH_LEN;
 	size_t run_count = owners_len / AT_RUN_LEN;
-	size_t owned = 0;
+	uint64_t owned = 0; /* 256 runs of at most 2^31 leaves cannot wrap around */
 
 	if (hashes_len % AT_HASH_LEN != 0 || owners_len % AT_RUN_LEN != 0)
 		return false;
@@ -85,12 +85,10 @@ at_tile_read(AtTile *tile, const uint8_t *hashes, size_t hashes_len, const uint8
 	for (size_t i = 0; i < run_count; i++)
 	{
 		AtRun run = read_run(owners + i * AT_RUN_LEN);
-		size_t leaves = (size_t) run.count + run.closes;
 
-		/* compared run by run, so that the sum cannot wrap around */
-		if (leaves == 0 || leaves > leaf_count - owned)
+		if (run.count == 0 && !run.closes)
 			return false;
-		owned += leaves;
+		owned += (uint64_t) run.count + run.closes;
 		tile->run[i] = run;
 	}
 	if (owned != leaf_count)
