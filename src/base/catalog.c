@@ -51,11 +51,11 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_ALERT_PASS] = "alert_pass",
 };
 
-
 static struct
 {
 	Oid relid[AT_LEDGER_TABLES]; /* InvalidOid: not known */
 	Oid access_method;
+	Oid schema;
 	bool has_log_id;
 	bool begun; /* an incarnation of this server and database stands */
 	uint8 log_id[AT_LOG_ID_LEN];
@@ -92,20 +92,26 @@ forget_all(Datum arg, int cacheid, uint32 hashvalue)
 	memset(&cache, 0, sizeof(cache));
 }
 
+Oid
+at_audit_schema(void)
+{
+	if (!OidIsValid(cache.schema))
+		cache.schema = get_namespace_oid(AT_SCHEMA, true);
+	return cache.schema;
+}
+
 /* Look a relation of the schema audit up; InvalidOid if it is not there. */
 static Oid
 lookup(const char *name)
 {
-	Oid schema = get_namespace_oid(AT_SCHEMA, true);
+	Oid schema = at_audit_schema();
 
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-static pg_attribute_noreturn() void
-no_ledger(const char *name)
+static pg_attribute_noreturn() void no_ledger(const char *name)
 {
-	ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER),
-					errmsg("this database has no audit ledger"),
+	ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER), errmsg("this database has no audit ledger"),
 					errdetail("Relation \"%s.%s\" does not exist.", AT_SCHEMA, name),
 					errhint("SELECT audit.init();")));
 }
@@ -155,8 +161,9 @@ at_is_ledger_relation(Relation rel)
 	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
 		return false;
 
-	Oid root = rel->rd_rel->relispartition ? llast_oid(get_partition_ancestors(RelationGetRelid(rel)))
-										   : RelationGetRelid(rel);
+	Oid root = rel->rd_rel->relispartition
+				   ? llast_oid(get_partition_ancestors(RelationGetRelid(rel)))
+				   : RelationGetRelid(rel);
 
 	return root == ledger_relid_or_invalid(AT_LEDGER_EVENT) ||
 		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION);
@@ -168,9 +175,10 @@ at_log_id(void)
 	if (!cache.has_log_id)
 		read_incarnations();
 	if (!cache.has_log_id)
-		ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER), errmsg("the audit ledger has no incarnation"),
-						errdetail("Table \"audit.incarnation\" is empty."),
-						errhint("Restore the ledger whole, or start anew in another database.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_NO_LEDGER), errmsg("the audit ledger has no incarnation"),
+				 errdetail("Table \"audit.incarnation\" is empty."),
+				 errhint("Restore the ledger whole, or start anew in another database.")));
 	return cache.log_id;
 }
 

@@ -13,7 +13,7 @@
 
 #include "core/body.h"
 
-#define AT_SCHEMA "audit"
+#define AT_SCHEMA    "audit"
 #define AT_EXTENSION "audit_trail"
 
 /* Tables that at_append() writes; at_ledger_names[] has their names in this order. */
@@ -40,6 +40,9 @@ extern bool at_ledger_exists(void);
 
 /* Oid of a ledger table; ERRCODE_AT_NO_LEDGER if there is none. */
 extern Oid at_ledger_relid(AtLedgerTable table);
+
+/* Oid of the schema audit; InvalidOid without one. */
+extern Oid at_audit_schema(void);
 
 /* Oid of a relation in the schema audit (sequence, configuration table); same error. */
 extern Oid at_audit_relid(const char *name);

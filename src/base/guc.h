@@ -8,14 +8,14 @@
 #ifndef AT_GUC_H
 #define AT_GUC_H
 
-extern char *at_guc_actor;			/* who acts, as the application claims */
-extern char *at_guc_actor_type;		/* user, service, ...; as claimed */
-extern char *at_guc_debug_points;	/* comma-separated names; see debug_point.h */
-extern char *at_guc_extra;			/* JSON object of further context */
-extern int at_guc_max_value_size;	/* kB; longer values are stored as prefix and digest */
+extern char *at_guc_actor;        /* who acts, as the application claims */
+extern char *at_guc_actor_type;   /* user, service, ...; as claimed */
+extern char *at_guc_debug_points; /* comma-separated names; see debug_point.h */
+extern char *at_guc_extra;        /* JSON object of further context */
+extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
 extern char *at_guc_reason;
 extern char *at_guc_request_id;
-extern int at_guc_seal_interval;	/* ms between two passes of the sealer */
+extern int at_guc_seal_interval; /* ms between two passes of the sealer */
 
 /* Grows whenever one of the context settings may have changed. */
 extern uint64 at_guc_context_version;

@@ -75,7 +75,8 @@ static void end_transaction(XactEvent event, void *arg);
 static void forget_relation(Datum arg, Oid relid);
 static void lock_leaf(Oid relid);
 static void open_plan(LeafPlan *plan);
-static void make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampTz tx_at);
+static void make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class,
+					  TimestampTz tx_at);
 static void plan_indexes(LeafPlan *plan, Relation heap);
 static void plan_index(IndexPlan *plan, Relation heap, Relation index);
 static void close_plan(LeafPlan *plan);
@@ -289,7 +290,8 @@ plan_indexes(LeafPlan *plan, Relation heap)
 	list_free(oids);
 }
 
-/* The column of a predicate "column IS NOT NULL", 0 if there is no predicate, -1 if it is another. */
+/* The column of a predicate "column IS NOT NULL", 0 if there is no predicate, -1 if it is another.
+ */
 static AttrNumber
 not_null_predicate(Relation index)
 {

@@ -14,7 +14,7 @@
 #include "base/columns.h"
 #include "base/guc.h"
 #include "ledger/append.h"
-#include "ledger/bytes.h"
+#include "ledger/datum.h"
 #include "ledger/event.h"
 #include "ledger/transaction.h"
 

@@ -18,7 +18,7 @@ typedef struct AtTransactionRow
 {
 	AtTransactionBody body;
 	int16 retention_class;
-	bool digest_is_odd;			/* the stored digest is not 32 bytes long */
+	bool digest_is_odd; /* the stored digest is not 32 bytes long */
 } AtTransactionRow;
 
 /* A row of audit.event, ready to be hashed; names come from audit.target. */
@@ -26,7 +26,7 @@ typedef struct AtEventRow
 {
 	AtEventBody body;
 	int32 target_id;
-	bool target_missing;		/* no row of audit.target has this target_id */
+	bool target_missing; /* no row of audit.target has this target_id */
 } AtEventRow;
 
 /*

@@ -24,7 +24,7 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
-#include "ledger/bytes.h"
+#include "ledger/datum.h"
 #include "ledger/session.h"
 
 /* Right after an error: at_session_aborted() follows every abort. */

@@ -26,7 +26,7 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
-#include "ledger/bytes.h"
+#include "ledger/datum.h"
 #include "ledger/partition.h"
 #include "ledger/session.h"
 #include "ledger/transaction.h"

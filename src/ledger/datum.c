@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * bytes.c
+ * datum.c
  *		Between PostgreSQL's values and the spans that src/core hashes.
  *-------------------------------------------------------------------------
  */
@@ -8,7 +8,7 @@
 #include "utils/builtins.h"
 
 #include "base/errors.h"
-#include "ledger/bytes.h"
+#include "ledger/datum.h"
 
 void
 at_set_text(Datum *values, bool *nulls, int column, const char *string)

@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
- * bytes.h
+ * datum.h
  *		Between PostgreSQL's values and the spans that src/core hashes.
  *-------------------------------------------------------------------------
  */
-#ifndef AT_BYTES_H
-#define AT_BYTES_H
+#ifndef AT_DATUM_H
+#define AT_DATUM_H
 
 #include "datatype/timestamp.h"
 
@@ -31,6 +31,13 @@ static inline int64
 at_unix_microseconds(TimestampTz at)
 {
 	return at + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/* The reverse. */
+static inline TimestampTz
+at_pg_timestamp(int64 unix_microseconds)
+{
+	return unix_microseconds - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
 /* Set a column of type text, or null for NULL. The datum is in the current context. */

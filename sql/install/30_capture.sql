@@ -1,0 +1,59 @@
+-- Which tables are captured, and how.
+
+CREATE TABLE audit.policy (
+	target regclass CONSTRAINT policy_pkey PRIMARY KEY,
+	target_id int NOT NULL,
+	context text NOT NULL,
+	resource_type text NOT NULL,
+	operations text[] NOT NULL,
+	ignored_columns text[] NOT NULL,
+	key_columns text[] NOT NULL,
+	enabled boolean NOT NULL,
+	changed_at timestamptz NOT NULL,
+	reason text
+);
+COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
+COMMENT ON COLUMN audit.policy.target IS 'the table';
+COMMENT ON COLUMN audit.policy.target_id IS 'its newest version in audit.target';
+COMMENT ON COLUMN audit.policy.context IS 'business context of its events';
+COMMENT ON COLUMN audit.policy.resource_type IS 'what a row of it is called in events';
+COMMENT ON COLUMN audit.policy.operations IS 'insert, update, delete, truncate: which are recorded';
+COMMENT ON COLUMN audit.policy.ignored_columns IS 'an update that changes only these is no event';
+COMMENT ON COLUMN audit.policy.key_columns IS 'columns that identify a row; empty if nothing does';
+COMMENT ON COLUMN audit.policy.enabled IS 'false after audit.disable(): the history stays readable';
+COMMENT ON COLUMN audit.policy.reason IS 'why it was disabled';
+REVOKE ALL ON audit.policy FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
+
+-- PUBLIC keeps EXECUTE: creating a partition clones the trigger with its owner's rights.
+-- The function does nothing for a table without policy but raise an error.
+CREATE FUNCTION audit.capture() RETURNS trigger
+	LANGUAGE c AS 'MODULE_PATHNAME', 'at_capture';
+COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger that records changes';
+GRANT EXECUTE ON FUNCTION audit.capture() TO PUBLIC;
+
+CREATE TRIGGER "00_audit_capture" AFTER INSERT OR UPDATE OR DELETE ON audit.policy
+	FOR EACH ROW EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_capture";
+CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.policy
+	EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_truncate";
+
+CREATE FUNCTION audit.enable(
+	target regclass,
+	context text DEFAULT 'orders',
+	resource_type text DEFAULT NULL,
+	operations text[] DEFAULT '{insert,update,delete,truncate}',
+	ignore text[] DEFAULT '{}',
+	key text[] DEFAULT NULL
+) RETURNS text
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[]) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[]) FROM PUBLIC;
+
+CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';
+COMMENT ON FUNCTION audit.disable(regclass, text) IS
+	'stops to record the changes of a table; the reason is recorded';
+REVOKE ALL ON FUNCTION audit.disable(regclass, text) FROM PUBLIC;

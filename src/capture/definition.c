@@ -1,0 +1,365 @@
+/*-------------------------------------------------------------------------
+ * definition.c
+ *		What somebody asks to be audited, checked against the table.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "catalog/catalog.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "capture/definition.h"
+
+/* Arguments of audit.enable(). */
+enum
+{
+	ARG_TARGET,
+	ARG_CONTEXT,
+	ARG_RESOURCE_TYPE,
+	ARG_OPERATIONS,
+	ARG_IGNORE,
+	ARG_KEY
+};
+
+static const char *const operations[] = {"insert", "update", "delete", "truncate"};
+
+#define OPERATION_TRUNCATE 3
+
+static void check_relation(Relation rel);
+static void check_kind(Relation rel);
+static void check_ancestors(Relation rel);
+static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const char *otherwise);
+static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
+static List *check_operations(List *given);
+static void check_columns(Relation rel, List *names, const char *what);
+static void check_ignored(const AtDefinition *definition);
+static List *primary_key(Relation rel);
+static List *column_names(Relation rel);
+static char *describe_columns(Relation rel);
+
+static bool
+contains(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+void
+at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definition)
+{
+	char *table = pstrdup(RelationGetRelationName(rel));
+
+	check_relation(rel);
+	*definition = (AtDefinition){
+		.relid = RelationGetRelid(rel),
+		.schema = get_namespace_name(RelationGetNamespace(rel)),
+		.table = table,
+		.qualified_name = at_qualified_name(RelationGetRelid(rel)),
+		.context = get_name(fcinfo, ARG_CONTEXT, "context", NULL),
+		.resource_type = get_name(fcinfo, ARG_RESOURCE_TYPE, "resource_type", table),
+		.operations = check_operations(get_names(fcinfo, ARG_OPERATIONS, "operations")),
+		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
+		.columns_json = describe_columns(rel),
+	};
+	definition->truncate = contains(definition->operations, operations[OPERATION_TRUNCATE]);
+	definition->keys = PG_ARGISNULL(ARG_KEY) ? primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
+	check_columns(rel, definition->ignored, "ignore");
+	check_columns(rel, definition->keys, "key");
+	check_ignored(definition);
+}
+
+static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)
+{
+	ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
+					errmsg("cannot audit \"%s\": it is %s", RelationGetRelationName(rel), what),
+					errhint("%s", hint)));
+}
+
+static void
+check_relation(Relation rel)
+{
+	check_kind(rel);
+	if (IsCatalogRelation(rel) || IsCatalogNamespace(RelationGetNamespace(rel)) ||
+		strcmp(get_namespace_name(RelationGetNamespace(rel)), "information_schema") == 0)
+		bad_target(rel, "a system catalog", "Audit the tables of the business.");
+	if (at_is_ledger_relation(rel))
+		bad_target(rel, "part of the audit trail", "The ledger is write-once by itself.");
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		bad_target(rel, "a temporary table", "Audit the table that its rows go to.");
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED)
+		bad_target(
+			rel, "unlogged, so a crash would empty it without an event",
+			psprintf("ALTER TABLE %s SET LOGGED;", at_qualified_name(RelationGetRelid(rel))));
+	check_ancestors(rel);
+	at_definition_check_owner(rel);
+}
+
+static void
+check_kind(Relation rel)
+{
+	switch (rel->rd_rel->relkind)
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			return;
+		case RELKIND_VIEW:
+		case RELKIND_MATVIEW:
+			bad_target(rel, "a view", "Audit the tables that it selects from.");
+		case RELKIND_FOREIGN_TABLE:
+			bad_target(rel, "a foreign table",
+					   "Audit it where it is stored: changes made there never pass here.");
+		default:
+			bad_target(rel, "not a table", "Give the name of a table.");
+	}
+}
+
+/* A partition is captured with its table; to do it twice would tell everything twice. */
+static void
+check_ancestors(Relation rel)
+{
+	if (!rel->rd_rel->relispartition)
+		return;
+
+	Oid root = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+
+	bad_target(rel, psprintf("a partition of \"%s\"", get_rel_name(root)),
+			   psprintf("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(root))));
+}
+
+void
+at_definition_check_owner(Relation rel)
+{
+	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+}
+
+/* A name that must not be empty. */
+static char *
+get_name(FunctionCallInfo fcinfo, int arg, const char *what, const char *otherwise)
+{
+	char *name = PG_ARGISNULL(arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(arg));
+
+	if (name == NULL && otherwise != NULL)
+		return pstrdup(otherwise);
+	if (name == NULL || name[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must not be empty", what),
+				 errhint("Leave it out to take the default.")));
+	return name;
+}
+
+/* A list of names without doubles and nulls; a null array is an empty one. */
+static List *
+get_names(FunctionCallInfo fcinfo, int arg, const char *what)
+{
+	Datum *elements;
+	bool *nulls;
+	int count;
+	List *names = NIL;
+
+	if (PG_ARGISNULL(arg))
+		return NIL;
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(arg), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char *name = nulls[i] ? NULL : TextDatumGetCString(elements[i]);
+
+		if (name == NULL)
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("%s must not contain nulls", what)));
+		if (!contains(names, name))
+			names = lappend(names, name);
+	}
+	return names;
+}
+
+/* Known ones only, at least one, in a fixed order. */
+static List *
+check_operations(List *given)
+{
+	List *known = NIL;
+	ListCell *cell;
+
+	for (int i = 0; i < lengthof(operations); i++)
+		if (contains(given, operations[i]))
+			known = lappend(known, pstrdup(operations[i]));
+
+	foreach (cell, given)
+		if (!contains(known, lfirst(cell)))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("unknown operation \"%s\"", (char *) lfirst(cell)),
+							errhint("Operations are insert, update, delete and truncate.")));
+	if (known == NIL)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no operation to audit"),
+						errhint("Operations are insert, update, delete and truncate.")));
+	return known;
+}
+
+static void
+check_columns(Relation rel, List *names, const char *what)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		const char *name = lfirst(cell);
+
+		if (get_attnum(RelationGetRelid(rel), name) <= 0)
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("table \"%s\" has no column \"%s\"",
+								   RelationGetRelationName(rel), name),
+							errdetail("It is named in the argument \"%s\".", what),
+							errhint("Columns are %s.", at_name_list(column_names(rel)))));
+	}
+}
+
+/* Not the key, and not everything. */
+static void
+check_ignored(const AtDefinition *definition)
+{
+	ListCell *cell;
+
+	foreach (cell, definition->ignored)
+		if (contains(definition->keys, lfirst(cell)))
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("key column \"%s\" cannot be ignored", (char *) lfirst(cell)),
+							errdetail("A change of the key changes which row an event is about."),
+							errhint("Take it out of \"ignore\", or give another \"key\".")));
+}
+
+/* Names of the primary key's columns in its order; NIL without one. */
+static List *
+primary_key(Relation rel)
+{
+	List *names = NIL;
+
+	RelationGetIndexList(rel); /* sets rd_pkindex */
+	if (!OidIsValid(rel->rd_pkindex))
+		return NIL;
+
+	Relation index = index_open(rel->rd_pkindex, AccessShareLock);
+
+	for (int i = 0; i < IndexRelationGetNumberOfKeyAttributes(index); i++)
+		names = lappend(
+			names, get_attname(RelationGetRelid(rel), index->rd_index->indkey.values[i], false));
+	index_close(index, AccessShareLock);
+	return names;
+}
+
+/* Column names of a table, dropped ones left out. */
+static List *
+column_names(Relation rel)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	List *names = NIL;
+
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped)
+			names = lappend(names, pstrdup(NameStr(TupleDescAttr(desc, i)->attname)));
+	return names;
+}
+
+static char *
+describe_columns(Relation rel)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	StringInfoData json;
+
+	initStringInfo(&json);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+
+		if (attribute->attisdropped)
+			continue;
+		appendStringInfoString(&json, json.len == 0 ? "[{\"name\":" : ",{\"name\":");
+		escape_json(&json, NameStr(attribute->attname));
+		appendStringInfoString(&json, ",\"type\":");
+		escape_json(&json,
+					format_type_extended(attribute->atttypid, attribute->atttypmod,
+										 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		appendStringInfoChar(&json, '}');
+	}
+	appendStringInfoString(&json, json.len == 0 ? "[]" : "]");
+	return json.data;
+}
+
+char *
+at_definition_row_events(const AtDefinition *definition)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	for (int i = 0; i < OPERATION_TRUNCATE; i++)
+		if (contains(definition->operations, operations[i]))
+			appendStringInfo(&out, "%s%s", out.len > 0 ? " OR " : "", operations[i]);
+	return out.len > 0 ? out.data : NULL;
+}
+
+Datum
+at_name_array(List *names)
+{
+	Datum *elements = palloc(sizeof(Datum) * Max(list_length(names), 1));
+	ListCell *cell;
+
+	foreach (cell, names)
+		elements[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
+	return PointerGetDatum(
+		construct_array(elements, list_length(names), TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+char *
+at_name_json(List *names)
+{
+	StringInfoData json;
+	ListCell *cell;
+
+	initStringInfo(&json);
+	appendStringInfoChar(&json, '[');
+	foreach (cell, names)
+	{
+		if (json.len > 1)
+			appendStringInfoChar(&json, ',');
+		escape_json(&json, lfirst(cell));
+	}
+	appendStringInfoChar(&json, ']');
+	return json.data;
+}
+
+char *
+at_name_list(List *names)
+{
+	StringInfoData out;
+	ListCell *cell;
+
+	initStringInfo(&out);
+	foreach (cell, names)
+		appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", (char *) lfirst(cell));
+	return out.data;
+}
+
+char *
+at_qualified_name(Oid relid)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  get_rel_name(relid));
+}

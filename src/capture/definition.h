@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ * definition.h
+ *		What somebody asks to be audited: the arguments of audit.enable(),
+ *		checked against the table.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_DEFINITION_H
+#define AT_DEFINITION_H
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+#include "utils/rel.h"
+
+/* Lists are of C strings; everything is in the context of at_definition_read(). */
+typedef struct AtDefinition
+{
+	Oid relid;
+	char *schema;
+	char *table;
+	char *qualified_name; /* quoted as needed */
+	char *context;
+	char *resource_type;
+	List *operations; /* insert, update, delete, truncate, in this order */
+	bool truncate;    /* is among them */
+	List *ignored;
+	List *keys;         /* NIL: the table has none */
+	char *columns_json; /* JSON array of {"name", "type"} */
+} AtDefinition;
+
+/*
+ * Read and check the arguments of audit.enable(); raises a clear error
+ * (ERRCODE_AT_BAD_TARGET, ERRCODE_UNDEFINED_COLUMN, ...) for what cannot be
+ * audited, and ERRCODE_INSUFFICIENT_PRIVILEGE for who may not.
+ */
+extern void at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definition);
+
+/* Raises an error unless the current user owns the table. */
+extern void at_definition_check_owner(Relation rel);
+
+/* "INSERT OR UPDATE" for CREATE TRIGGER; NULL if no row event is wanted. */
+extern char *at_definition_row_events(const AtDefinition *definition);
+
+/* Lists of names: as text[], as a JSON array, as a comma-separated line. */
+extern Datum at_name_array(List *names);
+extern char *at_name_json(List *names);
+extern char *at_name_list(List *names);
+
+/* Schema and name of a relation, quoted as needed. */
+extern char *at_qualified_name(Oid relid);
+
+#endif

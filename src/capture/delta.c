@@ -1,0 +1,220 @@
+/*-------------------------------------------------------------------------
+ * delta.c
+ *		From row images to what is recorded of them: key, old and new values.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/detoast.h"
+#include "access/toast_internals.h"
+#include "utils/datum.h"
+
+#include "capture/delta.h"
+#include "ledger/datum.h"
+
+/* Keys longer than this are stored as a digest, to fit into an index. */
+#define MAX_KEY_BYTES 1024
+
+/* A JSON object that grows in front of the length word of its later varlena. */
+static void
+begin_varlena(StringInfo out)
+{
+	initStringInfo(out);
+	appendStringInfoSpaces(out, VARHDRSZ);
+}
+
+static struct varlena *
+end_varlena(StringInfo out)
+{
+	SET_VARSIZE(out->data, out->len);
+	return (struct varlena *) out->data;
+}
+
+/* Note in extra that a column's value was shortened, once a column. */
+static void
+note_shortened(AtDelta *delta, const AtColumn *column)
+{
+	if (delta->extra == NULL)
+	{
+		delta->extra = makeStringInfo();
+		appendStringInfoString(delta->extra, "\"shortened\":[]");
+	}
+
+	delta->extra->data[--delta->extra->len] = '\0';
+	if (delta->extra->data[delta->extra->len - 1] != '[')
+		appendStringInfoChar(delta->extra, ',');
+	at_render_string(column->name, strlen(column->name), delta->extra);
+	appendStringInfoChar(delta->extra, ']');
+}
+
+/* Append one member; the slot is deformed. */
+static void
+append_member(AtColumn *column, TupleTableSlot *row, StringInfo out, AtDelta *delta)
+{
+	int i = column->attnum - 1;
+
+	if (out->len > VARHDRSZ + 1)
+		appendStringInfoCharMacro(out, ',');
+	appendBinaryStringInfo(out, column->json_name, column->json_name_len);
+	if (row->tts_isnull[i])
+		appendBinaryStringInfo(out, "null", 4);
+	else if (at_render_json(column, row->tts_values[i], out))
+		note_shortened(delta, column);
+}
+
+static struct varlena *
+whole_row(const AtPolicy *policy, TupleTableSlot *row, AtDelta *delta)
+{
+	StringInfoData out;
+
+	begin_varlena(&out);
+	appendStringInfoCharMacro(&out, '{');
+	for (int i = 0; i < policy->ncolumns; i++)
+		append_member(&policy->columns[i], row, &out, delta);
+	appendStringInfoCharMacro(&out, '}');
+	return end_varlena(&out);
+}
+
+static struct varlena *
+changed_columns(TupleTableSlot *row, AtDelta *delta)
+{
+	StringInfoData out;
+
+	begin_varlena(&out);
+	appendStringInfoCharMacro(&out, '{');
+	for (int i = 0; i < delta->nchanged; i++)
+		append_member(delta->changed[i], row, &out, delta);
+	appendStringInfoCharMacro(&out, '}');
+	return end_varlena(&out);
+}
+
+/* A JSON array of the key's values. */
+static void
+append_composite_key(const AtPolicy *policy, TupleTableSlot *row, StringInfo out)
+{
+	for (int i = 0; i < policy->nkeys; i++)
+	{
+		AtColumn *column = policy->keys[i];
+		int at = column->attnum - 1;
+
+		appendStringInfoCharMacro(out, i == 0 ? '[' : ',');
+		if (row->tts_isnull[at])
+			appendStringInfoString(out, "null");
+		else
+			(void) at_render_json(column, row->tts_values[at], out);
+	}
+	appendStringInfoCharMacro(out, ']');
+}
+
+/* A key that no index would take: its digest stands for it, the key itself goes to extra. */
+static void
+shorten_key(StringInfo key, AtDelta *delta)
+{
+	AtHash hash;
+	StringInfo extra = makeStringInfo();
+
+	if (!at_hash(key->data + VARHDRSZ, key->len - VARHDRSZ, &hash))
+		at_hash_failed();
+	appendStringInfoString(extra, "\"key\":");
+	at_render_string(key->data + VARHDRSZ, key->len - VARHDRSZ, extra);
+	if (delta->extra != NULL)
+		appendStringInfo(extra, ",%s", delta->extra->data);
+	delta->extra = extra;
+
+	key->len = VARHDRSZ;
+	appendStringInfoString(key, "sha256:");
+	for (int i = 0; i < AT_HASH_LEN; i++)
+		appendStringInfo(key, "%02x", hash.bytes[i]);
+}
+
+/* The key of the row as text; NULL without key or where a single key is null. */
+static void
+set_key(const AtPolicy *policy, TupleTableSlot *row, AtDelta *delta)
+{
+	StringInfoData out;
+
+	if (policy->nkeys == 0 || (policy->nkeys == 1 && row->tts_isnull[policy->keys[0]->attnum - 1]))
+		return;
+
+	begin_varlena(&out);
+	if (policy->nkeys == 1)
+		at_render_text(policy->keys[0], row->tts_values[policy->keys[0]->attnum - 1], &out);
+	else
+		append_composite_key(policy, row, &out);
+	if (out.len - VARHDRSZ > MAX_KEY_BYTES)
+		shorten_key(&out, delta);
+	delta->record_key = end_varlena(&out);
+}
+
+void
+at_delta_row(const AtPolicy *policy, TupleTableSlot *row, bool is_new, AtDelta *delta)
+{
+	struct varlena *values;
+
+	memset(delta, 0, sizeof(*delta));
+	slot_getallattrs(row);
+	values = whole_row(policy, row, delta);
+	if (is_new)
+		delta->new_values = values;
+	else
+		delta->old_values = values;
+	set_key(policy, row, delta);
+}
+
+/* Are two values that lie out of line the same stored one? */
+static inline bool
+same_toast_pointer(Datum a, Datum b)
+{
+	struct varlena *left = (struct varlena *) DatumGetPointer(a);
+	struct varlena *right = (struct varlena *) DatumGetPointer(b);
+
+	return VARATT_IS_EXTERNAL_ONDISK(left) && VARATT_IS_EXTERNAL_ONDISK(right) &&
+		   memcmp(left, right, VARSIZE_EXTERNAL(left)) == 0;
+}
+
+/* Did a column change? Equal bytes are equal values, and nothing else is. */
+static inline bool
+has_changed(const AtColumn *column, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+	int i = column->attnum - 1;
+	Datum old_value = old_row->tts_values[i];
+	Datum new_value = new_row->tts_values[i];
+
+	if (old_row->tts_isnull[i] || new_row->tts_isnull[i])
+		return old_row->tts_isnull[i] != new_row->tts_isnull[i];
+	if (column->typbyval)
+		return old_value != new_value;
+	if (column->typlen == -1 && same_toast_pointer(old_value, new_value))
+		return false;
+	return !datum_image_eq(old_value, new_value, false, column->typlen);
+}
+
+bool
+at_delta_update(const AtPolicy *policy, TupleTableSlot *old_row, TupleTableSlot *new_row,
+				AtDelta *delta)
+{
+	bool counts = false;
+
+	memset(delta, 0, sizeof(*delta));
+	slot_getallattrs(old_row);
+	slot_getallattrs(new_row);
+	delta->changed = palloc(sizeof(AtColumn *) * Max(policy->ncolumns, 1));
+	for (int i = 0; i < policy->ncolumns; i++)
+	{
+		AtColumn *column = &policy->columns[i];
+
+		if (!has_changed(column, old_row, new_row))
+			continue;
+		delta->changed[delta->nchanged++] = column;
+		counts = counts || !column->ignored;
+	}
+	if (!counts)
+		return false;
+
+	/* without a key only the whole old row tells which row it was */
+	delta->old_values =
+		policy->nkeys > 0 ? changed_columns(old_row, delta) : whole_row(policy, old_row, delta);
+	delta->new_values = changed_columns(new_row, delta);
+	set_key(policy, new_row, delta);
+	return true;
+}

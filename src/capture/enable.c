@@ -1,0 +1,301 @@
+/*-------------------------------------------------------------------------
+ * enable.c
+ *		audit.enable() and audit.disable(): the policy of a table, its version
+ *		in the ledger, and its triggers, all in one transaction.
+ *
+ * The caller must own the table (or be a superuser) and have EXECUTE on the
+ * function; what is then done is done as the owner of the extension.
+ *
+ * Locks: ShareRowExclusiveLock on the table, as CREATE TRIGGER takes it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "capture/definition.h"
+#include "capture/policy.h"
+#include "capture/trigger.h"
+#include "ledger/init.h"
+#include "ledger/owner.h"
+#include "ledger/partition.h"
+#include "ledger/target.h"
+
+/* What audit.policy holds about the table already. */
+typedef struct ExistingPolicy
+{
+	bool found;
+	bool enabled;
+	bool same; /* as what is asked for now */
+	int32 target_id;
+} ExistingPolicy;
+
+PG_FUNCTION_INFO_V1(at_enable);
+PG_FUNCTION_INFO_V1(at_disable);
+
+static void read_existing(const AtDefinition *definition, ExistingPolicy *existing);
+static int32 append_version(const AtDefinition *definition, const ExistingPolicy *existing);
+static void write_policy(const AtDefinition *definition, int32 target_id, bool exists);
+static void create_triggers(const AtDefinition *definition);
+static void drop_triggers(Relation rel);
+static char *describe(const AtDefinition *definition);
+
+Datum
+at_enable(PG_FUNCTION_ARGS)
+{
+	AtDefinition definition;
+	ExistingPolicy existing;
+	AtOwnerState state;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("target must not be null")));
+
+	Relation rel = table_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
+
+	at_definition_read(fcinfo, rel, &definition);
+	(void) at_ledger_create();
+
+	at_owner_enter(&state);
+	SPI_connect();
+	read_existing(&definition, &existing);
+	if (existing.enabled && !existing.same)
+		ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
+						errmsg("table \"%s\" is audited already, with other settings",
+							   RelationGetRelationName(rel)),
+						errdetail("See SELECT * FROM audit.policy WHERE target = %s::regclass.",
+								  quote_literal_cstr(definition.qualified_name)),
+						errhint("SELECT audit.disable(%s, 'change of settings');",
+								quote_literal_cstr(definition.qualified_name))));
+	if (!existing.enabled)
+	{
+		write_policy(&definition, append_version(&definition, &existing), existing.found);
+		create_triggers(&definition);
+		CacheInvalidateRelcache(rel);
+	}
+	SPI_finish();
+	at_owner_leave(&state);
+	table_close(rel, NoLock);
+
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
+		"%s %s", existing.enabled ? "audited already:" : "audited:", describe(&definition))));
+}
+
+Datum
+at_disable(PG_FUNCTION_ARGS)
+{
+	char *reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Relation rel = table_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
+	AtOwnerState state;
+	Oid types[] = {REGCLASSOID, TEXTOID};
+	Datum values[] = {ObjectIdGetDatum(RelationGetRelid(rel)), CStringGetTextDatum(reason)};
+
+	at_definition_check_owner(rel);
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reason is required"),
+				 errdetail("The end of an audit is itself an event, and the reason part of it."),
+				 errhint("SELECT audit.disable('%s', 'why');", RelationGetRelationName(rel))));
+	(void) at_ledger_relid(AT_LEDGER_EVENT);
+
+	at_owner_enter(&state);
+	SPI_connect();
+	if (SPI_execute_with_args("UPDATE audit.policy SET enabled = false, reason = $2, "
+							  "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
+							  2, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not update audit.policy");
+
+	bool was_enabled = SPI_processed > 0;
+
+	if (was_enabled)
+	{
+		drop_triggers(rel);
+		CacheInvalidateRelcache(rel);
+	}
+	SPI_finish();
+	at_owner_leave(&state);
+
+	char *result = psprintf("%s: %s", was_enabled ? "no longer audited" : "was not audited",
+							at_qualified_name(RelationGetRelid(rel)));
+
+	table_close(rel, NoLock);
+	PG_RETURN_TEXT_P(cstring_to_text(result));
+}
+
+static void
+read_existing(const AtDefinition *definition, ExistingPolicy *existing)
+{
+	Oid types[] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum values[] = {
+		ObjectIdGetDatum(definition->relid),
+		CStringGetTextDatum(definition->context),
+		CStringGetTextDatum(definition->resource_type),
+		at_name_array(definition->operations),
+		at_name_array(definition->ignored),
+		at_name_array(definition->keys),
+	};
+	bool isnull;
+
+	memset(existing, 0, sizeof(*existing));
+	if (SPI_execute_with_args("SELECT target_id, enabled, "
+							  "context = $2 AND resource_type = $3 AND operations = $4 "
+							  "AND ignored_columns = $5 AND key_columns = $6 "
+							  "FROM audit.policy WHERE target = $1",
+							  lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read audit.policy");
+	if (SPI_processed == 0)
+		return;
+
+	HeapTuple row = SPI_tuptable->vals[0];
+	TupleDesc desc = SPI_tuptable->tupdesc;
+
+	existing->found = true;
+	existing->target_id = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
+	existing->enabled = DatumGetBool(SPI_getbinval(row, desc, 2, &isnull));
+	existing->same = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+}
+
+/* A new version of the table in the ledger. */
+static int32
+append_version(const AtDefinition *definition, const ExistingPolicy *existing)
+{
+	AtTarget former;
+	AtTarget target = {
+		.retention_class = AT_RETENTION_CLASS_DEFAULT,
+		.table_schema = definition->schema,
+		.table_name = definition->table,
+		.resource_type = definition->resource_type,
+		.context = definition->context,
+		.key_columns = at_name_json(definition->keys),
+		.columns = definition->columns_json,
+	};
+
+	if (existing->found && at_target_read(existing->target_id, &former))
+		target.lineage = former.lineage;
+	at_target_append(&target);
+	CommandCounterIncrement();
+	return target.target_id;
+}
+
+static void
+write_policy(const AtDefinition *definition, int32 target_id, bool exists)
+{
+	static const char insert[] =
+		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
+		"ignored_columns, key_columns, enabled, changed_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, true, pg_catalog.now())";
+	static const char update[] =
+		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
+		"operations = $5, ignored_columns = $6, key_columns = $7, enabled = true, "
+		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
+	Oid types[] = {REGCLASSOID,  INT4OID,      TEXTOID,     TEXTOID,
+				   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum values[] = {
+		ObjectIdGetDatum(definition->relid),      Int32GetDatum(target_id),
+		CStringGetTextDatum(definition->context), CStringGetTextDatum(definition->resource_type),
+		at_name_array(definition->operations),    at_name_array(definition->ignored),
+		at_name_array(definition->keys),
+	};
+
+	if (SPI_execute_with_args(exists ? update : insert, lengthof(types), types, values, NULL, false,
+							  0) < 0 ||
+		SPI_processed != 1)
+		elog(ERROR, "could not write audit.policy");
+}
+
+/* Does the table have a trigger of this name? Our configuration tables are born with theirs. */
+static bool
+has_trigger(Oid relid, const char *name)
+{
+	return OidIsValid(get_trigger_oid(relid, name, true));
+}
+
+static void
+run(const char *command)
+{
+	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "unexpected result of: %s", command);
+}
+
+/* Create one trigger and make it fire whatever session_replication_role says. */
+static void
+create_trigger(const char *table, const char *name, const char *when)
+{
+	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s EXECUTE FUNCTION audit.capture()", name, when));
+	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER \"%s\"", table, name));
+}
+
+static void
+create_triggers(const AtDefinition *definition)
+{
+	const char *table = definition->qualified_name;
+	char *events = at_definition_row_events(definition);
+	ListCell *cell;
+
+	if (events != NULL && !has_trigger(definition->relid, AT_ROW_TRIGGER))
+		create_trigger(table, AT_ROW_TRIGGER, psprintf("%s ON %s FOR EACH ROW", events, table));
+	if (!definition->truncate)
+		return;
+
+	/* PostgreSQL clones row triggers to partitions, but not these */
+	foreach (cell, find_all_inheritors(definition->relid, ShareRowExclusiveLock, NULL))
+	{
+		Oid relid = lfirst_oid(cell);
+		char *name = at_qualified_name(relid);
+
+		if ((relid == definition->relid || get_rel_relispartition(relid)) &&
+			!has_trigger(relid, AT_TRUNCATE_TRIGGER))
+			create_trigger(name, AT_TRUNCATE_TRIGGER, psprintf("TRUNCATE ON %s", name));
+	}
+}
+
+static void
+drop_triggers(Relation rel)
+{
+	ListCell *cell;
+
+	if (has_trigger(RelationGetRelid(rel), AT_ROW_TRIGGER))
+		run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_ROW_TRIGGER,
+					 at_qualified_name(RelationGetRelid(rel))));
+	foreach (cell, find_all_inheritors(RelationGetRelid(rel), ShareRowExclusiveLock, NULL))
+		if (has_trigger(lfirst_oid(cell), AT_TRUNCATE_TRIGGER))
+			run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_TRUNCATE_TRIGGER,
+						 at_qualified_name(lfirst_oid(cell))));
+}
+
+/* What is audited, in one line. */
+static char *
+describe(const AtDefinition *definition)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfo(&out, "%s (", definition->qualified_name);
+	if (definition->keys == NIL)
+		appendStringInfoString(&out, "no key; ");
+	else
+		appendStringInfo(&out, "key %s; ", at_name_list(definition->keys));
+	appendStringInfoString(&out, at_name_list(definition->operations));
+	if (definition->ignored != NIL)
+		appendStringInfo(&out, "; ignoring %s", at_name_list(definition->ignored));
+	appendStringInfoChar(&out, ')');
+	return out.data;
+}

@@ -1,0 +1,387 @@
+/*-------------------------------------------------------------------------
+ * render.c
+ *		A column's value as JSON text, the same in every session.
+ *
+ * A renderer yields the bare text of a value and says whether it has to be
+ * quoted. Types whose output depends on settings are rendered under pinned
+ * ones, which are set and restored around the call of the output function.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/shortest_dec.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/bytea.h"
+#include "utils/datetime.h"
+#include "utils/float.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/lsyscache.h"
+#include "utils/numeric.h"
+
+#include "base/errors.h"
+#include "base/guc.h"
+#include "capture/render.h"
+#include "core/hash.h"
+
+#define SMALL        (MAXDATELEN + 1) /* enough for a number, a date or a time */
+#define PREFIX_BYTES 256              /* kept of a value that is too long */
+
+/* A value's bare text: in small, in the value itself or palloc'd. */
+typedef struct ValueText
+{
+	const char *data;
+	int len;
+	bool quote;
+	char small[SMALL];
+} ValueText;
+
+struct AtRenderer
+{
+	Oid type; /* InvalidOid: chosen by rule */
+	void (*text)(AtColumn *column, Datum value, ValueText *out);
+};
+
+static void text_bool(AtColumn *column, Datum value, ValueText *out);
+static void text_int2(AtColumn *column, Datum value, ValueText *out);
+static void text_int4(AtColumn *column, Datum value, ValueText *out);
+static void text_int8(AtColumn *column, Datum value, ValueText *out);
+static void text_float4(AtColumn *column, Datum value, ValueText *out);
+static void text_float8(AtColumn *column, Datum value, ValueText *out);
+static void text_numeric(AtColumn *column, Datum value, ValueText *out);
+static void text_varlena(AtColumn *column, Datum value, ValueText *out);
+static void text_json(AtColumn *column, Datum value, ValueText *out);
+static void text_jsonb(AtColumn *column, Datum value, ValueText *out);
+static void text_date(AtColumn *column, Datum value, ValueText *out);
+static void text_time(AtColumn *column, Datum value, ValueText *out);
+static void text_timetz(AtColumn *column, Datum value, ValueText *out);
+static void text_timestamp(AtColumn *column, Datum value, ValueText *out);
+static void text_timestamptz(AtColumn *column, Datum value, ValueText *out);
+static void text_money(AtColumn *column, Datum value, ValueText *out);
+static void text_output(AtColumn *column, Datum value, ValueText *out);
+static void text_pinned_output(AtColumn *column, Datum value, ValueText *out);
+
+/* Types whose output depends on no setting are called as they are. */
+static const AtRenderer renderers[] = {
+	{BOOLOID, text_bool},
+	{INT2OID, text_int2},
+	{INT4OID, text_int4},
+	{INT8OID, text_int8},
+	{FLOAT4OID, text_float4},
+	{FLOAT8OID, text_float8},
+	{NUMERICOID, text_numeric},
+	{TEXTOID, text_varlena},
+	{VARCHAROID, text_varlena},
+	{BPCHAROID, text_varlena},
+	{JSONOID, text_json},
+	{JSONBOID, text_jsonb},
+	{DATEOID, text_date},
+	{TIMEOID, text_time},
+	{TIMETZOID, text_timetz},
+	{TIMESTAMPOID, text_timestamp},
+	{TIMESTAMPTZOID, text_timestamptz},
+	{MONEYOID, text_money},
+	{UUIDOID, text_output},
+	{CHAROID, text_output},
+	{NAMEOID, text_output},
+	{OIDOID, text_output},
+	{INETOID, text_output},
+	{CIDROID, text_output},
+	{MACADDROID, text_output},
+	{MACADDR8OID, text_output},
+	{BITOID, text_output},
+	{VARBITOID, text_output},
+};
+static const AtRenderer enum_renderer = {InvalidOid, text_output};
+static const AtRenderer other_renderer = {InvalidOid, text_pinned_output};
+
+void
+at_render_choose(AtColumn *column, Oid type, MemoryContext context)
+{
+	Oid base = getBaseType(type);
+	Oid output;
+	bool varlena;
+
+	column->renderer = type_is_enum(base) ? &enum_renderer : &other_renderer;
+	for (int i = 0; i < lengthof(renderers); i++)
+		if (renderers[i].type == base)
+			column->renderer = &renderers[i];
+	getTypeOutputInfo(type, &output, &varlena);
+	fmgr_info_cxt(output, &column->output, context);
+}
+
+/* A value over the limit: its beginning, length and digest. */
+static void
+append_shortened(const ValueText *text, StringInfo out)
+{
+	int prefix = pg_mbcliplen(text->data, text->len, PREFIX_BYTES);
+	AtHash hash;
+
+	if (!at_hash(text->data, text->len, &hash))
+		elog(ERROR, "SHA-256 failed");
+	appendStringInfoString(out, "{\"prefix\":");
+	at_render_string(text->data, prefix, out);
+	appendStringInfo(out, ",\"bytes\":%d,\"sha256\":\"", text->len);
+	for (int i = 0; i < AT_HASH_LEN; i++)
+		appendStringInfo(out, "%02x", hash.bytes[i]);
+	appendStringInfoString(out, "\"}");
+}
+
+bool
+at_render_json(AtColumn *column, Datum value, StringInfo out)
+{
+	ValueText text;
+
+	column->renderer->text(column, value, &text);
+	if (text.len > (int64) at_guc_max_value_size * 1024)
+	{
+		append_shortened(&text, out);
+		return true;
+	}
+	if (text.quote)
+		at_render_string(text.data, text.len, out);
+	else
+		appendBinaryStringInfo(out, text.data, text.len);
+	return false;
+}
+
+void
+at_render_text(AtColumn *column, Datum value, StringInfo out)
+{
+	ValueText text;
+
+	column->renderer->text(column, value, &text);
+	appendBinaryStringInfo(out, text.data, text.len);
+}
+
+void
+at_render_string(const char *data, int len, StringInfo out)
+{
+	const char *end = data + len;
+	const char *clean = data;
+
+	appendStringInfoCharMacro(out, '"');
+	for (const char *at = data; at < end; at++)
+	{
+		unsigned char c = *at;
+
+		if (likely(c >= ' ' && c != '"' && c != '\\'))
+			continue;
+		appendBinaryStringInfo(out, clean, at - clean);
+		clean = at + 1;
+		if (c == '"' || c == '\\')
+		{
+			appendStringInfoCharMacro(out, '\\');
+			appendStringInfoCharMacro(out, c);
+		}
+		else
+			appendStringInfo(out, "\\u%04x", c);
+	}
+	appendBinaryStringInfo(out, clean, end - clean);
+	appendStringInfoCharMacro(out, '"');
+}
+
+/* The text lies in the small buffer. */
+static inline void
+set_small(ValueText *out, int len, bool quote)
+{
+	out->data = out->small;
+	out->len = len;
+	out->quote = quote;
+}
+
+/* The text is a C string. */
+static inline void
+set_cstring(ValueText *out, char *string, bool quote)
+{
+	out->data = string;
+	out->len = strlen(string);
+	out->quote = quote;
+}
+
+static void
+text_bool(AtColumn *column, Datum value, ValueText *out)
+{
+	set_cstring(out, DatumGetBool(value) ? "true" : "false", false);
+}
+
+static void
+text_int2(AtColumn *column, Datum value, ValueText *out)
+{
+	set_small(out, pg_itoa(DatumGetInt16(value), out->small), false);
+}
+
+static void
+text_int4(AtColumn *column, Datum value, ValueText *out)
+{
+	set_small(out, pg_ltoa(DatumGetInt32(value), out->small), false);
+}
+
+static void
+text_int8(AtColumn *column, Datum value, ValueText *out)
+{
+	set_small(out, pg_lltoa(DatumGetInt64(value), out->small), false);
+}
+
+/* JSON has no literal for what is not finite. */
+static void
+text_special_float(double number, ValueText *out)
+{
+	set_cstring(out, isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity", true);
+}
+
+static void
+text_float4(AtColumn *column, Datum value, ValueText *out)
+{
+	float number = DatumGetFloat4(value);
+
+	if (isnan(number) || isinf(number))
+		text_special_float(number, out);
+	else
+		set_small(out, float_to_shortest_decimal_buf(number, out->small), false);
+}
+
+static void
+text_float8(AtColumn *column, Datum value, ValueText *out)
+{
+	double number = DatumGetFloat8(value);
+
+	if (isnan(number) || isinf(number))
+		text_special_float(number, out);
+	else
+		set_small(out, double_to_shortest_decimal_buf(number, out->small), false);
+}
+
+static void
+text_numeric(AtColumn *column, Datum value, ValueText *out)
+{
+	Numeric number = DatumGetNumeric(value);
+
+	set_cstring(out, DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(number))),
+				numeric_is_nan(number) || numeric_is_inf(number));
+}
+
+static void
+text_varlena(AtColumn *column, Datum value, ValueText *out)
+{
+	text *string = DatumGetTextPP(value);
+
+	out->data = VARDATA_ANY(string);
+	out->len = VARSIZE_ANY_EXHDR(string);
+	out->quote = true;
+}
+
+static void
+text_json(AtColumn *column, Datum value, ValueText *out)
+{
+	text_varlena(column, value, out);
+	out->quote = false;
+}
+
+static void
+text_jsonb(AtColumn *column, Datum value, ValueText *out)
+{
+	Jsonb *document = DatumGetJsonbP(value);
+
+	set_cstring(out, JsonbToCString(NULL, &document->root, VARSIZE(document)), false);
+}
+
+/* Date and time types, by PostgreSQL's own encoder for JSON. */
+static inline void
+encode_time(Datum value, Oid type, const int *zone, ValueText *out)
+{
+	(void) JsonEncodeDateTime(out->small, value, type, zone);
+	set_small(out, strlen(out->small), true);
+}
+
+static void
+text_date(AtColumn *column, Datum value, ValueText *out)
+{
+	encode_time(value, DATEOID, NULL, out);
+}
+
+static void
+text_time(AtColumn *column, Datum value, ValueText *out)
+{
+	encode_time(value, TIMEOID, NULL, out);
+}
+
+static void
+text_timetz(AtColumn *column, Datum value, ValueText *out)
+{
+	encode_time(value, TIMETZOID, NULL, out);
+}
+
+static void
+text_timestamp(AtColumn *column, Datum value, ValueText *out)
+{
+	encode_time(value, TIMESTAMPOID, NULL, out);
+}
+
+static void
+text_timestamptz(AtColumn *column, Datum value, ValueText *out)
+{
+	static const int utc = 0;
+
+	encode_time(value, TIMESTAMPTZOID, &utc, out);
+}
+
+/* An amount looks as lc_monetary says; that setting is more than a variable. */
+static void
+text_money(AtColumn *column, Datum value, ValueText *out)
+{
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("lc_monetary", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	text_output(column, value, out);
+	AtEOXact_GUC(false, level);
+}
+
+static void
+text_output(AtColumn *column, Datum value, ValueText *out)
+{
+	set_cstring(out, OutputFunctionCall(&column->output, value), true);
+}
+
+/*
+ * Everything else: arrays, composites, ranges, intervals, foreign types. The
+ * variables behind the settings are set directly, since set_config_option()
+ * costs more than all the rest of a row.
+ */
+static void
+text_pinned_output(AtColumn *column, Datum value, ValueText *out)
+{
+	int date_style = DateStyle;
+	int date_order = DateOrder;
+	int interval_style = IntervalStyle;
+	int float_digits = extra_float_digits;
+	int bytea_style = bytea_output;
+	pg_tz *zone = session_timezone;
+
+	PG_TRY();
+	{
+		DateStyle = USE_ISO_DATES;
+		DateOrder = DATEORDER_YMD;
+		IntervalStyle = INTSTYLE_POSTGRES;
+		extra_float_digits = 1;
+		bytea_output = BYTEA_OUTPUT_HEX;
+		session_timezone = pg_tzset("GMT");
+		set_cstring(out, OutputFunctionCall(&column->output, value), true);
+	}
+	PG_FINALLY();
+	{
+		DateStyle = date_style;
+		DateOrder = date_order;
+		IntervalStyle = interval_style;
+		extra_float_digits = float_digits;
+		bytea_output = bytea_style;
+		session_timezone = zone;
+	}
+	PG_END_TRY();
+}

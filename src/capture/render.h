@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ * render.h
+ *		A column's value as JSON text, the same in every session.
+ *
+ * Booleans, integers, finite floats and numerics become JSON literals with
+ * their own digits; json and jsonb stand verbatim; dates and times are ISO
+ * 8601, timestamps with time zone in UTC; bytea is hex; all else is the
+ * text of the type's output function, under pinned settings, as a JSON
+ * string. What is longer than audit_trail.max_value_size becomes
+ * {"prefix":..., "bytes":n, "sha256":"..."} of that text.
+ *
+ * Output functions are run with the rights of the current user, found by
+ * type, never by name.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_RENDER_H
+#define AT_RENDER_H
+
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+
+/* How a type is rendered; chosen once when the column is looked up. */
+typedef struct AtRenderer AtRenderer;
+
+typedef struct AtColumn
+{
+	AttrNumber attnum;
+	int16 typlen;
+	bool typbyval;
+	bool ignored; /* a change of this column alone is no event */
+	bool is_key;
+	char *name;
+	char *json_name; /* "name": with quotes, colon and escapes */
+	int json_name_len;
+	const AtRenderer *renderer;
+	FmgrInfo output;
+} AtColumn;
+
+/* Fill in renderer and output; what they need is allocated in the context. */
+extern void at_render_choose(AtColumn *column, Oid type, MemoryContext context);
+
+/* Append a value, never null, as JSON; returns whether it was shortened. */
+extern bool at_render_json(AtColumn *column, Datum value, StringInfo out);
+
+/* Append a value, never null, as bare text: a JSON string without quotes and escapes. */
+extern void at_render_text(AtColumn *column, Datum value, StringInfo out);
+
+/* Append a string with quotes and escapes. */
+extern void at_render_string(const char *data, int len, StringInfo out);
+
+#endif

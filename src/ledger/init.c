@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ * init.c
+ *		Creating the ledger of a database: tables, views, partitions, the
+ *		first incarnation and entry 0 of the log.
+ *
+ * Locks: ShareUpdateExclusiveLock on audit.policy until the end of the
+ * transaction, so that a ledger is created once.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/timestamp.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "ledger/datum.h"
+#include "ledger/init.h"
+#include "ledger/log.h"
+#include "ledger/owner.h"
+#include "ledger/partition.h"
+
+PG_FUNCTION_INFO_V1(at_init);
+
+/* Configuration tables, whose changes are events too. */
+static const char *const configuration[] = {"policy", "alert_rule"};
+
+static void create_objects(void);
+static void begin_log(void);
+static void audit_configuration(void);
+
+Datum
+at_init(PG_FUNCTION_ARGS)
+{
+	bool created = at_ledger_create();
+
+	PG_RETURN_TEXT_P(cstring_to_text(created ? "ledger created" : "ledger exists already"));
+}
+
+bool
+at_ledger_create(void)
+{
+	AtOwnerState state;
+
+	if (at_ledger_exists())
+		return false;
+
+	LockRelationOid(at_audit_relid("policy"), ShareUpdateExclusiveLock);
+	if (at_ledger_exists())
+		return false;
+
+	at_owner_enter(&state);
+	create_objects();
+	begin_log();
+	audit_configuration();
+	at_owner_leave(&state);
+	return true;
+}
+
+static void
+create_objects(void)
+{
+	SPI_connect();
+	if (SPI_execute("SELECT audit.create_ledger()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "audit.create_ledger() failed");
+	at_partitions_create_roots();
+	at_partitions_create_months(AT_PARTITION_MONTHS_AHEAD);
+	if (SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "audit.create_views() failed");
+	SPI_finish();
+}
+
+/* The ledger's id: a random UUID, version 4. */
+static void
+draw_log_id(uint8 *log_id)
+{
+	if (!pg_strong_random(log_id, AT_LOG_ID_LEN))
+		ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not draw random bytes")));
+	log_id[6] = (log_id[6] & 0x0f) | 0x40;
+	log_id[8] = (log_id[8] & 0x3f) | 0x80;
+}
+
+static void
+begin_log(void)
+{
+	const char *reason = "ledger created";
+	uint8 log_id[AT_LOG_ID_LEN];
+	AtLogHead head;
+	AtMerkle empty;
+
+	draw_log_id(log_id);
+	at_log_append_incarnation(1, log_id, reason);
+	CommandCounterIncrement();
+
+	AtEntryBody boot = {
+		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
+		.incarnation = 1,
+		.kind = at_span_of("boot"),
+		.snapshot = at_span_of("1:1:"),
+		.payload = at_span_of(at_log_origin_payload(1, reason)),
+	};
+
+	at_merkle_init(&empty);
+	if (!at_merkle_root(&empty, &boot.root))
+		at_hash_failed();
+	at_log_head_init(&head);
+	at_log_append(&head, &boot);
+}
+
+/* By the public function, since capturing is not this room's business. */
+static void
+audit_configuration(void)
+{
+	SPI_connect();
+	for (int i = 0; i < lengthof(configuration); i++)
+	{
+		const char *command = psprintf("SELECT audit.enable('audit.%s', context => 'system', "
+									   "resource_type => 'audit.%s')",
+									   configuration[i], configuration[i]);
+
+		if (SPI_execute(command, false, 0) != SPI_OK_SELECT)
+			elog(ERROR, "could not audit audit.%s", configuration[i]);
+	}
+	SPI_finish();
+}

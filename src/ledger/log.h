@@ -1,0 +1,39 @@
+/*-------------------------------------------------------------------------
+ * log.h
+ *		The one global log: appending an entry and its new head.
+ *
+ * An entry is a leaf of an RFC 6962 tree; audit.checkpoint holds the head
+ * after each. Whoever appends holds ShareUpdateExclusiveLock on
+ * audit.log_entry until the end of its transaction.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_LOG_H
+#define AT_LOG_H
+
+#include "core/body.h"
+#include "core/merkle.h"
+
+/* The end of the log: where the next entry goes. */
+typedef struct AtLogHead
+{
+	AtMerkle tree;   /* over the entries so far; tree.size is the next log_index */
+	AtHash previous; /* at_hash() of the last entry; zeros before the first */
+} AtLogHead;
+
+/* The head of an empty log. */
+extern void at_log_head_init(AtLogHead *head);
+
+/*
+ * Append an entry: sets its log_id, log_index and previous, writes its row
+ * and the checkpoint's, and moves the head on. The root must be set (that of
+ * the empty tree in a control record), and sealed_at.
+ */
+extern void at_log_append(AtLogHead *head, AtEntryBody *entry);
+
+/* Payload of a "boot" or "incarnation" entry, in the current context. */
+extern char *at_log_origin_payload(int incarnation, const char *reason);
+
+/* Append the row of audit.incarnation for this server and database. */
+extern void at_log_append_incarnation(int incarnation, const uint8 *log_id, const char *reason);
+
+#endif

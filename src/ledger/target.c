@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ * target.c
+ *		Rows of audit.target: the versions of audited tables.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "commands/sequence.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/columns.h"
+#include "ledger/append.h"
+#include "ledger/datum.h"
+#include "ledger/target.h"
+#include "ledger/transaction.h"
+
+void
+at_target_append(AtTarget *target)
+{
+	Datum values[Natts_target];
+	bool nulls[Natts_target] = {false};
+
+	target->target_id = nextval_internal(at_audit_relid("target_id_seq"), false);
+	if (target->lineage == 0)
+		target->lineage = target->target_id;
+
+	values[Anum_target_target_id - 1] = Int32GetDatum(target->target_id);
+	values[Anum_target_lineage - 1] = Int32GetDatum(target->lineage);
+	values[Anum_target_tx_id - 1] = Int64GetDatum(at_transaction_join()->tx_id);
+	values[Anum_target_defined_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[Anum_target_retention_class - 1] = Int16GetDatum(target->retention_class);
+	at_set_text(values, nulls, Anum_target_table_schema, target->table_schema);
+	at_set_text(values, nulls, Anum_target_table_name, target->table_name);
+	at_set_text(values, nulls, Anum_target_resource_type, target->resource_type);
+	at_set_text(values, nulls, Anum_target_context, target->context);
+	at_set_text(values, nulls, Anum_target_key_columns, target->key_columns);
+	at_set_text(values, nulls, Anum_target_columns, target->columns);
+	at_append(AT_LEDGER_TARGET, values, nulls);
+}
+
+static char *
+get_text(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool isnull;
+
+	return TextDatumGetCString(heap_getattr(tuple, column, desc, &isnull));
+}
+
+bool
+at_target_read(int32 target_id, AtTarget *target)
+{
+	Relation rel = table_open(at_ledger_relid(AT_LEDGER_TARGET), AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TupleDesc desc = RelationGetDescr(rel);
+	ScanKeyData key;
+	bool isnull;
+
+	ScanKeyInit(&key, Anum_target_target_id, BTEqualStrategyNumber, F_INT4EQ,
+				Int32GetDatum(target_id));
+
+	SysScanDesc scan =
+		systable_beginscan(rel, at_audit_relid("target_pkey"), true, snapshot, 1, &key);
+	HeapTuple tuple = systable_getnext(scan);
+	bool found = HeapTupleIsValid(tuple);
+
+	if (found)
+		*target = (AtTarget){
+			.target_id = target_id,
+			.lineage = DatumGetInt32(heap_getattr(tuple, Anum_target_lineage, desc, &isnull)),
+			.retention_class =
+				DatumGetInt16(heap_getattr(tuple, Anum_target_retention_class, desc, &isnull)),
+			.table_schema = get_text(tuple, Anum_target_table_schema, desc),
+			.table_name = get_text(tuple, Anum_target_table_name, desc),
+			.resource_type = get_text(tuple, Anum_target_resource_type, desc),
+			.context = get_text(tuple, Anum_target_context, desc),
+			.key_columns = get_text(tuple, Anum_target_key_columns, desc),
+			.columns = get_text(tuple, Anum_target_columns, desc),
+		};
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
