@@ -11,9 +11,14 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "base/catalog.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "capture/policy.h"
+#include "core/hash.h"
+#include "ledger/append.h"
+#include "ledger/transaction.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,7 +27,14 @@ void _PG_init(void);
 void
 _PG_init(void)
 {
+	if (!at_hash_init())
+		elog(ERROR, "SHA-256 of libcrypto does not compute what it should");
+
 	at_guc_init(); /* first: the others read settings */
+	at_catalog_init();
+	at_append_init();
+	at_transaction_init(); /* after append: its callback then runs before */
+	at_policy_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();
