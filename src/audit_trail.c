@@ -19,6 +19,7 @@
 #include "core/hash.h"
 #include "ledger/append.h"
 #include "ledger/transaction.h"
+#include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
 
@@ -35,6 +36,7 @@ _PG_init(void)
 	at_append_init();
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_policy_init();
+	at_seal_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();

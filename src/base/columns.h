@@ -89,6 +89,12 @@
 #define Anum_log_entry_payload     13
 #define Natts_log_entry            13
 
+#define Anum_leaf_tile_log_index 1
+#define Anum_leaf_tile_tile      2
+#define Anum_leaf_tile_hashes    3
+#define Anum_leaf_tile_owners    4
+#define Natts_leaf_tile          4
+
 #define Anum_checkpoint_size     1
 #define Anum_checkpoint_made_at  2
 #define Anum_checkpoint_root     3

@@ -1,63 +1,90 @@
 /*-------------------------------------------------------------------------
  * read.h
- *		Rows of audit.transaction and audit.event, as the sealer and the
- *		verifier need them: every stored field, in sealing order.
+ *		Rows of audit.transaction, audit.event and audit.session, as the
+ *		sealer and the verifier need them: every stored field, in sealing
+ *		order, ready to be hashed.
  *
- * Reads go through one registered snapshot that the caller owns. Rows point
- * into memory that is reset by the next call of the same reader.
+ * Reads go through one snapshot that the caller owns. A row points into
+ * memory that is reset by the next call of the same reader. Readers may be
+ * started as often as wanted; they live in the context in which they were
+ * opened.
+ *
+ * Each row says under which name an index led to it (its place). Where
+ * somebody changed a row, place and body may differ.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_READ_H
 #define AT_READ_H
 
-#include "base/catalog.h"
+#include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
-/* A row of audit.transaction, ready to be hashed; log_id is set. */
+#include "base/catalog.h"
+#include "ledger/settled.h"
+
+/* A row of audit.transaction; log_id is set. */
 typedef struct AtTransactionRow
 {
 	AtTransactionBody body;
-	int16 retention_class;
+	int64 place;        /* the xid or tx_id that it was looked up by */
 	bool digest_is_odd; /* the stored digest is not 32 bytes long */
+
+	/* where it is stored */
+	Oid relid;
+	ItemPointerData tid;
 } AtTransactionRow;
 
-/* A row of audit.event, ready to be hashed; names come from audit.target. */
+/* A row of audit.event; names come from audit.target. */
 typedef struct AtEventRow
 {
 	AtEventBody body;
+	uint32 place; /* its ordinal as the index has it */
 	int32 target_id;
 	bool target_missing; /* no row of audit.target has this target_id */
+
+	/* where it is stored */
+	Oid relid;
+	ItemPointerData tid;
 } AtEventRow;
 
 /*
- * Which transactions: those of one server and database that had settled in
- * `to` and not yet in `from`. Both are pg_snapshot texts; `from` NULL means
- * from the beginning, `to` NULL means all there are.
+ * Which transactions: those of one server and database that had ended in
+ * `to` and not yet in `from`. `from` NULL means from the beginning, `to`
+ * NULL means all there are.
  */
 typedef struct AtWindow
 {
 	uint64 system_identifier;
 	Oid database_oid;
-	const char *from;
-	const char *to;
+	const AtSettled *from;
+	const AtSettled *to;
 } AtWindow;
 
 typedef struct AtTransactionReader AtTransactionReader;
 typedef struct AtEventReader AtEventReader;
 
-/* Transactions of a window in the order (xid, tx_id). Needs an SPI connection. */
-extern AtTransactionReader *at_transaction_reader_open(const AtWindow *window, Snapshot snapshot);
+/* Transactions of windows, in the order (xid, tx_id). The window must outlive its use. */
+extern AtTransactionReader *at_transaction_reader_open(Snapshot snapshot);
+extern void at_transaction_reader_start(AtTransactionReader *reader, const AtWindow *window);
+
+/* Transactions by name, of any origin: one, or several where a name was used twice. */
+extern AtTransactionReader *at_transaction_finder_open(Snapshot snapshot);
+extern void at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_id);
+
+/* The next row of either, or NULL. */
 extern const AtTransactionRow *at_transaction_reader_next(AtTransactionReader *reader);
 extern void at_transaction_reader_close(AtTransactionReader *reader);
 
-/*
- * Events of one transaction in the order of their ordinals, from all
- * partitions that may hold them. A row whose index entry leads to another
- * tx_id or ordinal than the entry says is returned with what it stores.
- */
+/* Events of one transaction by place, from all partitions that may hold them. */
 extern AtEventReader *at_event_reader_open(Snapshot snapshot);
 extern void at_event_reader_start(AtEventReader *reader, uint64 tx_id);
 extern const AtEventRow *at_event_reader_next(AtEventReader *reader);
 extern void at_event_reader_close(AtEventReader *reader);
+
+/* Hash of the ATS1 body of a row of audit.session; false if there is none. */
+typedef struct AtSessionReader AtSessionReader;
+extern AtSessionReader *at_session_reader_open(Snapshot snapshot);
+extern bool at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash);
+extern void at_session_reader_close(AtSessionReader *reader);
 
 #endif

@@ -1,0 +1,13 @@
+-- Sealing and verifying.
+
+CREATE FUNCTION audit.seal_now(OUT log_index bigint, OUT sealed_at timestamptz, OUT size bigint, OUT root text)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_seal_now';
+COMMENT ON FUNCTION audit.seal_now() IS
+	'seals all that is committed; returns the last entry of the log, its size and its root';
+REVOKE ALL ON FUNCTION audit.seal_now() FROM PUBLIC;
+
+CREATE FUNCTION audit.seal_lag(OUT transactions bigint, OUT oldest interval)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_seal_lag';
+COMMENT ON FUNCTION audit.seal_lag() IS
+	'how many committed transactions are not sealed yet, and how long ago the oldest was committed';
+REVOKE ALL ON FUNCTION audit.seal_lag() FROM PUBLIC;

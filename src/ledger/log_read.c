@@ -1,0 +1,469 @@
+/*-------------------------------------------------------------------------
+ * log_read.c
+ *		Reading the one global log back.
+ *
+ * Nothing that is read here is believed: rows may have been changed in the
+ * files. What cannot be so is marked as odd, never an error, apart from the
+ * head that somebody wants to go on from.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "base/columns.h"
+#include "base/errors.h"
+#include "ledger/append.h"
+#include "ledger/datum.h"
+#include "ledger/log_read.h"
+#include "ledger/scan.h"
+
+struct AtEntryReader
+{
+	AtScan *scan;
+	MemoryContext row_context;
+	AtEntryRow row;
+};
+
+struct AtCheckpointReader
+{
+	AtScan *scan;
+	MemoryContext row_context;
+	AtCheckpointRow row;
+};
+
+struct AtTileReader
+{
+	AtScan *scan;
+	uint64 log_index;
+	MemoryContext row_context;
+	AtTileRow row;
+};
+
+typedef struct IncarnationList
+{
+	MemoryContext context;
+	AtIncarnation *item;
+	int count;
+} IncarnationList;
+
+static const AtEntryRow *decode_entry(AtEntryReader *reader);
+static const AtCheckpointRow *decode_checkpoint(AtCheckpointReader *reader);
+static AtSpan get_span(TupleTableSlot *slot, int column);
+static bool get_hash(TupleTableSlot *slot, int column, AtHash *hash);
+static int64 get_time(TupleTableSlot *slot, int column);
+static void add_incarnation(TupleTableSlot *slot, void *arg);
+static int compare_incarnations(const void *a, const void *b);
+
+#define INT64_COLUMN(slot, column) DatumGetInt64((slot)->tts_values[(column) -1])
+#define INT32_COLUMN(slot, column) DatumGetInt32((slot)->tts_values[(column) -1])
+
+AtEntryReader *
+at_entry_reader_open(Snapshot snapshot)
+{
+	AtEntryReader *reader = palloc0(sizeof(AtEntryReader));
+
+	reader->scan = at_scan_open(AT_SCAN_LOG_ENTRY_BY_LOG_INDEX, snapshot);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit log entry", ALLOCSET_DEFAULT_SIZES);
+	return reader;
+}
+
+void
+at_entry_reader_start(AtEntryReader *reader, uint64 first, uint64 last)
+{
+	at_scan_start(reader->scan, first, last);
+}
+
+const AtEntryRow *
+at_entry_reader_next(AtEntryReader *reader)
+{
+	return at_scan_next(reader->scan) ? decode_entry(reader) : NULL;
+}
+
+const AtEntryRow *
+at_entry_reader_last(AtEntryReader *reader)
+{
+	return at_scan_last(reader->scan) ? decode_entry(reader) : NULL;
+}
+
+static const AtEntryRow *
+decode_entry(AtEntryReader *reader)
+{
+	AtEntryRow *row = &reader->row;
+	TupleTableSlot *slot = reader->scan->slot;
+
+	MemoryContextReset(reader->row_context);
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+
+	slot_getallattrs(slot);
+	row->body = (AtEntryBody){
+		.log_id = at_log_id(),
+		.log_index = INT64_COLUMN(slot, Anum_log_entry_log_index),
+		.sealed_at = get_time(slot, Anum_log_entry_sealed_at),
+		.incarnation = INT32_COLUMN(slot, Anum_log_entry_incarnation),
+		.kind = get_span(slot, Anum_log_entry_kind),
+		.leaf_count = INT64_COLUMN(slot, Anum_log_entry_leaf_count),
+		.tx_count = INT64_COLUMN(slot, Anum_log_entry_tx_count),
+		.event_count = INT64_COLUMN(slot, Anum_log_entry_event_count),
+		.first_tx_at = get_time(slot, Anum_log_entry_first_tx_at),
+		.last_tx_at = get_time(slot, Anum_log_entry_last_tx_at),
+		.snapshot = get_span(slot, Anum_log_entry_snapshot),
+		.payload = get_span(slot, Anum_log_entry_payload),
+	};
+	row->is_odd = !get_hash(slot, Anum_log_entry_previous, &row->body.previous);
+	row->is_odd |= !get_hash(slot, Anum_log_entry_root, &row->body.root);
+	row->place = reader->scan->place;
+
+	size_t size = at_entry_body_size(&row->body);
+	uint8 *bytes = palloc_extended(size, MCXT_ALLOC_HUGE);
+
+	at_entry_body_write(&row->body, bytes);
+	if (!at_hash(bytes, size, &row->hash) || !at_hash_leaf(bytes, size, &row->leaf))
+		at_hash_failed();
+	MemoryContextSwitchTo(save);
+	return row;
+}
+
+void
+at_entry_reader_close(AtEntryReader *reader)
+{
+	at_scan_close(reader->scan);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader);
+}
+
+bool
+at_entry_is(const AtEntryBody *entry, const char *kind)
+{
+	return entry->kind.data != NULL && entry->kind.len == strlen(kind) &&
+		   memcmp(entry->kind.data, kind, entry->kind.len) == 0;
+}
+
+bool
+at_entry_has_window(const AtEntryBody *entry)
+{
+	return at_entry_is(entry, AT_KIND_EVENTS) || at_entry_is(entry, AT_KIND_BOOT) ||
+		   at_entry_is(entry, AT_KIND_INCARNATION);
+}
+
+AtCheckpointReader *
+at_checkpoint_reader_open(Snapshot snapshot)
+{
+	AtCheckpointReader *reader = palloc0(sizeof(AtCheckpointReader));
+
+	reader->scan = at_scan_open(AT_SCAN_CHECKPOINT_BY_SIZE, snapshot);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit checkpoint", ALLOCSET_SMALL_SIZES);
+	return reader;
+}
+
+void
+at_checkpoint_reader_start(AtCheckpointReader *reader, uint64 first, uint64 last)
+{
+	at_scan_start(reader->scan, first, last);
+}
+
+const AtCheckpointRow *
+at_checkpoint_reader_next(AtCheckpointReader *reader)
+{
+	return at_scan_next(reader->scan) ? decode_checkpoint(reader) : NULL;
+}
+
+const AtCheckpointRow *
+at_checkpoint_reader_last(AtCheckpointReader *reader)
+{
+	return at_scan_last(reader->scan) ? decode_checkpoint(reader) : NULL;
+}
+
+static const AtCheckpointRow *
+decode_checkpoint(AtCheckpointReader *reader)
+{
+	AtCheckpointRow *row = &reader->row;
+	TupleTableSlot *slot = reader->scan->slot;
+	AtHash root;
+
+	MemoryContextReset(reader->row_context);
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+
+	slot_getallattrs(slot);
+
+	AtSpan frontier = get_span(slot, Anum_checkpoint_frontier);
+	AtHash peaks[AT_MERKLE_MAX_PEAKS];
+	int count = Min(frontier.len / AT_HASH_LEN, AT_MERKLE_MAX_PEAKS);
+
+	if (frontier.data != NULL)
+		memcpy(peaks, frontier.data, count * AT_HASH_LEN);
+	row->place = reader->scan->place;
+	row->size = INT64_COLUMN(slot, Anum_checkpoint_size);
+	row->is_sound = get_hash(slot, Anum_checkpoint_root, &row->root) && row->size == row->place &&
+					frontier.len == count * AT_HASH_LEN &&
+					at_merkle_load(&row->tree, row->size, peaks, count);
+	if (row->is_sound)
+	{
+		if (!at_merkle_root(&row->tree, &root))
+			at_hash_failed();
+		row->is_sound = memcmp(&root, &row->root, sizeof(root)) == 0;
+	}
+	MemoryContextSwitchTo(save);
+	return row;
+}
+
+void
+at_checkpoint_reader_close(AtCheckpointReader *reader)
+{
+	at_scan_close(reader->scan);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader);
+}
+
+AtTileReader *
+at_tile_reader_open(Snapshot snapshot)
+{
+	AtTileReader *reader = palloc0(sizeof(AtTileReader));
+
+	reader->scan = at_scan_open(AT_SCAN_LEAF_TILE_BY_LOG_INDEX, snapshot);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit tile", ALLOCSET_DEFAULT_SIZES);
+	return reader;
+}
+
+void
+at_tile_reader_start(AtTileReader *reader, uint64 log_index)
+{
+	reader->log_index = log_index;
+	at_scan_start(reader->scan, log_index, log_index);
+}
+
+const AtTileRow *
+at_tile_reader_next(AtTileReader *reader)
+{
+	AtTileRow *row = &reader->row;
+	TupleTableSlot *slot;
+
+	if (!at_scan_next(reader->scan))
+		return NULL;
+	MemoryContextReset(reader->row_context);
+
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+
+	slot = reader->scan->slot;
+	slot_getallattrs(slot);
+
+	AtSpan hashes = get_span(slot, Anum_leaf_tile_hashes);
+	AtSpan owners = get_span(slot, Anum_leaf_tile_owners);
+
+	row->place = reader->scan->place;
+	row->is_odd = INT64_COLUMN(slot, Anum_leaf_tile_log_index) != reader->log_index ||
+				  INT32_COLUMN(slot, Anum_leaf_tile_tile) != row->place ||
+				  !at_tile_read(&row->tile, hashes.data, hashes.len, owners.data, owners.len);
+	if (row->is_odd)
+		at_tile_init(&row->tile);
+	MemoryContextSwitchTo(save);
+	return row;
+}
+
+void
+at_tile_reader_close(AtTileReader *reader)
+{
+	at_scan_close(reader->scan);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader);
+}
+
+void
+at_tile_append(uint64 log_index, uint32 number, const AtTile *tile)
+{
+	Datum values[Natts_leaf_tile];
+	bool nulls[Natts_leaf_tile] = {false};
+	uint8 owners[AT_TILE_LEAVES * AT_RUN_LEN];
+
+	at_tile_write_owners(tile, owners);
+	values[Anum_leaf_tile_log_index - 1] = Int64GetDatum(log_index);
+	values[Anum_leaf_tile_tile - 1] = Int32GetDatum(number);
+	values[Anum_leaf_tile_hashes - 1] =
+		at_bytea_datum(tile->leaf, tile->leaf_count * sizeof(AtHash));
+	values[Anum_leaf_tile_owners - 1] = at_bytea_datum(owners, tile->run_count * AT_RUN_LEN);
+	at_append(AT_LEDGER_LEAF_TILE, values, nulls);
+}
+
+AtIncarnation *
+at_incarnations_read(Snapshot snapshot, int *count)
+{
+	IncarnationList list = {.context = CurrentMemoryContext};
+
+	at_scan_heap(AT_LEDGER_INCARNATION, snapshot, add_incarnation, &list);
+	if (list.count > 1)
+		qsort(list.item, list.count, sizeof(AtIncarnation), compare_incarnations);
+	*count = list.count;
+	return list.item;
+}
+
+static void
+add_incarnation(TupleTableSlot *slot, void *arg)
+{
+	IncarnationList *list = arg;
+	Size size = sizeof(AtIncarnation) * (list->count + 1);
+
+	list->item = list->item ? repalloc(list->item, size) : MemoryContextAlloc(list->context, size);
+	slot_getallattrs(slot);
+
+	AtIncarnation *item = &list->item[list->count++];
+
+	item->incarnation = INT32_COLUMN(slot, Anum_incarnation_incarnation);
+	item->system_identifier = INT64_COLUMN(slot, Anum_incarnation_system_identifier);
+	item->database_oid = DatumGetObjectId(slot->tts_values[Anum_incarnation_database_oid - 1]);
+	memcpy(item->log_id, DatumGetUUIDP(slot->tts_values[Anum_incarnation_log_id - 1])->data,
+		   AT_LOG_ID_LEN);
+}
+
+static int
+compare_incarnations(const void *a, const void *b)
+{
+	int32 left = ((const AtIncarnation *) a)->incarnation;
+	int32 right = ((const AtIncarnation *) b)->incarnation;
+
+	return left < right ? -1 : left > right;
+}
+
+bool
+at_incarnation_read_last(Snapshot snapshot, AtIncarnation *last)
+{
+	int count;
+	AtIncarnation *all = at_incarnations_read(snapshot, &count);
+
+	if (count == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_INTEGRITY), errmsg("the audit ledger has no incarnation"),
+				 errdetail("Table \"audit.incarnation\" is empty."),
+				 errhint("SELECT * FROM audit.verify();")));
+	*last = all[count - 1];
+	return last->system_identifier == GetSystemIdentifier() && last->database_oid == MyDatabaseId;
+}
+
+/* Nearly always the last entry tells. */
+AtSettled *
+at_log_window_end(Snapshot snapshot, int32 incarnation)
+{
+	AtEntryReader *reader = at_entry_reader_open(snapshot);
+	const AtEntryRow *row = at_entry_reader_last(reader);
+	AtSettled *settled = NULL;
+
+	for (uint64 next = row ? row->place : 0; row != NULL || next > 0;)
+	{
+		if (row != NULL && row->body.incarnation == incarnation && at_entry_has_window(&row->body))
+			break;
+		if (next == 0)
+			break;
+		next--;
+		at_entry_reader_start(reader, next, next);
+		row = at_entry_reader_next(reader);
+	}
+	if (row != NULL)
+	{
+		settled = palloc(sizeof(AtSettled));
+		if (!at_settled_parse(row->body.snapshot, settled))
+			ereport(ERROR,
+					(errcode(ERRCODE_AT_INTEGRITY),
+					 errmsg("entry " UINT64_FORMAT " of the audit log has no usable snapshot",
+							row->place),
+					 errhint("SELECT * FROM audit.verify();")));
+	}
+	at_entry_reader_close(reader);
+	return settled;
+}
+
+/* The log cannot be continued. */
+static pg_attribute_noreturn() void refuse_head(const char *detail)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_AT_INTEGRITY), errmsg("the audit log does not end in what was sealed"),
+			 errdetail("%s", detail), errhint("SELECT * FROM audit.verify();")));
+}
+
+/* Does the entry lead from the checkpoint before it to the last one? */
+static bool
+leads_to(AtCheckpointReader *checkpoints, const AtEntryRow *entry, const AtHash *root)
+{
+	AtMerkle tree;
+	AtHash computed;
+
+	at_merkle_init(&tree);
+	if (entry->place > 0)
+	{
+		at_checkpoint_reader_start(checkpoints, entry->place, entry->place);
+
+		const AtCheckpointRow *before = at_checkpoint_reader_next(checkpoints);
+
+		if (before == NULL || !before->is_sound)
+			return false;
+		tree = before->tree;
+	}
+	if (!at_merkle_add(&tree, &entry->leaf) || !at_merkle_root(&tree, &computed))
+		at_hash_failed();
+	return memcmp(&computed, root, sizeof(computed)) == 0;
+}
+
+void
+at_log_head_read(Snapshot snapshot, AtLogHead *head)
+{
+	AtEntryReader *entries = at_entry_reader_open(snapshot);
+	AtCheckpointReader *checkpoints = at_checkpoint_reader_open(snapshot);
+	const AtEntryRow *entry = at_entry_reader_last(entries);
+	const AtCheckpointRow *last = at_checkpoint_reader_last(checkpoints);
+	AtHash root;
+
+	if (entry == NULL || last == NULL)
+		refuse_head(entry ? "There is no checkpoint." : "There is no entry.");
+	if (!last->is_sound)
+		refuse_head(psprintf("Checkpoint " UINT64_FORMAT " was changed.", last->place));
+	if (last->size != entry->place + 1)
+		refuse_head(psprintf("The last entry is " UINT64_FORMAT
+							 ", and the last checkpoint has size " UINT64_FORMAT ".",
+							 entry->place, last->size));
+
+	head->tree = last->tree;
+	head->previous = entry->hash;
+	root = last->root;
+	if (entry->is_odd || !leads_to(checkpoints, entry, &root))
+		refuse_head(psprintf("Entry " UINT64_FORMAT " does not lead to the root of its checkpoint.",
+							 entry->place));
+	at_entry_reader_close(entries);
+	at_checkpoint_reader_close(checkpoints);
+}
+
+/* A varlena column as it was stored; missing where it is null. */
+static AtSpan
+get_span(TupleTableSlot *slot, int column)
+{
+	if (slot->tts_isnull[column - 1])
+		return (AtSpan){NULL, 0};
+	return at_span_of_varlena(PG_DETOAST_DATUM_PACKED(slot->tts_values[column - 1]));
+}
+
+/* A bytea of 32 bytes; false, and zeros, if it is anything else. */
+static bool
+get_hash(TupleTableSlot *slot, int column, AtHash *hash)
+{
+	AtSpan span = get_span(slot, column);
+
+	memset(hash, 0, sizeof(*hash));
+	if (span.len != sizeof(*hash))
+		return false;
+	memcpy(hash, span.data, sizeof(*hash));
+	return true;
+}
+
+/* A time as bodies have it; 0 where it is null. */
+static int64
+get_time(TupleTableSlot *slot, int column)
+{
+	if (slot->tts_isnull[column - 1])
+		return 0;
+	return at_unix_microseconds(DatumGetTimestampTz(slot->tts_values[column - 1]));
+}

@@ -1,0 +1,460 @@
+/*-------------------------------------------------------------------------
+ * read.c
+ *		Rows of audit.transaction, audit.event and audit.session, ready to be
+ *		hashed.
+ *
+ * Events are not copied: their spans point into the page that the scan has
+ * pinned, unless a value was compressed or stored out of line.
+ * Transactions are copied in groups of one xid (nearly always a single
+ * row), which are then sorted by tx_id.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "fmgr.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/columns.h"
+#include "ledger/datum.h"
+#include "ledger/read.h"
+#include "ledger/scan.h"
+#include "ledger/target_names.h"
+
+/* A copied row of audit.transaction. */
+typedef struct Member
+{
+	int64 place;
+	int64 tx_id;
+	HeapTuple tuple;
+} Member;
+
+struct AtTransactionReader
+{
+	AtScan *scan;
+	bool ahead; /* the scan stands on a row that was not taken yet */
+
+	/* what is read, for windows only */
+	const AtWindow *window;
+	int next_running; /* of window->from, to be asked for by itself; nrunning when done */
+
+	/* the rows of one place */
+	MemoryContext group_context;
+	TupleDesc desc;
+	Member *member;
+	int nmembers;
+	int capacity;
+	int next_member;
+
+	/* the row given out */
+	MemoryContext row_context;
+	AtTransactionRow row;
+};
+
+struct AtEventReader
+{
+	AtScan *scan;
+	AtTargetNames *targets;
+	MemoryContext row_context;
+	AtEventRow row;
+};
+
+struct AtSessionReader
+{
+	AtScan *scan;
+	MemoryContext row_context;
+};
+
+static AtTransactionReader *open_transactions(AtScanBy by, Snapshot snapshot);
+static bool next_stretch(AtTransactionReader *reader);
+static bool next_group(AtTransactionReader *reader);
+static bool wanted(const AtTransactionReader *reader);
+static void add_member(AtTransactionReader *reader);
+static int compare_members(const void *a, const void *b);
+static void decode_transaction(AtTransactionReader *reader, const Member *member);
+static void decode_event(AtEventReader *reader);
+static AtSpan get_span(Datum value, bool isnull);
+static bool get_hash(AtSpan span, AtHash *hash);
+
+AtTransactionReader *
+at_transaction_reader_open(Snapshot snapshot)
+{
+	return open_transactions(AT_SCAN_TRANSACTION_BY_XID, snapshot);
+}
+
+AtTransactionReader *
+at_transaction_finder_open(Snapshot snapshot)
+{
+	return open_transactions(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot);
+}
+
+static AtTransactionReader *
+open_transactions(AtScanBy by, Snapshot snapshot)
+{
+	AtTransactionReader *reader = palloc0(sizeof(AtTransactionReader));
+
+	reader->scan = at_scan_open(by, snapshot);
+	reader->group_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit transactions", ALLOCSET_SMALL_SIZES);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit transaction", ALLOCSET_SMALL_SIZES);
+	reader->capacity = 8;
+	reader->member = palloc(sizeof(Member) * reader->capacity);
+	return reader;
+}
+
+static void
+restart(AtTransactionReader *reader, int64 low, int64 high)
+{
+	at_scan_start(reader->scan, low, high);
+	reader->ahead = at_scan_next(reader->scan);
+}
+
+/*
+ * First what was running in `from`, each by itself: a range over them would
+ * be as long as the longest transaction. Then all that began later.
+ */
+void
+at_transaction_reader_start(AtTransactionReader *reader, const AtWindow *window)
+{
+	reader->window = window;
+	reader->next_running = 0;
+	reader->nmembers = 0;
+	reader->next_member = 0;
+	reader->ahead = false;
+}
+
+void
+at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_id)
+{
+	reader->nmembers = 0;
+	reader->next_member = 0;
+	restart(reader, tx_id, tx_id);
+}
+
+const AtTransactionRow *
+at_transaction_reader_next(AtTransactionReader *reader)
+{
+	while (reader->next_member == reader->nmembers)
+		if (!next_group(reader))
+			return NULL;
+	decode_transaction(reader, &reader->member[reader->next_member++]);
+	return &reader->row;
+}
+
+/* Start the next scan of the window; false if there is none. */
+static bool
+next_stretch(AtTransactionReader *reader)
+{
+	static const AtSettled beginning = {.xmax = 1};
+
+	if (reader->window == NULL)
+		return false;
+
+	const AtSettled *from = reader->window->from ? reader->window->from : &beginning;
+	const AtSettled *to = reader->window->to;
+
+	while (reader->next_running < from->nrunning)
+	{
+		int64 xid = from->running[reader->next_running++];
+
+		if (to != NULL && !at_settled_has(to, xid))
+			continue;
+		restart(reader, xid, xid);
+		return true;
+	}
+	if (reader->next_running > from->nrunning)
+		return false;
+	reader->next_running++;
+	restart(reader, from->xmax, to ? to->xmax - 1 : PG_INT64_MAX);
+	return true;
+}
+
+/* Collect the rows of the next place; false at the end. */
+static bool
+next_group(AtTransactionReader *reader)
+{
+	reader->nmembers = 0;
+	reader->next_member = 0;
+	while (!reader->ahead)
+		if (!next_stretch(reader))
+			return false;
+
+	int64 place = reader->scan->place;
+
+	MemoryContextReset(reader->group_context);
+	do
+	{
+		if (wanted(reader))
+			add_member(reader);
+		reader->ahead = at_scan_next(reader->scan);
+	} while (reader->ahead && reader->scan->place == place);
+
+	if (reader->nmembers > 1)
+		qsort(reader->member, reader->nmembers, sizeof(Member), compare_members);
+	return true;
+}
+
+/* Does the row that the scan stands on belong to the window? */
+static bool
+wanted(const AtTransactionReader *reader)
+{
+	const AtWindow *window = reader->window;
+	TupleTableSlot *slot = reader->scan->slot;
+	bool isnull;
+
+	if (window == NULL)
+		return true;
+	return (window->to == NULL || at_settled_has(window->to, reader->scan->place)) &&
+		   (uint64) DatumGetInt64(slot_getattr(slot, Anum_transaction_system_identifier,
+											   &isnull)) == window->system_identifier &&
+		   DatumGetObjectId(slot_getattr(slot, Anum_transaction_database_oid, &isnull)) ==
+			   window->database_oid;
+}
+
+/* Copy the row that the scan stands on. */
+static void
+add_member(AtTransactionReader *reader)
+{
+	TupleTableSlot *slot = reader->scan->slot;
+	MemoryContext save = MemoryContextSwitchTo(reader->group_context);
+	bool isnull;
+
+	if (reader->nmembers == reader->capacity)
+	{
+		reader->capacity *= 2;
+		reader->member = repalloc_huge(reader->member, sizeof(Member) * reader->capacity);
+	}
+	reader->desc = slot->tts_tupleDescriptor;
+	reader->member[reader->nmembers++] = (Member){
+		.place = reader->scan->place,
+		.tx_id = DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull)),
+		.tuple = ExecCopySlotHeapTuple(slot),
+	};
+	MemoryContextSwitchTo(save);
+}
+
+/* By tx_id, then by where they are stored, so that the order is always the same. */
+static int
+compare_members(const void *a, const void *b)
+{
+	const Member *left = a;
+	const Member *right = b;
+
+	if (left->tx_id != right->tx_id)
+		return left->tx_id < right->tx_id ? -1 : 1;
+	if (left->tuple->t_tableOid != right->tuple->t_tableOid)
+		return left->tuple->t_tableOid < right->tuple->t_tableOid ? -1 : 1;
+	return ItemPointerCompare(&left->tuple->t_self, &right->tuple->t_self);
+}
+
+static void
+decode_transaction(AtTransactionReader *reader, const Member *member)
+{
+	Datum value[Natts_transaction];
+	bool isnull[Natts_transaction];
+	AtTransactionRow *row = &reader->row;
+
+	MemoryContextReset(reader->row_context);
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+
+	heap_deform_tuple(member->tuple, reader->desc, value, isnull);
+
+#define COLUMN(name) value[Anum_transaction_##name - 1]
+#define SPAN(name)   get_span(COLUMN(name), isnull[Anum_transaction_##name - 1])
+	row->body = (AtTransactionBody){
+		.log_id = at_log_id(),
+		.tx_id = DatumGetInt64(COLUMN(tx_id)),
+		.tx_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(tx_at))),
+		.committed_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(committed_at))),
+		.xid = DatumGetInt64(COLUMN(xid)),
+		.session_id = DatumGetInt64(COLUMN(session_id)),
+		.event_count = DatumGetInt32(COLUMN(event_count)),
+		.system_identifier = DatumGetInt64(COLUMN(system_identifier)),
+		.database_oid = DatumGetObjectId(COLUMN(database_oid)),
+		.actor = SPAN(actor),
+		.actor_type = SPAN(actor_type),
+		.actor_source = SPAN(actor_source),
+		.db_user = SPAN(db_user),
+		.db_role = SPAN(db_role),
+		.application_name = SPAN(application_name),
+		.request_id = SPAN(request_id),
+		.reason = SPAN(reason),
+		.extra = SPAN(extra),
+		.session_digest = SPAN(session_digest),
+	};
+	row->digest_is_odd = !get_hash(SPAN(digest), &row->body.digest);
+#undef SPAN
+#undef COLUMN
+	row->place = member->place;
+	row->relid = member->tuple->t_tableOid;
+	row->tid = member->tuple->t_self;
+	MemoryContextSwitchTo(save);
+}
+
+void
+at_transaction_reader_close(AtTransactionReader *reader)
+{
+	at_scan_close(reader->scan);
+	MemoryContextDelete(reader->group_context);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader->member);
+	pfree(reader);
+}
+
+AtEventReader *
+at_event_reader_open(Snapshot snapshot)
+{
+	AtEventReader *reader = palloc0(sizeof(AtEventReader));
+
+	reader->scan = at_scan_open(AT_SCAN_EVENT_BY_TX_ID, snapshot);
+	reader->targets = at_target_names_open(snapshot);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit event", ALLOCSET_DEFAULT_SIZES);
+	return reader;
+}
+
+void
+at_event_reader_start(AtEventReader *reader, uint64 tx_id)
+{
+	at_scan_start(reader->scan, tx_id, tx_id);
+}
+
+const AtEventRow *
+at_event_reader_next(AtEventReader *reader)
+{
+	if (!at_scan_next(reader->scan))
+		return NULL;
+	MemoryContextReset(reader->row_context);
+
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+
+	decode_event(reader);
+	MemoryContextSwitchTo(save);
+	return &reader->row;
+}
+
+static void
+decode_event(AtEventReader *reader)
+{
+	TupleTableSlot *slot = reader->scan->slot;
+	AtEventRow *row = &reader->row;
+
+	slot_getallattrs(slot);
+
+#define COLUMN(name) slot->tts_values[Anum_event_##name - 1]
+#define SPAN(name)   get_span(COLUMN(name), slot->tts_isnull[Anum_event_##name - 1])
+	row->target_id = DatumGetInt32(COLUMN(target_id));
+
+	const AtTargetName *target = at_target_names_find(reader->targets, row->target_id);
+
+	row->body = (AtEventBody){
+		.log_id = at_log_id(),
+		.tx_id = DatumGetInt64(COLUMN(tx_id)),
+		.ordinal = DatumGetInt32(COLUMN(ordinal)),
+		.tx_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(tx_at))),
+		.occurred_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(occurred_at))),
+		.op = DatumGetChar(COLUMN(op)),
+		.record_key = SPAN(record_key),
+		.event_type = SPAN(event_type),
+		.old_values = SPAN(old_values),
+		.new_values = SPAN(new_values),
+		.extra = SPAN(extra),
+	};
+#undef SPAN
+#undef COLUMN
+	row->target_missing = target == NULL;
+	if (target != NULL)
+	{
+		row->body.schema = target->schema;
+		row->body.table = target->table;
+		row->body.resource_type = target->resource_type;
+	}
+	row->place = reader->scan->place;
+	row->relid = slot->tts_tableOid;
+	row->tid = slot->tts_tid;
+}
+
+void
+at_event_reader_close(AtEventReader *reader)
+{
+	at_scan_close(reader->scan);
+	at_target_names_close(reader->targets);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader);
+}
+
+AtSessionReader *
+at_session_reader_open(Snapshot snapshot)
+{
+	AtSessionReader *reader = palloc0(sizeof(AtSessionReader));
+
+	reader->scan = at_scan_open(AT_SCAN_SESSION_BY_SESSION_ID, snapshot);
+	reader->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit session", ALLOCSET_SMALL_SIZES);
+	return reader;
+}
+
+bool
+at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash)
+{
+	at_scan_start(reader->scan, session_id, session_id);
+	if (!at_scan_next(reader->scan))
+		return false;
+	MemoryContextReset(reader->row_context);
+
+	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
+	TupleTableSlot *slot = reader->scan->slot;
+
+	slot_getallattrs(slot);
+#define COLUMN(name) slot->tts_values[Anum_session_##name - 1]
+#define SPAN(name)   get_span(COLUMN(name), slot->tts_isnull[Anum_session_##name - 1])
+	AtSessionBody body = {
+		.log_id = at_log_id(),
+		.session_id = DatumGetInt64(COLUMN(session_id)),
+		.started_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(started_at))),
+		.backend_pid = DatumGetInt32(COLUMN(backend_pid)),
+		.client_port = DatumGetInt32(COLUMN(client_port)),
+		.login_user = SPAN(login_user),
+		.client_addr = SPAN(client_addr),
+		.application_name = SPAN(application_name),
+		.tls = SPAN(tls),
+	};
+#undef SPAN
+#undef COLUMN
+	uint8 *bytes = palloc(at_session_body_size(&body));
+
+	if (!at_hash(bytes, at_session_body_write(&body, bytes) - bytes, hash))
+		at_hash_failed();
+	MemoryContextSwitchTo(save);
+	return true;
+}
+
+void
+at_session_reader_close(AtSessionReader *reader)
+{
+	at_scan_close(reader->scan);
+	MemoryContextDelete(reader->row_context);
+	pfree(reader);
+}
+
+/* A text, json or bytea as it was stored, detoasted if need be. */
+static AtSpan
+get_span(Datum value, bool isnull)
+{
+	if (isnull)
+		return (AtSpan){NULL, 0};
+	return at_span_of_varlena(PG_DETOAST_DATUM_PACKED(value));
+}
+
+/* 32 bytes; false, and zeros, if it is anything else. */
+static bool
+get_hash(AtSpan span, AtHash *hash)
+{
+	memset(hash, 0, sizeof(*hash));
+	if (span.len != sizeof(*hash))
+		return false;
+	memcpy(hash, span.data, sizeof(*hash));
+	return true;
+}

@@ -1,0 +1,344 @@
+/*-------------------------------------------------------------------------
+ * scan.c
+ *		Rows of a ledger table by one of its indexes.
+ *
+ * Each partition has an index scan of its own that stays open; starting
+ * again is a rescan. For equality a partition is skipped if the value is
+ * outside of what its index spans, so that years of partitions cost next to
+ * nothing when one transaction after the other is looked up.
+ *
+ * Invariant: parts in `active` stand on a row that was not given out yet,
+ * except `given`, whose row is the one that the caller holds.
+ *
+ * Locks: AccessShareLock on partitions and indexes.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/columns.h"
+#include "base/errors.h"
+#include "ledger/scan.h"
+
+typedef struct IndexSpec
+{
+	AtLedgerTable table;
+	int nkeys;
+	AttrNumber key[2];
+} IndexSpec;
+
+static const IndexSpec index_specs[] = {
+	[AT_SCAN_CHECKPOINT_BY_SIZE] = {AT_LEDGER_CHECKPOINT, 1, {Anum_checkpoint_size}},
+	[AT_SCAN_EVENT_BY_TX_ID] = {AT_LEDGER_EVENT, 2, {Anum_event_tx_id, Anum_event_ordinal}},
+	[AT_SCAN_LEAF_TILE_BY_LOG_INDEX] = {AT_LEDGER_LEAF_TILE,
+										2,
+										{Anum_leaf_tile_log_index, Anum_leaf_tile_tile}},
+	[AT_SCAN_LOG_ENTRY_BY_LOG_INDEX] = {AT_LEDGER_LOG_ENTRY, 1, {Anum_log_entry_log_index}},
+	[AT_SCAN_SESSION_BY_SESSION_ID] = {AT_LEDGER_SESSION, 1, {Anum_session_session_id}},
+	[AT_SCAN_TRANSACTION_BY_TX_ID] = {AT_LEDGER_TRANSACTION, 1, {Anum_transaction_tx_id}},
+	[AT_SCAN_TRANSACTION_BY_XID] = {AT_LEDGER_TRANSACTION, 1, {Anum_transaction_xid}},
+};
+
+/* A partition, or the table itself where it has none. */
+typedef struct Part
+{
+	Relation heap;
+	Relation index;
+	IndexScanDesc desc;
+	TupleTableSlot *slot;
+	int64 place; /* of the row in slot */
+
+	/* first key columns that the index spans */
+	bool span_known;
+	int64 low;
+	int64 high;
+} Part;
+
+typedef struct AtScanState
+{
+	const IndexSpec *spec;
+	Snapshot snapshot;
+	int nparts;
+	Part *part;
+	int nactive;
+	Part **active;
+	Part *given;
+} AtScanState;
+
+static void open_part(AtScanState *state, Relation heap);
+static Relation open_index(Relation heap, const IndexSpec *spec);
+static void learn_span(Part *part);
+static void rescan(Part *part, int64 low, int64 high);
+static bool advance(AtScanState *state, Part *part);
+static int64 index_column(IndexScanDesc desc, int column);
+
+AtScan *
+at_scan_open(AtScanBy by, Snapshot snapshot)
+{
+	AtScan *scan = palloc0(sizeof(AtScan));
+	AtScanState *state = palloc0(sizeof(AtScanState));
+	List *oids;
+	ListCell *cell;
+
+	state->spec = &index_specs[by];
+	state->snapshot = snapshot;
+	oids = find_all_inheritors(at_ledger_relid(state->spec->table), AccessShareLock, NULL);
+	state->part = palloc0(sizeof(Part) * list_length(oids));
+	state->active = palloc(sizeof(Part *) * list_length(oids));
+	foreach (cell, oids)
+		open_part(state, table_open(lfirst_oid(cell), NoLock));
+	list_free(oids);
+	scan->state = state;
+	return scan;
+}
+
+/* Add a partition that has rows. */
+static void
+open_part(AtScanState *state, Relation heap)
+{
+	Part *part = &state->part[state->nparts];
+
+	if (heap->rd_rel->relkind != RELKIND_RELATION || RelationGetNumberOfBlocks(heap) == 0)
+	{
+		table_close(heap, NoLock);
+		return;
+	}
+	part->heap = heap;
+	part->index = open_index(heap, state->spec);
+	part->slot = table_slot_create(heap, NULL);
+	part->desc = index_beginscan(heap, part->index, state->snapshot, 2, 0);
+	part->desc->xs_want_itup = true;
+	state->nparts++;
+}
+
+/* Does the index start with the columns wanted, and serve all rows? */
+static bool
+index_fits(Relation index, const IndexSpec *spec)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisvalid || index->rd_rel->relam != BTREE_AM_OID ||
+		form->indnkeyatts != spec->nkeys || RelationGetIndexPredicate(index) != NIL)
+		return false;
+	for (int i = 0; i < spec->nkeys; i++)
+		if (form->indkey.values[i] != spec->key[i])
+			return false;
+	return true;
+}
+
+static Relation
+open_index(Relation heap, const IndexSpec *spec)
+{
+	List *oids = RelationGetIndexList(heap);
+	ListCell *cell;
+
+	foreach (cell, oids)
+	{
+		Relation index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index_fits(index, spec))
+		{
+			list_free(oids);
+			return index;
+		}
+		index_close(index, NoLock);
+	}
+	ereport(ERROR, (errcode(ERRCODE_AT_INTEGRITY),
+					errmsg("ledger table \"%s\" lacks an index", RelationGetRelationName(heap)),
+					errdetail("There is no valid one on \"%s\".",
+							  get_attname(RelationGetRelid(heap), spec->key[0], false)),
+					errhint("SELECT * FROM audit.doctor();")));
+}
+
+void
+at_scan_start(AtScan *scan, int64 low, int64 high)
+{
+	AtScanState *state = scan->state;
+
+	state->given = NULL;
+	state->nactive = 0;
+	for (int i = 0; i < state->nparts; i++)
+	{
+		Part *part = &state->part[i];
+
+		if (!part->span_known)
+			learn_span(part);
+		if (part->low > high || part->high < low)
+			continue;
+		rescan(part, low, high);
+		if (advance(state, part))
+			state->active[state->nactive++] = part;
+	}
+}
+
+/* Start a partition's scan (again). */
+static void
+rescan(Part *part, int64 low, int64 high)
+{
+	ScanKeyData key[2];
+
+	ScanKeyInit(&key[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(low));
+	ScanKeyInit(&key[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(high));
+	index_rescan(part->desc, key, lengthof(key), NULL, 0);
+}
+
+/*
+ * Ask the index for its ends. Entries that come later belong to rows which
+ * the snapshot does not see.
+ */
+static void
+learn_span(Part *part)
+{
+	part->low = PG_INT64_MAX;
+	part->high = PG_INT64_MIN;
+	rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+	if (index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
+		part->low = index_column(part->desc, 1);
+	rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+	if (index_getnext_tid(part->desc, BackwardScanDirection) != NULL)
+		part->high = index_column(part->desc, 1);
+	part->span_known = true;
+}
+
+/* A column of the index entry that the scan stands on; bigint or int. */
+static int64
+index_column(IndexScanDesc desc, int column)
+{
+	bool isnull;
+	Datum value = index_getattr(desc->xs_itup, column, desc->xs_itupdesc, &isnull);
+
+	if (TupleDescAttr(desc->xs_itupdesc, column - 1)->attlen == sizeof(int32))
+		return DatumGetInt32(value);
+	return DatumGetInt64(value);
+}
+
+/* Step to the partition's next row. */
+static bool
+advance(AtScanState *state, Part *part)
+{
+	if (!index_getnext_slot(part->desc, ForwardScanDirection, part->slot))
+		return false;
+	part->place = index_column(part->desc, state->spec->nkeys);
+	return true;
+}
+
+bool
+at_scan_next(AtScan *scan)
+{
+	AtScanState *state = scan->state;
+
+	CHECK_FOR_INTERRUPTS();
+	if (state->given != NULL && !advance(state, state->given))
+	{
+		for (int i = 0; i < state->nactive; i++)
+			if (state->active[i] == state->given)
+				state->active[i] = state->active[state->nactive - 1];
+		state->nactive--;
+	}
+	state->given = NULL;
+	for (int i = 0; i < state->nactive; i++)
+		if (state->given == NULL || state->active[i]->place < state->given->place)
+			state->given = state->active[i];
+	if (state->given == NULL)
+		return false;
+	scan->slot = state->given->slot;
+	scan->place = state->given->place;
+	return true;
+}
+
+bool
+at_scan_last(AtScan *scan)
+{
+	AtScanState *state = scan->state;
+	Part *found = NULL;
+
+	state->given = NULL;
+	state->nactive = 0;
+	for (int i = 0; i < state->nparts; i++)
+	{
+		Part *part = &state->part[i];
+
+		rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+		if (!index_getnext_slot(part->desc, BackwardScanDirection, part->slot))
+			continue;
+		part->place = index_column(part->desc, 1);
+		if (found == NULL || part->place > found->place)
+			found = part;
+	}
+	if (found == NULL)
+		return false;
+	scan->slot = found->slot;
+	scan->place = found->place;
+	return true;
+}
+
+void
+at_scan_close(AtScan *scan)
+{
+	AtScanState *state = scan->state;
+
+	for (int i = 0; i < state->nparts; i++)
+	{
+		Part *part = &state->part[i];
+
+		index_endscan(part->desc);
+		ExecDropSingleTupleTableSlot(part->slot);
+		index_close(part->index, NoLock);
+		table_close(part->heap, NoLock);
+	}
+	pfree(state->part);
+	pfree(state->active);
+	pfree(state);
+	pfree(scan);
+}
+
+/* All rows of one partition. */
+static uint64
+scan_heap_part(Relation heap, Snapshot snapshot, AtHeapRow row, void *arg)
+{
+	TableScanDesc scan = table_beginscan(heap, snapshot, 0, NULL);
+	TupleTableSlot *slot = table_slot_create(heap, NULL);
+	uint64 count = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		CHECK_FOR_INTERRUPTS();
+		count++;
+		if (row != NULL)
+			row(slot, arg);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	return count;
+}
+
+uint64
+at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg)
+{
+	List *oids = find_all_inheritors(at_ledger_relid(table), AccessShareLock, NULL);
+	ListCell *cell;
+	uint64 count = 0;
+
+	foreach (cell, oids)
+	{
+		Relation heap = table_open(lfirst_oid(cell), NoLock);
+
+		if (heap->rd_rel->relkind == RELKIND_RELATION)
+			count += scan_heap_part(heap, snapshot, row, arg);
+		table_close(heap, NoLock);
+	}
+	list_free(oids);
+	return count;
+}

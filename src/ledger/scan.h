@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ * scan.h
+ *		Rows of a ledger table by one of its indexes, straight from the access
+ *		methods: no planner, no executor, no privileges.
+ *
+ * A partitioned table is read through all of its partitions that hold
+ * anything, merged into one order. The partitions are listed once, at
+ * open: rows that the snapshot sees cannot come into others later.
+ *
+ * A scan stays open for as long as its owner wants and can be started again
+ * and again. It holds AccessShareLock on what it reads until the end of the
+ * transaction.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_SCAN_H
+#define AT_SCAN_H
+
+#include "executor/tuptable.h"
+#include "utils/snapshot.h"
+
+#include "base/catalog.h"
+
+/* The indexes that scans can use; all of them start with a bigint. */
+typedef enum AtScanBy
+{
+	AT_SCAN_CHECKPOINT_BY_SIZE,
+	AT_SCAN_EVENT_BY_TX_ID,         /* then ordinal */
+	AT_SCAN_LEAF_TILE_BY_LOG_INDEX, /* then tile */
+	AT_SCAN_LOG_ENTRY_BY_LOG_INDEX,
+	AT_SCAN_SESSION_BY_SESSION_ID,
+	AT_SCAN_TRANSACTION_BY_TX_ID,
+	AT_SCAN_TRANSACTION_BY_XID
+} AtScanBy;
+
+typedef struct AtScan
+{
+	/* the row that at_scan_next() or at_scan_last() found; valid until the next call */
+	TupleTableSlot *slot;
+	int64 place; /* its last key column as the index has it, whatever the row says */
+
+	struct AtScanState *state;
+} AtScan;
+
+/* Open; ERRCODE_AT_NO_LEDGER without a ledger, ERRCODE_AT_INTEGRITY without the index. */
+extern AtScan *at_scan_open(AtScanBy by, Snapshot snapshot);
+
+/* Start (again): rows whose first key column is from `low` to `high`, both included. */
+extern void at_scan_start(AtScan *scan, int64 low, int64 high);
+
+/* Go to the next row in the order of the last key column; false at the end. */
+extern bool at_scan_next(AtScan *scan);
+
+/* Go to the row with the largest first key column; false if there is none. */
+extern bool at_scan_last(AtScan *scan);
+
+extern void at_scan_close(AtScan *scan);
+
+/*
+ * Call back for every row of a table that the snapshot sees, in no order and
+ * without an index; returns their number. Without a callback it only counts.
+ */
+typedef void (*AtHeapRow)(TupleTableSlot *slot, void *arg);
+extern uint64 at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg);
+
+#endif

@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ * settled.c
+ *		Which transactions had ended in a snapshot, by its text.
+ *
+ * A text may come from a forged row: what is not exactly as PostgreSQL
+ * writes it is no text.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "fmgr.h"
+
+#include "ledger/settled.h"
+
+/* Read the digits that stand there; false if there are none. */
+static bool
+read_number(const char **at, const char *end, int64 *number)
+{
+	const char *start = *at;
+
+	*number = 0;
+	for (; *at < end && **at >= '0' && **at <= '9'; (*at)++)
+	{
+		if (*number > (PG_INT64_MAX - 9) / 10)
+			return false;
+		*number = *number * 10 + (**at - '0');
+	}
+	return *at > start;
+}
+
+static bool
+read_colon(const char **at, const char *end)
+{
+	return *at < end && *(*at)++ == ':';
+}
+
+bool
+at_settled_parse(AtSpan text, AtSettled *settled)
+{
+	const char *at = text.data;
+	const char *end = at + text.len;
+	int64 xmin;
+
+	if (at == NULL || !read_number(&at, end, &xmin) || !read_colon(&at, end) ||
+		!read_number(&at, end, &settled->xmax) || !read_colon(&at, end) || settled->xmax < xmin)
+		return false;
+
+	/* each number but the first has a comma before it */
+	settled->running = palloc(sizeof(int64) * (end - at + 1));
+	settled->nrunning = 0;
+	while (at < end)
+	{
+		int64 previous = settled->nrunning ? settled->running[settled->nrunning - 1] : xmin - 1;
+		int64 xid;
+
+		if (settled->nrunning > 0 && *at++ != ',')
+			return false;
+		if (!read_number(&at, end, &xid) || xid <= previous || xid >= settled->xmax)
+			return false;
+		settled->running[settled->nrunning++] = xid;
+	}
+	return true;
+}
+
+bool
+at_settled_has(const AtSettled *settled, int64 xid)
+{
+	int low = 0;
+	int high = settled->nrunning;
+
+	if (xid >= settled->xmax)
+		return false;
+	while (low < high)
+	{
+		int middle = (low + high) / 2;
+
+		if (settled->running[middle] == xid)
+			return false;
+		if (settled->running[middle] < xid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return true;
+}
+
+char *
+at_settled_now(void)
+{
+	Datum snapshot = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
+
+	return DatumGetCString(DirectFunctionCall1(pg_snapshot_out, snapshot));
+}

@@ -1,0 +1,78 @@
+/*-------------------------------------------------------------------------
+ * leaves.h
+ *		The leaves of recorded transactions, recomputed from what is stored:
+ *		each one's events by ordinal, then the transaction itself.
+ *
+ * Sealer and verifier read through this same piece, so that they cannot
+ * disagree. With each transaction comes what its own count, digest and
+ * session say of it, before any seal is looked at.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_LEAVES_H
+#define AT_LEAVES_H
+
+#include "ledger/read.h"
+
+typedef enum AtSessionState
+{
+	AT_SESSION_FINE,
+	AT_SESSION_MISSING,
+	AT_SESSION_CHANGED
+} AtSessionState;
+
+/* A set of ordinals, of which the first is named. */
+typedef struct AtOrdinals
+{
+	uint32 count;
+	uint32 first;
+} AtOrdinals;
+
+/* What is wrong with a transaction by its own account. */
+typedef struct AtFlaws
+{
+	bool any; /* of the following */
+	AtOrdinals missing;
+	AtOrdinals added; /* beyond event_count */
+	AtOrdinals duplicated;
+	bool digest_differs;
+	AtSessionState session;
+} AtFlaws;
+
+typedef struct AtLeaf
+{
+	uint64 tx_id;
+	uint32 ordinal; /* 0: the leaf of the transaction itself */
+	AtHash hash;
+
+	const AtEventRow *event; /* of an event's leaf, else NULL */
+
+	/* of a transaction's own leaf, else NULL */
+	const AtTransactionRow *transaction;
+	const AtFlaws *flaws;
+	AtHash chain;        /* what the digest should be */
+	AtHash session_hash; /* what session_digest should be, where the session changed */
+} AtLeaf;
+
+typedef struct AtLeafReader AtLeafReader;
+
+/* Open; the reader lives in the current context and allocates there. */
+extern AtLeafReader *at_leaf_reader_open(Snapshot snapshot);
+
+/* Start (again) with the transactions of a window, by (xid, tx_id). */
+extern void at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window);
+
+/*
+ * Start (again) with what has this one name: the events, then a leaf for
+ * each row of audit.transaction, of which there may be none or several.
+ */
+extern void at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id);
+
+/* The next leaf, valid until the next call; NULL at the end. */
+extern const AtLeaf *at_leaf_reader_next(AtLeafReader *reader);
+
+extern void at_leaf_reader_close(AtLeafReader *reader);
+
+/* The flaws in words, in the current context: "event 3 is missing; ...". */
+extern char *at_flaws_describe(const AtFlaws *flaws);
+
+#endif

@@ -1,0 +1,192 @@
+/*-------------------------------------------------------------------------
+ * sealer.c
+ *		Binding settled transactions into the one global log.
+ *
+ * Invariant: a committed transaction is sealed exactly once. The window of a
+ * batch is the difference of two snapshots, and one REPEATABLE READ snapshot
+ * serves all that a pass reads: the head of the log, the transactions and
+ * the window's end. Under READ COMMITTED a transaction that commits between
+ * two of these reads would be lost for ever.
+ *
+ * Locks: ShareUpdateExclusiveLock on audit.log_entry, taken before the
+ * snapshot and held to the end of the transaction, so that passes follow
+ * one another and each sees the entry of the one before. Writers and readers
+ * never wait for it.
+ *
+ * Caveat: where rows were restored from another server, the log first
+ * closes that incarnation and begins a new one, once the first transaction
+ * of this server has been recorded. A restore that is still under way is
+ * thereby left alone.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "base/debug_point.h"
+#include "base/errors.h"
+#include "base/guc.h"
+#include "base/worker.h"
+#include "ledger/datum.h"
+#include "ledger/log_read.h"
+#include "ledger/partition.h"
+#include "seal/batch.h"
+#include "seal/sealer.h"
+
+#define UPKEEP_INTERVAL (60 * 60 * USECS_PER_SEC)
+
+/* What a pass works with. */
+typedef struct Pass
+{
+	Snapshot snapshot;
+	char *snapshot_text;
+	AtLogHead head;
+	AtIncarnation current; /* the last one of the ledger */
+	bool is_ours;          /* it was begun in this server and database */
+} Pass;
+
+/* Right after an error: the next upkeep is an hour away, which is harmless. */
+static struct
+{
+	TimestampTz next_upkeep;
+} sealer;
+
+static long run_pass(void);
+static void seal_settled(void);
+static void do_upkeep(void);
+static bool anything_of_ours(const Pass *pass);
+static void begin_incarnation(Pass *pass);
+static void seal_window(Pass *pass, const char *snapshot_text);
+
+void
+at_seal_init(void)
+{
+	at_worker_register(AT_WORKER_SEALER, run_pass);
+}
+
+static long
+run_pass(void)
+{
+	if (RecoveryInProgress())
+		return at_guc_seal_interval;
+	seal_settled();
+	do_upkeep();
+	return at_guc_seal_interval;
+}
+
+/* The snapshot comes last: see the head of this file. */
+static void
+seal_settled(void)
+{
+	StartTransactionCommand();
+	XactIsoLevel = XACT_REPEATABLE_READ;
+	if (synchronous_commit < SYNCHRONOUS_COMMIT_ON)
+		set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+						  true, 0, false);
+	if (at_ledger_exists())
+	{
+		Pass pass = {0};
+
+		LockRelationOid(at_ledger_relid(AT_LEDGER_LOG_ENTRY), ShareUpdateExclusiveLock);
+		PushActiveSnapshot(GetTransactionSnapshot());
+		pass.snapshot = GetActiveSnapshot();
+		pass.snapshot_text = at_settled_now();
+		at_debug_point("sealer-picked");
+
+		at_log_head_read(pass.snapshot, &pass.head);
+		pass.is_ours = at_incarnation_read_last(pass.snapshot, &pass.current);
+		if (!pass.is_ours && anything_of_ours(&pass))
+			begin_incarnation(&pass);
+		if (pass.is_ours)
+			seal_window(&pass, pass.snapshot_text);
+		at_debug_point("sealer-before-commit");
+		PopActiveSnapshot();
+	}
+	CommitTransactionCommand();
+}
+
+/* Make partitions ahead of time, once an hour. */
+static void
+do_upkeep(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (now < sealer.next_upkeep)
+		return;
+	sealer.next_upkeep = now + UPKEEP_INTERVAL;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (at_ledger_exists())
+		at_partitions_upkeep();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* Has a transaction of this server and database been recorded? */
+static bool
+anything_of_ours(const Pass *pass)
+{
+	AtWindow window = {.system_identifier = GetSystemIdentifier(), .database_oid = MyDatabaseId};
+	AtTransactionReader *reader = at_transaction_reader_open(pass->snapshot);
+
+	at_transaction_reader_start(reader, &window);
+
+	bool found = at_transaction_reader_next(reader) != NULL;
+
+	at_transaction_reader_close(reader);
+	return found;
+}
+
+/* Close the incarnation that was restored, and begin one here. */
+static void
+begin_incarnation(Pass *pass)
+{
+	const char *reason = "recorded in another server or database than before";
+	int32 incarnation = pass->current.incarnation + 1;
+	AtMerkle empty;
+
+	seal_window(pass, NULL);
+	at_log_append_incarnation(incarnation, pass->current.log_id, reason);
+
+	AtEntryBody entry = {
+		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
+		.incarnation = incarnation,
+		.kind = at_span_of(AT_KIND_INCARNATION),
+		.snapshot = at_span_of("1:1:"),
+		.payload = at_span_of(at_log_origin_payload(incarnation, reason)),
+	};
+
+	at_merkle_init(&empty);
+	if (!at_merkle_root(&empty, &entry.root))
+		at_hash_failed();
+	at_log_append(&pass->head, &entry);
+
+	pass->current.incarnation = incarnation;
+	pass->current.system_identifier = GetSystemIdentifier();
+	pass->current.database_oid = MyDatabaseId;
+	pass->is_ours = true;
+}
+
+/* Seal what ended in the current incarnation since its last batch. */
+static void
+seal_window(Pass *pass, const char *snapshot_text)
+{
+	AtSettled to;
+	AtWindow window = {
+		.system_identifier = pass->current.system_identifier,
+		.database_oid = pass->current.database_oid,
+		.from = at_log_window_end(pass->snapshot, pass->current.incarnation),
+		.to = snapshot_text ? &to : NULL,
+	};
+
+	if (snapshot_text != NULL && !at_settled_parse(at_span_of(snapshot_text), &to))
+		elog(ERROR, "unexpected snapshot \"%s\"", snapshot_text);
+	at_batch_seal(&pass->head, pass->current.incarnation, &window, snapshot_text, pass->snapshot);
+}
