@@ -130,7 +130,8 @@ at_worker_connect(void)
 	SetConfigOption("application_name", name, PGC_USERSET, PGC_S_OVERRIDE);
 	at_worker_harden();
 
-	at_self.context = AllocSetContextCreate(TopMemoryContext, "audit_trail pass", ALLOCSET_DEFAULT_SIZES);
+	at_self.context =
+		AllocSetContextCreate(TopMemoryContext, "audit_trail pass", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(at_self.context);
 }
 

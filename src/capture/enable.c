@@ -55,7 +55,9 @@ static void read_existing(const AtDefinition *definition, ExistingPolicy *existi
 static int32 append_version(const AtDefinition *definition, const ExistingPolicy *existing);
 static void write_policy(const AtDefinition *definition, int32 target_id, bool exists);
 static void create_triggers(const AtDefinition *definition);
-static void drop_triggers(Relation rel);
+static void drop_triggers(Oid relid);
+static void check_disable(Oid relid, const char *reason);
+static bool disable_policy(Oid relid, const char *reason);
 static char *describe(const AtDefinition *definition);
 
 Datum
@@ -72,28 +74,28 @@ at_enable(PG_FUNCTION_ARGS)
 	Relation rel = table_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
 
 	at_definition_read(fcinfo, rel, &definition);
+	table_close(rel, NoLock); /* ALTER TABLE wants it closed */
 	(void) at_ledger_create();
 
 	at_owner_enter(&state);
 	SPI_connect();
 	read_existing(&definition, &existing);
 	if (existing.enabled && !existing.same)
-		ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
-						errmsg("table \"%s\" is audited already, with other settings",
-							   RelationGetRelationName(rel)),
-						errdetail("See SELECT * FROM audit.policy WHERE target = %s::regclass.",
-								  quote_literal_cstr(definition.qualified_name)),
-						errhint("SELECT audit.disable(%s, 'change of settings');",
-								quote_literal_cstr(definition.qualified_name))));
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_BAD_TARGET),
+				 errmsg("table \"%s\" is audited already, with other settings", definition.table),
+				 errdetail("See SELECT * FROM audit.policy WHERE target = %s::regclass.",
+						   quote_literal_cstr(definition.qualified_name)),
+				 errhint("SELECT audit.disable(%s, 'change of settings');",
+						 quote_literal_cstr(definition.qualified_name))));
 	if (!existing.enabled)
 	{
 		write_policy(&definition, append_version(&definition, &existing), existing.found);
 		create_triggers(&definition);
-		CacheInvalidateRelcache(rel);
+		CacheInvalidateRelcacheByRelid(definition.relid);
 	}
 	SPI_finish();
 	at_owner_leave(&state);
-	table_close(rel, NoLock);
 
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
 		"%s %s", existing.enabled ? "audited already:" : "audited:", describe(&definition))));
@@ -102,42 +104,58 @@ at_enable(PG_FUNCTION_ARGS)
 Datum
 at_disable(PG_FUNCTION_ARGS)
 {
+	Oid relid = PG_GETARG_OID(0);
 	char *reason = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Relation rel = table_open(PG_GETARG_OID(0), ShareRowExclusiveLock);
 	AtOwnerState state;
-	Oid types[] = {REGCLASSOID, TEXTOID};
-	Datum values[] = {ObjectIdGetDatum(RelationGetRelid(rel)), CStringGetTextDatum(reason)};
 
-	at_definition_check_owner(rel);
-	if (reason[strspn(reason, " \t\r\n")] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reason is required"),
-				 errdetail("The end of an audit is itself an event, and the reason part of it."),
-				 errhint("SELECT audit.disable('%s', 'why');", RelationGetRelationName(rel))));
-	(void) at_ledger_relid(AT_LEDGER_EVENT);
-
+	check_disable(relid, reason);
 	at_owner_enter(&state);
 	SPI_connect();
-	if (SPI_execute_with_args("UPDATE audit.policy SET enabled = false, reason = $2, "
-							  "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
-							  2, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not update audit.policy");
 
-	bool was_enabled = SPI_processed > 0;
+	bool was_enabled = disable_policy(relid, reason);
 
 	if (was_enabled)
 	{
-		drop_triggers(rel);
-		CacheInvalidateRelcache(rel);
+		drop_triggers(relid);
+		CacheInvalidateRelcacheByRelid(relid);
 	}
 	SPI_finish();
 	at_owner_leave(&state);
 
-	char *result = psprintf("%s: %s", was_enabled ? "no longer audited" : "was not audited",
-							at_qualified_name(RelationGetRelid(rel)));
+	PG_RETURN_TEXT_P(
+		cstring_to_text(psprintf("%s: %s", was_enabled ? "no longer audited" : "was not audited",
+								 at_qualified_name(relid))));
+}
 
+/* May it be disabled, and is there a reason? Locks the table. */
+static void
+check_disable(Oid relid, const char *reason)
+{
+	Relation rel = table_open(relid, ShareRowExclusiveLock);
+
+	at_definition_check_owner(rel);
 	table_close(rel, NoLock);
-	PG_RETURN_TEXT_P(cstring_to_text(result));
+	(void) at_ledger_relid(AT_LEDGER_EVENT);
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reason is required"),
+				 errdetail("The end of an audit is itself an event, and the reason part of it."),
+				 errhint("SELECT audit.disable(%s, 'why');",
+						 quote_literal_cstr(at_qualified_name(relid)))));
+}
+
+/* Switch the stored policy off; returns whether it was on. */
+static bool
+disable_policy(Oid relid, const char *reason)
+{
+	Oid types[] = {REGCLASSOID, TEXTOID};
+	Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(reason)};
+
+	if (SPI_execute_with_args("UPDATE audit.policy SET enabled = false, reason = $2, "
+							  "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
+							  2, types, values, NULL, false, 0) != SPI_OK_UPDATE)
+		elog(ERROR, "could not update audit.policy");
+	return SPI_processed > 0;
 }
 
 static void
@@ -268,14 +286,13 @@ create_triggers(const AtDefinition *definition)
 }
 
 static void
-drop_triggers(Relation rel)
+drop_triggers(Oid relid)
 {
 	ListCell *cell;
 
-	if (has_trigger(RelationGetRelid(rel), AT_ROW_TRIGGER))
-		run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_ROW_TRIGGER,
-					 at_qualified_name(RelationGetRelid(rel))));
-	foreach (cell, find_all_inheritors(RelationGetRelid(rel), ShareRowExclusiveLock, NULL))
+	if (has_trigger(relid, AT_ROW_TRIGGER))
+		run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_ROW_TRIGGER, at_qualified_name(relid)));
+	foreach (cell, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
 		if (has_trigger(lfirst_oid(cell), AT_TRUNCATE_TRIGGER))
 			run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_TRUNCATE_TRIGGER,
 						 at_qualified_name(lfirst_oid(cell))));

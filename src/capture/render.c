@@ -62,6 +62,7 @@ static void text_time(AtColumn *column, Datum value, ValueText *out);
 static void text_timetz(AtColumn *column, Datum value, ValueText *out);
 static void text_timestamp(AtColumn *column, Datum value, ValueText *out);
 static void text_timestamptz(AtColumn *column, Datum value, ValueText *out);
+static void text_regclass(AtColumn *column, Datum value, ValueText *out);
 static void text_money(AtColumn *column, Datum value, ValueText *out);
 static void text_output(AtColumn *column, Datum value, ValueText *out);
 static void text_pinned_output(AtColumn *column, Datum value, ValueText *out);
@@ -86,6 +87,7 @@ static const AtRenderer renderers[] = {
 	{TIMESTAMPOID, text_timestamp},
 	{TIMESTAMPTZOID, text_timestamptz},
 	{MONEYOID, text_money},
+	{REGCLASSOID, text_regclass},
 	{UUIDOID, text_output},
 	{CHAROID, text_output},
 	{NAMEOID, text_output},
@@ -329,6 +331,21 @@ text_timestamptz(AtColumn *column, Datum value, ValueText *out)
 	static const int utc = 0;
 
 	encode_time(value, TIMESTAMPTZOID, &utc, out);
+}
+
+/* Always with its schema, whatever the search path is; a relation that is gone is a number. */
+static void
+text_regclass(AtColumn *column, Datum value, ValueText *out)
+{
+	Oid relid = DatumGetObjectId(value);
+	char *name = get_rel_name(relid);
+
+	if (name != NULL)
+		set_cstring(out,
+					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name),
+					true);
+	else
+		set_cstring(out, psprintf("%u", relid), true);
 }
 
 /* An amount looks as lc_monetary says; that setting is more than a variable. */

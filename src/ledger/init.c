@@ -15,6 +15,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
@@ -70,7 +71,9 @@ create_objects(void)
 		elog(ERROR, "audit.create_ledger() failed");
 	at_partitions_create_roots();
 	at_partitions_create_months(AT_PARTITION_MONTHS_AHEAD);
-	if (SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT 1 FROM pg_catalog.pg_proc WHERE proname = 'create_views'", false, 0) >
+			0 &&
+		SPI_processed > 0 && SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.create_views() failed");
 	SPI_finish();
 }
@@ -123,6 +126,8 @@ audit_configuration(void)
 									   "resource_type => 'audit.%s')",
 									   configuration[i], configuration[i]);
 
+		if (!OidIsValid(get_relname_relid(configuration[i], at_audit_schema())))
+			continue;
 		if (SPI_execute(command, false, 0) != SPI_OK_SELECT)
 			elog(ERROR, "could not audit audit.%s", configuration[i]);
 	}
