@@ -26,7 +26,7 @@ sub open_shop
 
 	$node->init;
 	$node->append_conf('postgresql.conf',
-		"shared_preload_libraries = 'audit_trail'\n" . ($conf // ''));
+		"shared_preload_libraries = 'audit_trail'\nlog_statement = none\n" . ($conf // ''));
 	$node->start;
 	run_file($node, 'schema.sql');
 	$node->safe_psql('postgres', 'CREATE EXTENSION audit_trail');
