@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ * hooks.c
+ *		How capture tells the rooms beside it of what it has recorded.
+ *
+ * The pointers are set while the library is loaded and then constant.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "ledger/hooks.h"
+
+AtChangeHook at_change_hook = NULL;
+AtChangeWantedHook at_change_wanted_hook = NULL;
