@@ -47,60 +47,60 @@ struct AtRenderer
 	void (*text)(AtColumn *column, Datum value, ValueText *out);
 };
 
-static void text_bool(AtColumn *column, Datum value, ValueText *out);
-static void text_int2(AtColumn *column, Datum value, ValueText *out);
-static void text_int4(AtColumn *column, Datum value, ValueText *out);
-static void text_int8(AtColumn *column, Datum value, ValueText *out);
-static void text_float4(AtColumn *column, Datum value, ValueText *out);
-static void text_float8(AtColumn *column, Datum value, ValueText *out);
-static void text_numeric(AtColumn *column, Datum value, ValueText *out);
-static void text_varlena(AtColumn *column, Datum value, ValueText *out);
-static void text_json(AtColumn *column, Datum value, ValueText *out);
-static void text_jsonb(AtColumn *column, Datum value, ValueText *out);
-static void text_date(AtColumn *column, Datum value, ValueText *out);
-static void text_time(AtColumn *column, Datum value, ValueText *out);
-static void text_timetz(AtColumn *column, Datum value, ValueText *out);
-static void text_timestamp(AtColumn *column, Datum value, ValueText *out);
-static void text_timestamptz(AtColumn *column, Datum value, ValueText *out);
-static void text_regclass(AtColumn *column, Datum value, ValueText *out);
-static void text_money(AtColumn *column, Datum value, ValueText *out);
-static void text_output(AtColumn *column, Datum value, ValueText *out);
-static void text_pinned_output(AtColumn *column, Datum value, ValueText *out);
+static void put_bool(AtColumn *column, Datum value, ValueText *out);
+static void put_int2(AtColumn *column, Datum value, ValueText *out);
+static void put_int4(AtColumn *column, Datum value, ValueText *out);
+static void put_int8(AtColumn *column, Datum value, ValueText *out);
+static void put_float4(AtColumn *column, Datum value, ValueText *out);
+static void put_float8(AtColumn *column, Datum value, ValueText *out);
+static void put_numeric(AtColumn *column, Datum value, ValueText *out);
+static void put_varlena(AtColumn *column, Datum value, ValueText *out);
+static void put_json(AtColumn *column, Datum value, ValueText *out);
+static void put_jsonb(AtColumn *column, Datum value, ValueText *out);
+static void put_date(AtColumn *column, Datum value, ValueText *out);
+static void put_time(AtColumn *column, Datum value, ValueText *out);
+static void put_timetz(AtColumn *column, Datum value, ValueText *out);
+static void put_timestamp(AtColumn *column, Datum value, ValueText *out);
+static void put_timestamptz(AtColumn *column, Datum value, ValueText *out);
+static void put_regclass(AtColumn *column, Datum value, ValueText *out);
+static void put_money(AtColumn *column, Datum value, ValueText *out);
+static void put_output(AtColumn *column, Datum value, ValueText *out);
+static void put_pinned_output(AtColumn *column, Datum value, ValueText *out);
 
 /* Types whose output depends on no setting are called as they are. */
 static const AtRenderer renderers[] = {
-	{BOOLOID, text_bool},
-	{INT2OID, text_int2},
-	{INT4OID, text_int4},
-	{INT8OID, text_int8},
-	{FLOAT4OID, text_float4},
-	{FLOAT8OID, text_float8},
-	{NUMERICOID, text_numeric},
-	{TEXTOID, text_varlena},
-	{VARCHAROID, text_varlena},
-	{BPCHAROID, text_varlena},
-	{JSONOID, text_json},
-	{JSONBOID, text_jsonb},
-	{DATEOID, text_date},
-	{TIMEOID, text_time},
-	{TIMETZOID, text_timetz},
-	{TIMESTAMPOID, text_timestamp},
-	{TIMESTAMPTZOID, text_timestamptz},
-	{MONEYOID, text_money},
-	{REGCLASSOID, text_regclass},
-	{UUIDOID, text_output},
-	{CHAROID, text_output},
-	{NAMEOID, text_output},
-	{OIDOID, text_output},
-	{INETOID, text_output},
-	{CIDROID, text_output},
-	{MACADDROID, text_output},
-	{MACADDR8OID, text_output},
-	{BITOID, text_output},
-	{VARBITOID, text_output},
+	{BOOLOID, put_bool},
+	{INT2OID, put_int2},
+	{INT4OID, put_int4},
+	{INT8OID, put_int8},
+	{FLOAT4OID, put_float4},
+	{FLOAT8OID, put_float8},
+	{NUMERICOID, put_numeric},
+	{TEXTOID, put_varlena},
+	{VARCHAROID, put_varlena},
+	{BPCHAROID, put_varlena},
+	{JSONOID, put_json},
+	{JSONBOID, put_jsonb},
+	{DATEOID, put_date},
+	{TIMEOID, put_time},
+	{TIMETZOID, put_timetz},
+	{TIMESTAMPOID, put_timestamp},
+	{TIMESTAMPTZOID, put_timestamptz},
+	{MONEYOID, put_money},
+	{REGCLASSOID, put_regclass},
+	{UUIDOID, put_output},
+	{CHAROID, put_output},
+	{NAMEOID, put_output},
+	{OIDOID, put_output},
+	{INETOID, put_output},
+	{CIDROID, put_output},
+	{MACADDROID, put_output},
+	{MACADDR8OID, put_output},
+	{BITOID, put_output},
+	{VARBITOID, put_output},
 };
-static const AtRenderer enum_renderer = {InvalidOid, text_output};
-static const AtRenderer other_renderer = {InvalidOid, text_pinned_output};
+static const AtRenderer enum_renderer = {InvalidOid, put_output};
+static const AtRenderer other_renderer = {InvalidOid, put_pinned_output};
 
 void
 at_render_choose(AtColumn *column, Oid type, MemoryContext context)
@@ -207,60 +207,60 @@ set_cstring(ValueText *out, char *string, bool quote)
 }
 
 static void
-text_bool(AtColumn *column, Datum value, ValueText *out)
+put_bool(AtColumn *column, Datum value, ValueText *out)
 {
 	set_cstring(out, DatumGetBool(value) ? "true" : "false", false);
 }
 
 static void
-text_int2(AtColumn *column, Datum value, ValueText *out)
+put_int2(AtColumn *column, Datum value, ValueText *out)
 {
 	set_small(out, pg_itoa(DatumGetInt16(value), out->small), false);
 }
 
 static void
-text_int4(AtColumn *column, Datum value, ValueText *out)
+put_int4(AtColumn *column, Datum value, ValueText *out)
 {
 	set_small(out, pg_ltoa(DatumGetInt32(value), out->small), false);
 }
 
 static void
-text_int8(AtColumn *column, Datum value, ValueText *out)
+put_int8(AtColumn *column, Datum value, ValueText *out)
 {
 	set_small(out, pg_lltoa(DatumGetInt64(value), out->small), false);
 }
 
 /* JSON has no literal for what is not finite. */
 static void
-text_special_float(double number, ValueText *out)
+put_special_float(double number, ValueText *out)
 {
 	set_cstring(out, isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity", true);
 }
 
 static void
-text_float4(AtColumn *column, Datum value, ValueText *out)
+put_float4(AtColumn *column, Datum value, ValueText *out)
 {
 	float number = DatumGetFloat4(value);
 
 	if (isnan(number) || isinf(number))
-		text_special_float(number, out);
+		put_special_float(number, out);
 	else
 		set_small(out, float_to_shortest_decimal_buf(number, out->small), false);
 }
 
 static void
-text_float8(AtColumn *column, Datum value, ValueText *out)
+put_float8(AtColumn *column, Datum value, ValueText *out)
 {
 	double number = DatumGetFloat8(value);
 
 	if (isnan(number) || isinf(number))
-		text_special_float(number, out);
+		put_special_float(number, out);
 	else
 		set_small(out, double_to_shortest_decimal_buf(number, out->small), false);
 }
 
 static void
-text_numeric(AtColumn *column, Datum value, ValueText *out)
+put_numeric(AtColumn *column, Datum value, ValueText *out)
 {
 	Numeric number = DatumGetNumeric(value);
 
@@ -269,7 +269,7 @@ text_numeric(AtColumn *column, Datum value, ValueText *out)
 }
 
 static void
-text_varlena(AtColumn *column, Datum value, ValueText *out)
+put_varlena(AtColumn *column, Datum value, ValueText *out)
 {
 	text *string = DatumGetTextPP(value);
 
@@ -279,14 +279,14 @@ text_varlena(AtColumn *column, Datum value, ValueText *out)
 }
 
 static void
-text_json(AtColumn *column, Datum value, ValueText *out)
+put_json(AtColumn *column, Datum value, ValueText *out)
 {
-	text_varlena(column, value, out);
+	put_varlena(column, value, out);
 	out->quote = false;
 }
 
 static void
-text_jsonb(AtColumn *column, Datum value, ValueText *out)
+put_jsonb(AtColumn *column, Datum value, ValueText *out)
 {
 	Jsonb *document = DatumGetJsonbP(value);
 
@@ -302,31 +302,31 @@ encode_time(Datum value, Oid type, const int *zone, ValueText *out)
 }
 
 static void
-text_date(AtColumn *column, Datum value, ValueText *out)
+put_date(AtColumn *column, Datum value, ValueText *out)
 {
 	encode_time(value, DATEOID, NULL, out);
 }
 
 static void
-text_time(AtColumn *column, Datum value, ValueText *out)
+put_time(AtColumn *column, Datum value, ValueText *out)
 {
 	encode_time(value, TIMEOID, NULL, out);
 }
 
 static void
-text_timetz(AtColumn *column, Datum value, ValueText *out)
+put_timetz(AtColumn *column, Datum value, ValueText *out)
 {
 	encode_time(value, TIMETZOID, NULL, out);
 }
 
 static void
-text_timestamp(AtColumn *column, Datum value, ValueText *out)
+put_timestamp(AtColumn *column, Datum value, ValueText *out)
 {
 	encode_time(value, TIMESTAMPOID, NULL, out);
 }
 
 static void
-text_timestamptz(AtColumn *column, Datum value, ValueText *out)
+put_timestamptz(AtColumn *column, Datum value, ValueText *out)
 {
 	static const int utc = 0;
 
@@ -335,7 +335,7 @@ text_timestamptz(AtColumn *column, Datum value, ValueText *out)
 
 /* Always with its schema, whatever the search path is; a relation that is gone is a number. */
 static void
-text_regclass(AtColumn *column, Datum value, ValueText *out)
+put_regclass(AtColumn *column, Datum value, ValueText *out)
 {
 	Oid relid = DatumGetObjectId(value);
 	char *name = get_rel_name(relid);
@@ -350,18 +350,18 @@ text_regclass(AtColumn *column, Datum value, ValueText *out)
 
 /* An amount looks as lc_monetary says; that setting is more than a variable. */
 static void
-text_money(AtColumn *column, Datum value, ValueText *out)
+put_money(AtColumn *column, Datum value, ValueText *out)
 {
 	int level = NewGUCNestLevel();
 
 	(void) set_config_option("lc_monetary", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
-	text_output(column, value, out);
+	put_output(column, value, out);
 	AtEOXact_GUC(false, level);
 }
 
 static void
-text_output(AtColumn *column, Datum value, ValueText *out)
+put_output(AtColumn *column, Datum value, ValueText *out)
 {
 	set_cstring(out, OutputFunctionCall(&column->output, value), true);
 }
@@ -372,7 +372,7 @@ text_output(AtColumn *column, Datum value, ValueText *out)
  * costs more than all the rest of a row.
  */
 static void
-text_pinned_output(AtColumn *column, Datum value, ValueText *out)
+put_pinned_output(AtColumn *column, Datum value, ValueText *out)
 {
 	int date_style = DateStyle;
 	int date_order = DateOrder;
