@@ -29,11 +29,13 @@
 #include "base/errors.h"
 #include "capture/policy.h"
 #include "ledger/datum.h"
+#include "ledger/hooks.h"
 #include "ledger/target.h"
 
 /* Policies as they are stored. */
 typedef struct StoredPolicy
 {
+	Oid root; /* the table that the policy names */
 	int32 target_id;
 	List *ignored; /* of names */
 	List *keys;
@@ -55,7 +57,7 @@ static struct
 
 static void forget_relation(Datum arg, Oid relid);
 static AtPolicy *build(Relation rel);
-static Oid find_stored(Relation rel, StoredPolicy *stored);
+static bool find_stored(Relation rel, StoredPolicy *stored);
 static bool read_stored(Oid relid, StoredPolicy *stored);
 static void build_columns(AtPolicy *policy, Relation rel, const StoredPolicy *stored);
 static void build_keys(AtPolicy *policy, Relation rel, const StoredPolicy *stored);
@@ -139,9 +141,8 @@ build(Relation rel)
 	uint64 invalidations = cache.invalidations;
 	StoredPolicy stored;
 	AtTarget target;
-	Oid root = find_stored(rel, &stored);
 
-	if (!OidIsValid(root))
+	if (!find_stored(rel, &stored))
 		return NULL;
 
 	MemoryContext memory =
@@ -151,7 +152,8 @@ build(Relation rel)
 
 	policy->memory = memory;
 	policy->relid = RelationGetRelid(rel);
-	policy->root_relid = root;
+	policy->root_relid = stored.root;
+	policy->watched = at_change_wanted_hook != NULL && at_change_wanted_hook(stored.root);
 	if (!at_target_read(stored.target_id, &target))
 		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 						errmsg("audit.target has no row %d, which the policy of \"%s\" names",
@@ -172,20 +174,20 @@ build(Relation rel)
 }
 
 /* The stored policy of the relation or of its nearest ancestor that has one. */
-static Oid
+static bool
 find_stored(Relation rel, StoredPolicy *stored)
 {
 	ListCell *cell;
 
 	if (read_stored(RelationGetRelid(rel), stored))
-		return RelationGetRelid(rel);
+		return true;
 	if (!rel->rd_rel->relispartition)
-		return InvalidOid;
+		return false;
 
 	foreach (cell, get_partition_ancestors(RelationGetRelid(rel)))
 		if (read_stored(lfirst_oid(cell), stored))
-			return lfirst_oid(cell);
-	return InvalidOid;
+			return true;
+	return false;
 }
 
 static List *
@@ -208,6 +210,7 @@ fill_stored(HeapTuple tuple, TupleDesc desc, StoredPolicy *stored)
 {
 	bool isnull;
 
+	stored->root = DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull));
 	stored->target_id = DatumGetInt32(heap_getattr(tuple, Anum_policy_target_id, desc, &isnull));
 	stored->ignored = names_of(heap_getattr(tuple, Anum_policy_ignored_columns, desc, &isnull));
 	stored->keys = names_of(heap_getattr(tuple, Anum_policy_key_columns, desc, &isnull));
@@ -262,6 +265,9 @@ build_column(AtColumn *column, Form_pg_attribute attribute, const StoredPolicy *
 	appendStringInfoChar(&json, ':');
 
 	column->attnum = attribute->attnum;
+	column->root_attnum = attribute->attrelid == stored->root
+							  ? attribute->attnum
+							  : get_attnum(stored->root, NameStr(attribute->attname));
 	column->typlen = attribute->attlen;
 	column->typbyval = attribute->attbyval;
 	column->name = pstrdup(NameStr(attribute->attname));

@@ -33,6 +33,7 @@ typedef struct AtPolicy
 	Oid relid;      /* the relation that rows are changed in: the table or a partition */
 	Oid root_relid; /* the relation that audit.policy names */
 	bool valid;
+	bool watched; /* another room wants to hear of updates */
 	MemoryContext memory;
 
 	/* of audit.target */

@@ -24,7 +24,8 @@ typedef struct AtRenderer AtRenderer;
 
 typedef struct AtColumn
 {
-	AttrNumber attnum;
+	AttrNumber attnum;      /* in the relation that rows are changed in */
+	AttrNumber root_attnum; /* in the table that the policy names */
 	int16 typlen;
 	bool typbyval;
 	bool ignored; /* a change of this column alone is no event */

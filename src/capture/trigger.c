@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "commands/trigger.h"
 #include "fmgr.h"
 #include "utils/builtins.h"
@@ -23,6 +24,7 @@
 #include "capture/policy.h"
 #include "capture/trigger.h"
 #include "ledger/event.h"
+#include "ledger/hooks.h"
 
 PG_FUNCTION_INFO_V1(at_capture);
 
@@ -32,6 +34,7 @@ static void capture(const TriggerData *trigger, const AtPolicy *policy);
 static bool fill_row_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event,
 						   AtDelta *delta);
 static void fill_truncate_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event);
+static void tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name);
 static void add_context(void *arg);
 
 Datum
@@ -120,7 +123,37 @@ capture(const TriggerData *trigger, const AtPolicy *policy)
 	else if (!fill_row_event(trigger, policy, &event, &delta))
 		return;
 
-	(void) at_event_append(&event);
+	AtEventName name = at_event_append(&event);
+
+	if (policy->watched && event.op == 'U')
+		tell_others(policy, &delta, name);
+}
+
+/* Let the other rooms know of an update. */
+static void
+tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name)
+{
+	AttrNumber *changed = palloc(sizeof(AttrNumber) * delta->nchanged);
+	const char **names = palloc(sizeof(char *) * delta->nchanged);
+	AtChange change = {
+		.relid = policy->root_relid,
+		.target_id = policy->target_id,
+		.tx_id = name.tx_id,
+		.xid = U64FromFullTransactionId(GetTopFullTransactionId()),
+		.ordinal = name.ordinal,
+		.op = 'U',
+		.record_key = delta->record_key ? text_to_cstring((text *) delta->record_key) : NULL,
+		.nchanged = delta->nchanged,
+		.changed = changed,
+		.changed_names = names,
+	};
+
+	for (int i = 0; i < delta->nchanged; i++)
+	{
+		changed[i] = delta->changed[i]->root_attnum;
+		names[i] = delta->changed[i]->name;
+	}
+	at_change_hook(&change);
 }
 
 /* Returns false if the change is none that is recorded. */
