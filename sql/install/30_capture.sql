@@ -28,7 +28,7 @@ SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 -- PUBLIC keeps EXECUTE: creating a partition clones the trigger with its owner's rights.
 -- The function does nothing for a table without policy but raise an error.
 CREATE FUNCTION audit.capture() RETURNS trigger
-	LANGUAGE c AS 'MODULE_PATHNAME', 'at_capture';
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_capture';
 COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger that records changes';
 GRANT EXECUTE ON FUNCTION audit.capture() TO PUBLIC;
 
