@@ -110,6 +110,7 @@ CREATE TABLE audit.event (
 ) PARTITION BY LIST (retention_class);
 CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal);
 CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at);
+CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
 COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate';

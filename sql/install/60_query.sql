@@ -1,0 +1,261 @@
+-- Reading the trail: recorded values as jsonb, the view audit.events, the life of one row.
+
+-- Open to all: they read nothing but their arguments, and views call them as their reader.
+CREATE FUNCTION audit.to_jsonb(value json) RETURNS jsonb
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_to_jsonb';
+COMMENT ON FUNCTION audit.to_jsonb(json) IS
+	'converts a recorded value and never fails: what jsonb cannot hold becomes a readable string';
+GRANT EXECUTE ON FUNCTION audit.to_jsonb(json) TO PUBLIC;
+
+CREATE FUNCTION audit.json_keys(value json) RETURNS text[]
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_json_keys';
+COMMENT ON FUNCTION audit.json_keys(json) IS 'keys of a json object in their order; of other values, none';
+GRANT EXECUTE ON FUNCTION audit.json_keys(json) TO PUBLIC;
+
+CREATE FUNCTION audit.current_tx_id() RETURNS bigint
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'at_current_tx_id';
+COMMENT ON FUNCTION audit.current_tx_id() IS
+	'tx_id of the running transaction; null until it has recorded an event';
+GRANT EXECUTE ON FUNCTION audit.current_tx_id() TO PUBLIC;
+
+CREATE FUNCTION audit.former_key(record_key text, key_columns json, old_values json) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_former_key';
+COMMENT ON FUNCTION audit.former_key(text, json, json) IS
+	'internal: key of a row before a recorded update; null if the update did not change it';
+REVOKE ALL ON FUNCTION audit.former_key(text, json, json) FROM PUBLIC;
+
+-- Two branches, because a filter by actor must find an index: nearly all events have the
+-- actor of their transaction, and in the first branch it is just that column. The second has
+-- the few events that carry something extra, among it a context that was changed in the
+-- middle of the transaction, and those of the transaction that is reading, whose row of
+-- audit.transaction does not exist yet. It reads them by an index that holds no others.
+CREATE FUNCTION audit.create_views() RETURNS void
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $views$
+
+CREATE VIEW audit.events AS
+SELECT
+	e.tx_id || '.' || e.ordinal AS event_id,
+	e.occurred_at,
+	g.context,
+	CASE g.context WHEN 'system' THEN 'configuration' ELSE 'data' END AS category,
+	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
+		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated' END) AS event_type,
+	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
+		WHEN 'T' THEN 'truncate' ELSE e.op::text END AS action,
+	g.resource_type,
+	e.record_key AS resource_id,
+	g.table_schema,
+	g.table_name,
+	t.actor,
+	t.actor_type,
+	t.actor_source,
+	t.db_user,
+	t.db_role,
+	s.login_user,
+	s.client_addr AS client_ip,
+	t.application_name,
+	t.session_id,
+	t.request_id,
+	t.reason,
+	e.old_values,
+	e.new_values,
+	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END AS changed,
+	coalesce(e.extra, t.extra) AS extra,
+	e.tx_id,
+	e.ordinal,
+	e.tx_at,
+	t.committed_at,
+	t.xid,
+	e.target_id,
+	e.retention_class
+FROM audit.event e
+	JOIN audit.transaction t USING (tx_at, tx_id)
+	LEFT JOIN audit.target g ON g.target_id = e.target_id
+	LEFT JOIN audit.session s ON s.session_id = t.session_id
+WHERE e.extra IS NULL
+UNION ALL
+SELECT
+	e.tx_id || '.' || e.ordinal,
+	e.occurred_at,
+	g.context,
+	CASE g.context WHEN 'system' THEN 'configuration' ELSE 'data' END,
+	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
+		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated' END),
+	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
+		WHEN 'T' THEN 'truncate' ELSE e.op::text END,
+	g.resource_type,
+	e.record_key,
+	g.table_schema,
+	g.table_name,
+	CASE WHEN e.now ? 'actor' THEN coalesce(e.now ->> 'actor', t.db_user) ELSE t.actor END,
+	CASE WHEN e.now ? 'actor_type' THEN e.now ->> 'actor_type' ELSE t.actor_type END,
+	CASE WHEN NOT e.now ? 'actor' THEN t.actor_source
+		WHEN e.now ->> 'actor' IS NULL THEN 'db_user' ELSE 'setting' END,
+	t.db_user,
+	t.db_role,
+	s.login_user,
+	s.client_addr,
+	t.application_name,
+	t.session_id,
+	CASE WHEN e.now ? 'request_id' THEN e.now ->> 'request_id' ELSE t.request_id END,
+	CASE WHEN e.now ? 'reason' THEN e.now ->> 'reason' ELSE t.reason END,
+	e.old_values,
+	e.new_values,
+	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END,
+	coalesce(e.extra, t.extra),
+	e.tx_id,
+	e.ordinal,
+	e.tx_at,
+	t.committed_at,
+	t.xid,
+	e.target_id,
+	e.retention_class
+FROM (
+		SELECT x.*, coalesce(audit.to_jsonb(x.extra) -> 'context', '{}') AS now
+		FROM audit.event x
+		WHERE x.extra IS NOT NULL
+		UNION ALL
+		SELECT x.*, '{}'
+		FROM audit.event x
+		WHERE x.extra IS NULL AND x.tx_id = (SELECT audit.current_tx_id())
+	) e
+	LEFT JOIN audit.transaction t USING (tx_at, tx_id)
+	LEFT JOIN audit.target g ON g.target_id = e.target_id
+	LEFT JOIN audit.session s ON s.session_id = t.session_id;
+COMMENT ON VIEW audit.events IS
+	'the trail, one row an event. Events of others appear when their transaction commits; those of the transaction that is reading appear at once, with nulls where only its end will tell (actor, db_user, session, ...). To join it with other tables, use LATERAL (SELECT * FROM audit.events WHERE ... OFFSET 0), so that indexes serve';
+COMMENT ON COLUMN audit.events.event_id IS 'name of the event, tx_id.ordinal; to find one, filter by tx_id and ordinal';
+COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by time, filter by tx_at too';
+COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
+COMMENT ON COLUMN audit.events.category IS 'data, or configuration for changes of what is audited';
+COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
+COMMENT ON COLUMN audit.events.action IS 'insert, update, delete or truncate';
+COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
+COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
+COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';
+COMMENT ON COLUMN audit.events.table_name IS 'name of the table when the event was recorded';
+COMMENT ON COLUMN audit.events.actor IS 'who acted, as the application says; without that, the database user';
+COMMENT ON COLUMN audit.events.actor_type IS 'user, service, ...: what the application says';
+COMMENT ON COLUMN audit.events.actor_source IS 'where actor was learnt: setting or db_user';
+COMMENT ON COLUMN audit.events.db_user IS 'session_user at the transaction''s first event';
+COMMENT ON COLUMN audit.events.db_role IS 'current_user at the transaction''s first event';
+COMMENT ON COLUMN audit.events.login_user IS 'the role that was authenticated; no SET changes it';
+COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; null for a local socket';
+COMMENT ON COLUMN audit.events.application_name IS 'application_name at the transaction''s end';
+COMMENT ON COLUMN audit.events.session_id IS 'session, see audit.session';
+COMMENT ON COLUMN audit.events.request_id IS 'request that it belongs to, as the application says';
+COMMENT ON COLUMN audit.events.reason IS 'why, as the application says';
+COMMENT ON COLUMN audit.events.old_values IS 'the row before: of an update the changed columns, else all; use audit.to_jsonb()';
+COMMENT ON COLUMN audit.events.new_values IS 'the row after: of an update the changed columns, else all; use audit.to_jsonb()';
+COMMENT ON COLUMN audit.events.changed IS 'of an update, the columns that changed';
+COMMENT ON COLUMN audit.events.extra IS 'what else is known of the event, else of its transaction';
+COMMENT ON COLUMN audit.events.tx_id IS 'recorded transaction, see audit.transaction';
+COMMENT ON COLUMN audit.events.ordinal IS 'place in the transaction, from 1 without gaps';
+COMMENT ON COLUMN audit.events.tx_at IS 'when the transaction began; the column by which the trail is partitioned';
+COMMENT ON COLUMN audit.events.committed_at IS 'when the transaction was about to commit';
+COMMENT ON COLUMN audit.events.xid IS 'full 64-bit transaction id of the server';
+COMMENT ON COLUMN audit.events.target_id IS 'version of the table, see audit.target';
+COMMENT ON COLUMN audit.events.retention_class IS 'how long the event is kept';
+REVOKE ALL ON audit.events FROM PUBLIC;
+$views$;
+COMMENT ON FUNCTION audit.create_views() IS 'internal: the views over the ledger; called by audit.init()';
+REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
+
+-- A span is a stretch of time in which the row had one key. It is followed backwards: where an
+-- update gave the row this key, the former key's span ends there; and it begins where the row
+-- with the former key was born, since another row may have had that key before.
+CREATE FUNCTION audit.history(target regclass, key text)
+	RETURNS TABLE (
+		event_id text,
+		occurred_at timestamptz,
+		action text,
+		resource_id text,
+		changed text[],
+		old_values json,
+		new_values json,
+		actor text,
+		actor_type text,
+		db_user text,
+		client_ip text,
+		application_name text,
+		request_id text,
+		reason text,
+		tx_id bigint,
+		committed_at timestamptz
+	)
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+WITH RECURSIVE version AS MATERIALIZED (
+	SELECT v.target_id, v.key_columns
+	FROM audit.policy p
+		JOIN audit.target n ON n.target_id = p.target_id
+		JOIN audit.target v ON v.lineage = n.lineage
+	WHERE p.target IN (history.target, pg_partition_root(history.target))
+), span AS (
+	SELECT history.key,
+		'-infinity'::timestamptz AS from_at, 0::bigint AS from_tx, 0 AS from_ordinal,
+		'infinity'::timestamptz AS until_at, 0::bigint AS until_tx, 0 AS until_ordinal
+	UNION ALL
+	SELECT r.former_key,
+		coalesce(b.occurred_at, '-infinity'), coalesce(b.tx_id, 0), coalesce(b.ordinal, 0),
+		r.occurred_at, r.tx_id, r.ordinal
+	FROM span s
+		CROSS JOIN LATERAL (
+			SELECT u.occurred_at, u.tx_id, u.ordinal,
+				audit.former_key(u.record_key, v.key_columns, u.old_values) AS former_key
+			FROM audit.event u
+				JOIN version v USING (target_id)
+			WHERE u.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
+				AND u.record_key = s.key AND u.op = 'U'
+				AND (u.occurred_at, u.tx_id, u.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
+				AND (u.occurred_at, u.tx_id, u.ordinal) < (s.until_at, s.until_tx, s.until_ordinal)
+			OFFSET 0
+		) r
+		LEFT JOIN LATERAL (
+			SELECT p.occurred_at, p.tx_id, p.ordinal
+			FROM audit.event p
+				JOIN version v USING (target_id)
+			WHERE p.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
+				AND p.record_key = r.former_key
+				AND (p.op = 'I' OR p.op = 'U'
+					AND audit.former_key(p.record_key, v.key_columns, p.old_values) IS NOT NULL)
+				AND (p.occurred_at, p.tx_id, p.ordinal) < (r.occurred_at, r.tx_id, r.ordinal)
+			ORDER BY p.occurred_at DESC, p.tx_id DESC, p.ordinal DESC
+			LIMIT 1
+		) b ON true
+	WHERE r.former_key IS NOT NULL
+), own AS MATERIALIZED (
+	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
+	FROM span s
+		CROSS JOIN LATERAL (
+			SELECT x.*
+			FROM audit.event x
+			WHERE x.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
+				AND x.record_key = s.key
+				AND (x.occurred_at, x.tx_id, x.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
+				AND (x.occurred_at, x.tx_id, x.ordinal) < (s.until_at, s.until_tx, s.until_ordinal)
+		) e
+), named AS (
+	SELECT * FROM own
+	UNION ALL
+	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
+	FROM audit.event e
+	WHERE e.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
+		AND e.record_key IS NULL AND e.op = 'T'
+		AND e.occurred_at >= (SELECT min(o.occurred_at) FROM own o)
+		AND EXISTS (SELECT FROM own)
+)
+SELECT v.event_id, v.occurred_at, v.action, v.resource_id, v.changed, v.old_values, v.new_values,
+	v.actor, v.actor_type, v.db_user, v.client_ip, v.application_name, v.request_id, v.reason,
+	v.tx_id, v.committed_at
+FROM named n
+	CROSS JOIN LATERAL (
+		SELECT *
+		FROM audit.events x
+		WHERE x.tx_id = n.tx_id AND x.ordinal = n.ordinal AND x.tx_at = n.tx_at
+		OFFSET 0
+	) v
+ORDER BY v.occurred_at, v.tx_id, v.ordinal
+$$;
+COMMENT ON FUNCTION audit.history(regclass, text) IS
+	'the life of one row, oldest first, through changes of its key and of the table; key as in audit.events.resource_id';
+REVOKE ALL ON FUNCTION audit.history(regclass, text) FROM PUBLIC;
