@@ -1,0 +1,434 @@
+/*-------------------------------------------------------------------------
+ * doctor.c
+ *		audit.doctor(): is everything in place?
+ *
+ * Each check is a function that reports one or more rows. It runs in a
+ * subtransaction of its own: where things are broken, a check that fails is
+ * itself a finding, and the others still run.
+ *
+ * Checks of the ledger go through SPI and name its tables in text only, so
+ * they can be skipped while there is no ledger.
+ *
+ * The function is SECURITY DEFINER, so that whoever may call it needs no
+ * other privilege; it says nothing of what was recorded.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_database.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/resowner.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "base/catalog.h"
+#include "base/shmem.h"
+#include "base/worker.h"
+
+/* From when on unsealed transactions are a warning, and a problem, in seconds. */
+#define AT_LAG_WARNING 60
+#define AT_LAG_PROBLEM 600
+
+typedef enum AtHealth
+{
+	OK,
+	WARN,
+	PROBLEM
+} AtHealth;
+
+static const char *const health_names[] = {"ok", "warning", "problem"};
+
+#define AT_PRELOAD_REMEDY "Add audit_trail to shared_preload_libraries and restart the server."
+
+typedef struct AtDoctor
+{
+	ReturnSetInfo *result;
+	MemoryContext context; /* survives a failed check */
+} AtDoctor;
+
+typedef struct AtCheck
+{
+	const char *name;
+	void (*run)(const AtDoctor *doctor, const char *name);
+	bool needs_ledger;
+} AtCheck;
+
+static void check_library(const AtDoctor *doctor, const char *name);
+static void check_launcher(const AtDoctor *doctor, const char *name);
+static void check_sealer(const AtDoctor *doctor, const char *name);
+static void check_notifier(const AtDoctor *doctor, const char *name);
+static void check_worker_slots(const AtDoctor *doctor, const char *name);
+static void check_ledger(const AtDoctor *doctor, const char *name);
+static void check_incarnation(const AtDoctor *doctor, const char *name);
+static void check_partitions(const AtDoctor *doctor, const char *name);
+static void check_default_partitions(const AtDoctor *doctor, const char *name);
+static void check_capture(const AtDoctor *doctor, const char *name);
+static void check_sealing(const AtDoctor *doctor, const char *name);
+
+static const AtCheck checks[] = {
+	{"library", check_library, false},
+	{"launcher", check_launcher, false},
+	{"sealer", check_sealer, false},
+	{"notifier", check_notifier, false},
+	{"worker slots", check_worker_slots, false},
+	{"ledger", check_ledger, false},
+	{"incarnation", check_incarnation, true},
+	{"partitions", check_partitions, true},
+	{"default partitions", check_default_partitions, true},
+	{"capture", check_capture, false},
+	{"sealing", check_sealing, true},
+};
+
+static void run_check(const AtDoctor *doctor, const AtCheck *check);
+static void check_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind);
+static char *template_name(void);
+static uint64 query(const char *sql);
+static char *field(uint64 row, int column);
+static void report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
+				   const char *format, ...) pg_attribute_printf(5, 6);
+
+PG_FUNCTION_INFO_V1(at_doctor);
+
+Datum
+at_doctor(PG_FUNCTION_ARGS)
+{
+	AtDoctor doctor = {
+		.result = (ReturnSetInfo *) fcinfo->resultinfo,
+		.context = CurrentMemoryContext,
+	};
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < lengthof(checks); i++)
+	{
+		if (!checks[i].needs_ledger || at_ledger_exists())
+			run_check(&doctor, &checks[i]);
+	}
+	return (Datum) 0;
+}
+
+static void
+run_check(const AtDoctor *doctor, const AtCheck *check)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		SPI_connect();
+		check->run(doctor, check->name);
+		SPI_finish();
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *edata;
+
+		MemoryContextSwitchTo(doctor->context);
+		edata = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(edata);
+		report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s", edata->message);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(doctor->context);
+	CurrentResourceOwner = owner;
+}
+
+static void
+check_library(const AtDoctor *doctor, const char *name)
+{
+	if (at_shmem_ready())
+		report(doctor, name, OK, NULL, "The library was loaded when the server started.");
+	else
+		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY,
+			   "The library is not in shared_preload_libraries. Changes are captured; sealing and "
+			   "the delivery of alerts are inactive.");
+}
+
+static void
+check_launcher(const AtDoctor *doctor, const char *name)
+{
+	int pid = at_shmem_ready() ? at_launcher_pid() : 0;
+
+	if (pid != 0)
+		report(doctor, name, OK, NULL, "The launcher runs as process %d.", pid);
+	else if (RecoveryInProgress())
+		report(doctor, name, OK, NULL, "The server is in recovery; workers start when it ends.");
+	else if (!at_shmem_ready())
+		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The launcher does not run.");
+	else
+		report(doctor, name, PROBLEM, "See the server log; it is restarted every few seconds.",
+			   "The launcher does not run.");
+}
+
+static void
+check_sealer(const AtDoctor *doctor, const char *name)
+{
+	check_worker(doctor, name, AT_WORKER_SEALER);
+}
+
+static void
+check_notifier(const AtDoctor *doctor, const char *name)
+{
+	check_worker(doctor, name, AT_WORKER_NOTIFIER);
+}
+
+static void
+check_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind)
+{
+	AtWorkerStatus status;
+	char *template;
+	bool known;
+
+	known = at_worker_status(kind, &status);
+	if (status.failures > 0)
+		report(doctor, name, PROBLEM, "See the server log for the whole error.",
+			   "Failed %d times in a row: %s", status.failures, status.message);
+	else if (status.pid != 0 && status.pass_ended_at == 0)
+		report(doctor, name, OK, NULL, "Process %d is in its first pass.", status.pid);
+	else if (status.pid != 0)
+		report(doctor, name, OK, NULL, "Process %d ended its last pass at %s.", status.pid,
+			   timestamptz_to_str(status.pass_ended_at));
+	else if (RecoveryInProgress())
+		report(doctor, name, OK, NULL, "The server is in recovery; the %s starts when it ends.",
+			   name);
+	else if (!at_shmem_ready())
+		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The %s does not run.", name);
+	else if ((template = template_name()) != NULL)
+		report(doctor, name, PROBLEM,
+			   psprintf("ALTER DATABASE %s IS_TEMPLATE false;", quote_identifier(template)),
+			   "The %s does not run: workers leave template databases alone.", name);
+	else if (known)
+		report(doctor, name, WARN, "Ask again in a moment; else see the server log.",
+			   "The %s is being started.", name);
+	else
+		report(doctor, name, PROBLEM, "See the launcher, the worker slots and the server log.",
+			   "The %s does not run.", name);
+}
+
+/* The name of this database if it is marked as template, else NULL. */
+static char *
+template_name(void)
+{
+	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+	Form_pg_database row;
+	char *name = NULL;
+
+	if (!HeapTupleIsValid(tuple))
+		return NULL;
+	row = (Form_pg_database) GETSTRUCT(tuple);
+	if (row->datistemplate)
+		name = pstrdup(NameStr(row->datname));
+	ReleaseSysCache(tuple);
+	return name;
+}
+
+static void
+check_worker_slots(const AtDoctor *doctor, const char *name)
+{
+	static const char remedy[] = "Raise max_worker_processes and restart the server.";
+	TimestampTz starved = at_shmem_ready() ? at_launcher_starved() : 0;
+	int used;
+
+	(void) query("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN "
+				 "('archiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
+				 "'checkpointer', 'client backend', 'logger', 'slotsync worker', "
+				 "'standalone backend', 'startup', 'walreceiver', 'walsender', 'walsummarizer', "
+				 "'walwriter')");
+	used = pg_strtoint32(field(0, 1));
+	if (starved != 0)
+		report(doctor, name, PROBLEM, remedy, "Workers cannot start since %s: no free slot.",
+			   timestamptz_to_str(starved));
+	else
+		report(doctor, name, used < max_worker_processes ? OK : WARN,
+			   used < max_worker_processes ? NULL : remedy,
+			   "%d of %d background worker slots are in use.", used, max_worker_processes);
+}
+
+static void
+check_ledger(const AtDoctor *doctor, const char *name)
+{
+	if (at_ledger_exists())
+		report(doctor, name, OK, NULL, "The ledger exists.");
+	else
+		report(doctor, name, WARN, "SELECT audit.init();",
+			   "This database has no ledger yet; the first audit.enable() creates it.");
+}
+
+static void
+check_incarnation(const AtDoctor *doctor, const char *name)
+{
+	if (at_incarnation_begun())
+		report(doctor, name, OK, NULL, "The ledger was begun in this server and database.");
+	else
+		report(doctor, name, PROBLEM, NULL,
+			   "The ledger is a copy from another server or database, and was not begun here.");
+}
+
+/* This month's and the next month's partition of both tables. */
+static void
+check_partitions(const AtDoctor *doctor, const char *name)
+{
+	uint64 missing =
+		query("SELECT pg_catalog.format('audit.%s_1_%s', t.name, "
+			  "pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
+			  "'YYYYMM')) AS leaf "
+			  "FROM (VALUES ('event'), ('transaction')) AS t(name), "
+			  "(VALUES ('0'::pg_catalog.interval), ('1 month')) AS m(ahead) "
+			  "WHERE pg_catalog.to_regclass(pg_catalog.format('audit.%s_1_%s', t.name, "
+			  "pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
+			  "'YYYYMM'))) IS NULL ORDER BY m.ahead, t.name");
+
+	if (missing == 0)
+		report(doctor, name, OK, NULL, "The partitions of this and the next month are there.");
+	for (uint64 i = 0; i < missing; i++)
+		report(doctor, name, WARN, "SELECT audit.create_partitions();",
+			   "Partition %s is missing; its rows go to the default partition.", field(i, 1));
+}
+
+static void
+check_default_partitions(const AtDoctor *doctor, const char *name)
+{
+	uint64 filled = query(
+		"SELECT t.name FROM (VALUES "
+		"('audit.event_1_default', EXISTS (SELECT FROM ONLY audit.event_1_default)), "
+		"('audit.event_default', EXISTS (SELECT FROM ONLY audit.event_default)), "
+		"('audit.transaction_1_default', EXISTS (SELECT FROM ONLY audit.transaction_1_default)), "
+		"('audit.transaction_default', EXISTS (SELECT FROM ONLY audit.transaction_default))) "
+		"AS t(name, filled) WHERE t.filled");
+
+	if (filled == 0)
+		report(doctor, name, OK, NULL, "The default partitions are empty.");
+	for (uint64 i = 0; i < filled; i++)
+		report(doctor, name, WARN, "SELECT audit.create_partitions();",
+			   "%s holds rows: a month had no partition in time. They are safe and stay there.",
+			   field(i, 1));
+}
+
+/*
+ * Every enabled policy, on its table and all that is below it: is there a
+ * trigger that fires always and unconditionally for each operation?
+ */
+static void
+check_capture(const AtDoctor *doctor, const char *name)
+{
+	static const char sql[] =
+		"WITH RECURSIVE tree(policy, relation) AS ("
+		" SELECT p.target, p.target::pg_catalog.oid FROM audit.policy AS p WHERE p.enabled"
+		" UNION SELECT t.policy, i.inhrelid FROM tree AS t"
+		" JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.relation"
+		"), wanted AS ("
+		" SELECT t.policy, t.relation, o.operation, CASE o.operation WHEN 'insert' THEN 4"
+		" WHEN 'delete' THEN 8 WHEN 'update' THEN 16 ELSE 32 END AS bit"
+		" FROM tree AS t JOIN audit.policy AS p ON p.target = t.policy,"
+		" pg_catalog.unnest(p.operations) AS o(operation)"
+		"), missing AS ("
+		" SELECT w.policy, w.relation, pg_catalog.string_agg(w.operation, ', ') AS operations"
+		" FROM wanted AS w WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS g"
+		" JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid AND c.relhastriggers"
+		" WHERE g.tgrelid = w.relation AND g.tgenabled = 'A' AND g.tgqual IS NULL"
+		" AND g.tgfoid = 'audit.capture()'::pg_catalog.regprocedure"
+		" AND pg_catalog.cardinality(g.tgattr::pg_catalog.int2[]) = 0"
+		" AND g.tgtype & w.bit <> 0 AND g.tgtype & 66 = 0"
+		" AND (g.tgtype & 1 = 1) = (w.bit <> 32))"
+		" GROUP BY w.policy, w.relation"
+		") SELECT m.relation::pg_catalog.regclass, m.operations, pg_catalog.format("
+		"'SELECT audit.disable(%1$L, ''triggers were missing''); SELECT audit.enable(%1$L, "
+		"context => %2$L, resource_type => %3$L, operations => %4$L, ignore => %5$L, "
+		"key => %6$L);', p.target, p.context, p.resource_type, p.operations, p.ignored_columns,"
+		" p.key_columns) FROM missing AS m JOIN audit.policy AS p ON p.target = m.policy"
+		" ORDER BY m.relation";
+	uint64 missing;
+
+	(void) query("SELECT pg_catalog.count(*) FROM audit.policy WHERE enabled");
+	if (strcmp(field(0, 1), "0") == 0)
+	{
+		report(doctor, name, WARN, "SELECT audit.enable('your_table');", "No table is audited.");
+		return;
+	}
+	missing = query(sql);
+	if (missing == 0)
+		report(doctor, name, OK, NULL, "All audited tables have their triggers.");
+	for (uint64 i = 0; i < missing; i++)
+		report(doctor, name, PROBLEM, field(i, 3), "Not captured on %s: %s.", field(i, 1),
+			   field(i, 2));
+}
+
+/* How old is the oldest transaction of this server and database that no entry seals? */
+static void
+check_sealing(const AtDoctor *doctor, const char *name)
+{
+	char *sql = psprintf(
+		"SELECT pg_catalog.count(*), coalesce(pg_catalog.ceil(extract(epoch FROM "
+		"pg_catalog.clock_timestamp() - pg_catalog.min(t.committed_at))), 0)::pg_catalog.int8 "
+		"FROM (SELECT e.snapshot::pg_catalog.pg_snapshot AS seen FROM audit.log_entry AS e "
+		"WHERE e.snapshot IS NOT NULL ORDER BY e.log_index DESC LIMIT 1) AS s "
+		"JOIN audit.transaction AS t "
+		"ON t.xid >= pg_catalog.pg_snapshot_xmin(s.seen)::pg_catalog.text::pg_catalog.int8 "
+		"AND NOT pg_catalog.pg_visible_in_snapshot(t.xid::pg_catalog.text::pg_catalog.xid8, "
+		"s.seen) "
+		"WHERE t.system_identifier = " INT64_FORMAT " AND t.database_oid = %u",
+		(int64) GetSystemIdentifier(), MyDatabaseId);
+	AtHealth health = OK;
+	int64 count;
+	int64 lag;
+
+	(void) query(sql);
+	count = pg_strtoint64(field(0, 1));
+	lag = pg_strtoint64(field(0, 2));
+	if (lag >= AT_LAG_PROBLEM)
+		health = PROBLEM;
+	else if (lag >= AT_LAG_WARNING)
+		health = WARN;
+	if (count == 0)
+		report(doctor, name, OK, NULL, "All transactions are sealed.");
+	else
+		report(doctor, name, health, health == OK ? NULL : "See the sealer.",
+			   INT64_FORMAT " transactions await sealing, the oldest for " INT64_FORMAT " seconds.",
+			   count, lag);
+}
+
+/* Run a query; its rows are read with field(). */
+static uint64
+query(const char *sql)
+{
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "unexpected result of: %s", sql);
+	return SPI_processed;
+}
+
+/* A value of the last query, as text. */
+static char *
+field(uint64 row, int column)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
+}
+
+static void
+report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
+	   const char *format, ...)
+{
+	char detail[1024];
+	va_list args;
+	Datum values[4];
+	bool nulls[4] = {false, false, false, remedy == NULL};
+
+	va_start(args, format);
+	vsnprintf(detail, sizeof(detail), format, args);
+	va_end(args);
+
+	values[0] = CStringGetTextDatum(name);
+	values[1] = CStringGetTextDatum(health_names[health]);
+	values[2] = CStringGetTextDatum(detail);
+	values[3] = remedy ? CStringGetTextDatum(remedy) : (Datum) 0;
+	tuplestore_putvalues(doctor->result->setResult, doctor->result->setDesc, values, nulls);
+}
