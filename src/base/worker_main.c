@@ -90,7 +90,7 @@ static long at_worker_call(AtWorkerPass pass);
 static void at_worker_recover(MemoryContext context);
 static void at_worker_check_presence(void);
 static void at_worker_sleep(long ms);
-static void at_worker_heed_signals(void);
+static bool at_worker_heed_signals(void);
 
 void
 at_worker_main(Datum main_arg)
@@ -112,7 +112,7 @@ at_worker_main(Datum main_arg)
 	{
 		long due;
 
-		at_worker_heed_signals();
+		(void) at_worker_heed_signals();
 		(void) at_slot_take_wake(at_self.order.slot, at_self.order.kind);
 		due = at_worker_try(at_self.pass);
 		at_worker_sleep(due);
@@ -198,6 +198,7 @@ at_worker_call(AtWorkerPass pass)
 
 	pgstat_report_activity(STATE_RUNNING, MyBgworkerEntry->bgw_type);
 	at_slot_pass_begin(at_self.order.slot, at_self.order.kind);
+	SetCurrentStatementStartTimestamp();
 	due = pass();
 	if (IsTransactionState())
 		elog(ERROR, "the pass left a transaction open");
@@ -279,7 +280,8 @@ at_worker_sleep(long ms)
 	{
 		long left;
 
-		at_worker_heed_signals();
+		if (at_worker_heed_signals())
+			return;
 		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
 		if (left <= 0 || at_slot_is_requested(at_self.order.slot, at_self.order.kind))
 			return;
@@ -293,7 +295,8 @@ at_worker_sleep(long ms)
 	}
 }
 
-static void
+/* Leave if that is wanted. True if the configuration was read again: the pause may be another. */
+static bool
 at_worker_heed_signals(void)
 {
 	if (at_slot_must_leave(at_self.order.slot))
@@ -302,9 +305,9 @@ at_worker_heed_signals(void)
 	/* A cancel concerns a pass; there is none. */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
-	if (ConfigReloadPending)
-	{
-		ConfigReloadPending = false;
-		ProcessConfigFile(PGC_SIGHUP);
-	}
+	if (!ConfigReloadPending)
+		return false;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	return true;
 }
