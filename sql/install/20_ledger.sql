@@ -67,19 +67,21 @@ CREATE TABLE audit.transaction (
 	event_count int NOT NULL,
 	retention_class smallint NOT NULL,
 	digest bytea NOT NULL,
-	actor text NOT NULL,
+	actor text COLLATE "C" NOT NULL,
 	actor_type text,
 	actor_source text NOT NULL,
 	db_user text NOT NULL,
 	db_role text NOT NULL,
 	application_name text,
-	request_id text,
+	request_id text COLLATE "C",
 	reason text,
 	extra json,
 	session_digest bytea
 ) PARTITION BY LIST (retention_class);
-CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id);
-CREATE INDEX transaction_xid_idx ON audit.transaction (xid);
+CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
+	WITH (deduplicate_items = off);
+CREATE INDEX transaction_xid_idx ON audit.transaction (xid)
+	WITH (deduplicate_items = off);
 CREATE INDEX transaction_actor_idx ON audit.transaction (actor, tx_at);
 CREATE INDEX transaction_tx_at_idx ON audit.transaction (tx_at);
 CREATE INDEX transaction_session_idx ON audit.transaction (session_id);
@@ -102,14 +104,16 @@ CREATE TABLE audit.event (
 	target_id int NOT NULL,
 	retention_class smallint NOT NULL,
 	op "char" NOT NULL,
-	record_key text,
+	record_key text COLLATE "C",
 	event_type text,
 	old_values json,
 	new_values json,
 	extra json
 ) PARTITION BY LIST (retention_class);
-CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal);
-CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at);
+CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal)
+	WITH (deduplicate_items = off);
+CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
+	WITH (deduplicate_items = off);
 CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
