@@ -1,0 +1,64 @@
+-- Values are recorded exactly, and alike whatever the session's settings are.
+CREATE SCHEMA rd;
+SET search_path = rd, public;
+CREATE TYPE mood AS ENUM ('sad', 'it''s "ok"');
+CREATE TYPE pair AS (a int, at timestamptz, d float8);
+CREATE DOMAIN price AS numeric(8,3) CHECK (value >= 0);
+CREATE TABLE vals (
+	id int PRIMARY KEY,
+	b boolean, i2 smallint, i8 bigint, f4 float4, f8 float8, n numeric, pr price, m money,
+	t text, vc varchar(20), bc char(5), nm name, ch "char", by bytea,
+	d date, tm time, ttz timetz, ts timestamp, tstz timestamptz, iv interval,
+	u uuid, ip inet, bt bit(4), vb varbit, o oid, rc regclass, x xml,
+	j json, jb jsonb, en mood, arr timestamptz[], floats float8[], comp pair, rng tstzrange, mr int4multirange,
+	ba bytea[], pt point, tsv tsvector
+);
+SELECT audit.enable('vals');
+CREATE FUNCTION put(int) RETURNS void LANGUAGE sql AS $$
+INSERT INTO rd.vals VALUES ($1,
+	true, -32768, 9223372036854775807, '1.1', '0.1', '12345678901234567890.1234500', '1.5', '-1234.56',
+	E'tab\t"quote" back\\slash nl\n\u00e4\u20ac' || chr(1), 'v', 'ab', 'na"me', 'c', '\x00ff5c22',
+	'2026-11-22', '01:02:03.000004', '01:02:03+05:30', '1999-12-31 23:59:59.999999', '2026-06-01 12:00:00+02', '1 year -2 days 03:04:05.6',
+	'00000000-0000-0000-0000-00000000000a', '10.0.0.1/8', '1010', '101', 4294967295, 'pg_class', '<a b="c">&amp;</a>',
+	'{"k" : [1.0, 1.00],  "k": null}', '{"k": [1.00], "a": "\u00e4"}', 'it''s "ok"', '{"2026-06-01 12:00:00+02",NULL,infinity}', '{0.1,NaN,-Infinity,1e300}',
+	ROW(1, '2026-06-01 12:00:00+02', 0.1), '["2026-06-01 12:00:00+02",)', '{[1,3),[7,9)}',
+	'{"\\xdead"}', '(0.1,1e-7)', 'a:1 b:2A')
+$$;
+SELECT put(1);
+SET DateStyle = 'German, DMY'; SET TimeZone = 'Asia/Kathmandu'; SET IntervalStyle = 'sql_standard';
+SET extra_float_digits = -15; SET bytea_output = 'escape'; SET lc_monetary = 'C.UTF-8'; SET search_path = pg_catalog; SET xmloption = 'content';
+SELECT rd.put(2);
+RESET ALL;
+\x on
+SELECT (json_each_text(e.new_values)).* FROM audit.event e JOIN audit.target t USING (target_id)
+WHERE t.table_schema = 'rd' AND e.record_key = '1';
+\x off
+SELECT count(DISTINCT replace(e.new_values::text, '"id":2,', '"id":1,')) AS different_texts, count(*)
+FROM audit.event e JOIN audit.target t USING (target_id) WHERE t.table_schema = 'rd';
+-- the settings are the session's own again, also after an error in the middle
+SHOW DateStyle;
+SET DateStyle = 'German, DMY';
+DO $$ BEGIN PERFORM rd.put(1); EXCEPTION WHEN unique_violation THEN NULL; END $$;
+SHOW DateStyle;
+RESET DateStyle;
+
+-- values that are no JSON literals
+INSERT INTO rd.vals (id, f4, f8, n, d, ts, tstz, iv) VALUES
+	(10, 'NaN', 'Infinity', 'NaN', 'infinity', '-infinity', 'infinity', '178000000 years'),
+	(11, '-Infinity', '-0', '-Infinity', '0044-03-15 BC', '0001-01-01 00:00:00 BC', '294276-12-31 23:59:59.999999+00', '-178000000 years'),
+	(12, '1e-45', '5e-324', '1e-20', '5874897-12-31', NULL, NULL, NULL);
+SELECT e.record_key, e.new_values->>'f4' AS f4, e.new_values->>'f8' AS f8, e.new_values->>'n' AS n, e.new_values->>'d' AS d,
+	e.new_values->>'ts' AS ts, e.new_values->>'tstz' AS tstz, e.new_values->>'iv' AS iv
+FROM audit.event e JOIN audit.target t USING (target_id) WHERE t.table_schema = 'rd' AND length(e.record_key) = 2 ORDER BY 1;
+
+-- every recorded value is read back by its type as it was
+SELECT count(*) AS rows, count(*) FILTER (WHERE v::text = r::text) AS same
+FROM rd.vals v JOIN (
+	SELECT (json_populate_record(NULL::rd.vals, e.new_values)).*
+	FROM audit.event e JOIN audit.target t USING (target_id) WHERE t.table_schema = 'rd') r ON v.id = r.id;
+SELECT count(*) AS rows, count(*) FILTER (WHERE v IS NOT DISTINCT FROM r) AS same
+FROM (SELECT to_jsonb(v) - 'rc' AS v, id FROM rd.vals v) v JOIN (
+	SELECT to_jsonb(r) - 'rc' AS r, id FROM audit.event e JOIN audit.target t USING (target_id),
+		json_populate_record(NULL::rd.vals, e.new_values) r WHERE t.table_schema = 'rd') r USING (id);
+SET client_min_messages = warning;
+DROP SCHEMA rd CASCADE;
