@@ -191,7 +191,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 		JOIN audit.target v ON v.lineage = n.lineage
 	WHERE p.target IN (history.target, pg_partition_root(history.target))
 ), span AS (
-	SELECT history.key,
+	SELECT history.key COLLATE "C" AS key,
 		'-infinity'::timestamptz AS from_at, 0::bigint AS from_tx, 0 AS from_ordinal,
 		'infinity'::timestamptz AS until_at, 0::bigint AS until_tx, 0 AS until_ordinal
 	UNION ALL

@@ -71,9 +71,7 @@ create_objects(void)
 		elog(ERROR, "audit.create_ledger() failed");
 	at_partitions_create_roots();
 	at_partitions_create_months(AT_PARTITION_MONTHS_AHEAD);
-	if (SPI_execute("SELECT 1 FROM pg_catalog.pg_proc WHERE proname = 'create_views'", false, 0) >
-			0 &&
-		SPI_processed > 0 && SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
+	if (SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.create_views() failed");
 	SPI_finish();
 }

@@ -68,7 +68,7 @@ at_session_join(AtHash *digest, bool *digest_set)
 	return session.id;
 }
 
-/* Where the client is; a background worker has none. */
+/* Where the client is; on a local socket and in a background worker there is no address. */
 static void
 read_client(SessionFacts *facts)
 {
@@ -81,13 +81,10 @@ read_client(SessionFacts *facts)
 	if (entry->st_ssl && entry->st_sslstatus != NULL)
 		facts->tls = psprintf("%s %s %s", entry->st_sslstatus->ssl_version,
 							  entry->st_sslstatus->ssl_cipher, entry->st_sslstatus->ssl_client_dn);
-	if (entry->st_clientaddr.addr.ss_family == AF_UNIX)
-		facts->client_addr = "local";
-	else if ((entry->st_clientaddr.addr.ss_family == AF_INET ||
-			  entry->st_clientaddr.addr.ss_family == AF_INET6) &&
-			 pg_getnameinfo_all(&entry->st_clientaddr.addr, entry->st_clientaddr.salen, host,
-								sizeof(host), port, sizeof(port),
-								NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+	if ((entry->st_clientaddr.addr.ss_family == AF_INET ||
+		 entry->st_clientaddr.addr.ss_family == AF_INET6) &&
+		pg_getnameinfo_all(&entry->st_clientaddr.addr, entry->st_clientaddr.salen, host,
+						   sizeof(host), port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 	{
 		facts->client_addr = pstrdup(host);
 		facts->client_port = atoi(port);

@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/sequence.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -54,6 +55,8 @@ static struct
 	SavedState *saved; /* innermost first, levels strictly falling */
 } state;
 
+PG_FUNCTION_INFO_V1(at_current_tx_id);
+
 static void begin(void);
 static void take_identity(void);
 static void save_state(void);
@@ -67,6 +70,14 @@ at_transaction_init(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
 	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+Datum
+at_current_tx_id(PG_FUNCTION_ARGS)
+{
+	if (!state.active || state.tx.event_count == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(state.tx.tx_id);
 }
 
 const AtTransaction *
