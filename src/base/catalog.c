@@ -89,7 +89,11 @@ forget_relation(Datum arg, Oid relid)
 static void
 forget_all(Datum arg, int cacheid, uint32 hashvalue)
 {
-	memset(&cache, 0, sizeof(cache));
+	memset(cache.relid, 0, sizeof(cache.relid));
+	cache.access_method = InvalidOid;
+	cache.schema = InvalidOid;
+	cache.has_log_id = false; /* its bytes stay: somebody may be hashing them */
+	cache.begun = false;
 }
 
 Oid
