@@ -1,4 +1,5 @@
 -- What is recorded of changes: images, deltas, keys, order, and what a rollback leaves.
+SELECT audit.init() IS NOT NULL AS ready;
 CREATE SCHEMA cap;
 SET search_path = cap, public;
 CREATE FUNCTION trail(which regclass, OUT tx int, OUT ordinal int, OUT op "char", OUT record_key text,
