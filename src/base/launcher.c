@@ -289,6 +289,8 @@ at_launcher_tend_slot(int slot)
 			known->absent = at_slot_free(slot, &view);
 		return;
 	}
+	if (view.presence == AT_PRESENCE_YES)
+		known->absent = false;
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 		at_launcher_tend_worker(slot, &view, kind);
 }
