@@ -99,6 +99,8 @@ at_worker_main(Datum main_arg)
 	at_self.pass = at_worker_pass(at_self.order.kind);
 	at_self.leaving_quietly = false;
 
+	/* Being asked to leave while it connects must not be an error: it is seen to afterwards. */
+	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGTERM, die);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
@@ -107,6 +109,7 @@ at_worker_main(Datum main_arg)
 		proc_exit(0);
 	on_shmem_exit(at_worker_exit, 0);
 	at_worker_connect();
+	pqsignal(SIGINT, StatementCancelHandler);
 
 	for (;;)
 	{
