@@ -38,9 +38,9 @@
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 #include "base/aside.h"
+#include "base/clock.h"
 #include "base/compat.h"
 #include "base/shmem.h"
 
@@ -236,17 +236,17 @@ at_aside_hold(Oid database)
 static void
 at_aside_wait(int slot)
 {
-	TimestampTz start = GetCurrentTimestamp();
+	int64 start = at_clock_ms();
 	int signal = SIGINT;
 
 	ConditionVariablePrepareToSleep(at_slot_changed(slot));
 	while (at_slot_signal(slot, signal) > 0)
 	{
-		TimestampTz now = GetCurrentTimestamp();
+		int64 elapsed = at_clock_ms() - start;
 
-		if (TimestampDifferenceExceeds(start, now, AT_ASIDE_ORDER_MS))
+		if (elapsed > AT_ASIDE_ORDER_MS)
 			break;
-		if (TimestampDifferenceExceeds(start, now, AT_ASIDE_ASK_MS))
+		if (elapsed > AT_ASIDE_ASK_MS)
 			signal = SIGTERM;
 		ConditionVariableTimedSleep(at_slot_changed(slot), AT_ASIDE_POLL_MS, PG_WAIT_EXTENSION);
 	}

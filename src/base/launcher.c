@@ -44,6 +44,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/launcher.h"
 #include "base/shmem.h"
 
@@ -71,8 +72,8 @@ typedef struct AtWatch
 {
 	Oid database;                   /* the slot's, when the rest was written */
 	BackgroundWorkerHandle *handle; /* NULL: none was started, or it has ended */
-	TimestampTz started_at;
-	TimestampTz not_before; /* pause until then */
+	int64 started_at;               /* this and what follows by at_clock_ms() */
+	int64 not_before;               /* pause until then */
 	long pause_ms;
 } AtWatch;
 
@@ -82,9 +83,9 @@ static struct
 	HTAB *known;
 	uint32 round;
 	AtWatch watch[AT_MAX_DATABASES][AT_WORKER_KINDS];
-	TimestampTz next_round;
-	TimestampTz complained_workers_at;
-	TimestampTz complained_slots_at;
+	int64 next_round; /* this and what follows by at_clock_ms(); 0: never */
+	int64 complained_workers_at;
+	int64 complained_slots_at;
 	bool starved; /* in this round */
 } at_launcher;
 
@@ -105,7 +106,7 @@ static bool at_launcher_settle(AtWatch *watch, const AtSlotView *view, AtWorkerK
 static void at_launcher_start(AtWatch *watch, const AtWorkerOrder *order);
 static AtWorkerKind at_launcher_probe_kind(void);
 static void at_launcher_sleep(void);
-static bool at_launcher_may_complain(TimestampTz *complained_at);
+static bool at_launcher_may_complain(int64 *complained_at);
 
 void
 at_launcher_register(void)
@@ -154,7 +155,7 @@ at_launcher_exit(int code, Datum arg)
 static void
 at_launcher_round(void)
 {
-	at_launcher.next_round = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AT_ROUND_MS);
+	at_launcher.next_round = at_clock_ms() + AT_ROUND_MS;
 	at_launcher.starved = false;
 
 	at_launcher_read_databases();
@@ -253,7 +254,7 @@ static int
 at_launcher_count_probes(void)
 {
 	AtWorkerKind kind = at_launcher_probe_kind();
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = at_clock_ms();
 	AtSlotView view;
 	int count = 0;
 
@@ -332,7 +333,7 @@ at_launcher_tend_worker(int slot, const AtSlotView *view, AtWorkerKind kind)
 	if (view->presence != AT_PRESENCE_YES && kind != at_launcher_probe_kind())
 		return;
 
-	if (watch->not_before > GetCurrentTimestamp())
+	if (watch->not_before > at_clock_ms())
 		at_launcher.next_round = Min(at_launcher.next_round, watch->not_before);
 	else
 		at_launcher_start(watch, &order);
@@ -345,7 +346,7 @@ at_launcher_tend_worker(int slot, const AtSlotView *view, AtWorkerKind kind)
 static bool
 at_launcher_settle(AtWatch *watch, const AtSlotView *view, AtWorkerKind kind)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = at_clock_ms();
 	pid_t pid;
 
 	/* The slot was another database's: nothing of it counts. */
@@ -364,13 +365,12 @@ at_launcher_settle(AtWatch *watch, const AtSlotView *view, AtWorkerKind kind)
 	pfree(watch->handle);
 	watch->handle = NULL;
 
-	if (view->left_quietly[kind] ||
-		TimestampDifferenceExceeds(watch->started_at, now, AT_PAUSE_LAST_MS))
+	if (view->left_quietly[kind] || now >= watch->started_at + AT_PAUSE_LAST_MS)
 		watch->pause_ms = 0;
 	if (!view->left_quietly[kind])
 	{
 		watch->pause_ms = Min(Max(watch->pause_ms * 2, AT_PAUSE_FIRST_MS), AT_PAUSE_LAST_MS);
-		watch->not_before = TimestampTzPlusMilliseconds(now, watch->pause_ms);
+		watch->not_before = now + watch->pause_ms;
 	}
 	return true;
 }
@@ -394,7 +394,7 @@ at_launcher_start(AtWatch *watch, const AtWorkerOrder *order)
 
 	if (RegisterDynamicBackgroundWorker(&worker, &watch->handle))
 	{
-		watch->started_at = GetCurrentTimestamp();
+		watch->started_at = at_clock_ms();
 		return;
 	}
 	watch->handle = NULL;
@@ -420,7 +420,7 @@ at_launcher_probe_kind(void)
 static void
 at_launcher_sleep(void)
 {
-	long ms = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), at_launcher.next_round);
+	long ms = Max(at_launcher.next_round - at_clock_ms(), 0);
 
 	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
 					 PG_WAIT_EXTENSION);
@@ -438,11 +438,11 @@ at_launcher_sleep(void)
 
 /* May a complaint be logged now? Then it counts as logged. */
 static bool
-at_launcher_may_complain(TimestampTz *complained_at)
+at_launcher_may_complain(int64 *complained_at)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = at_clock_ms();
 
-	if (*complained_at != 0 && !TimestampDifferenceExceeds(*complained_at, now, AT_COMPLAINT_MS))
+	if (*complained_at != 0 && now < *complained_at + AT_COMPLAINT_MS)
 		return false;
 	*complained_at = now;
 	return true;

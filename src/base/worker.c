@@ -18,9 +18,9 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
-#include "utils/timestamp.h"
 
 #include "base/aside.h"
+#include "base/clock.h"
 #include "base/errors.h"
 #include "base/launcher.h"
 #include "base/shmem.h"
@@ -57,7 +57,7 @@ typedef struct AtRequest
 
 static int at_worker_slot(void);
 static void at_worker_renew_request(AtRequest *request, AtWorkerKind kind);
-static void at_worker_check_patience(AtWorkerKind kind, TimestampTz alone_since);
+static void at_worker_check_patience(AtWorkerKind kind, int64 alone_since);
 static void at_worker_raise_failure(AtWorkerKind kind);
 static void at_worker_raise_none(AtWorkerKind kind);
 static void at_worker_at_end(XactEvent event, void *arg);
@@ -125,7 +125,7 @@ void
 at_worker_run(AtWorkerKind kind)
 {
 	AtRequest request = {.slot = -1};
-	TimestampTz alone_since = GetCurrentTimestamp();
+	int64 alone_since = at_clock_ms();
 	AtRequestState state;
 
 	if (!at_shmem_ready() || RecoveryInProgress())
@@ -144,7 +144,7 @@ at_worker_run(AtWorkerKind kind)
 		if (state == AT_REQUEST_DONE || state == AT_REQUEST_FAILED)
 			break;
 		if (state == AT_REQUEST_PENDING)
-			alone_since = GetCurrentTimestamp();
+			alone_since = at_clock_ms();
 		at_worker_check_patience(kind, alone_since);
 		ConditionVariableTimedSleep(at_slot_changed(request.slot), AT_RUN_POLL_MS,
 									PG_WAIT_EXTENSION);
@@ -170,9 +170,9 @@ at_worker_renew_request(AtRequest *request, AtWorkerKind kind)
 }
 
 static void
-at_worker_check_patience(AtWorkerKind kind, TimestampTz alone_since)
+at_worker_check_patience(AtWorkerKind kind, int64 alone_since)
 {
-	if (!TimestampDifferenceExceeds(alone_since, GetCurrentTimestamp(), AT_NO_WORKER_MS))
+	if (at_clock_ms() < alone_since + AT_NO_WORKER_MS)
 		return;
 	ConditionVariableCancelSleep();
 	at_worker_raise_none(kind);

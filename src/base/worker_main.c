@@ -38,9 +38,9 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
-#include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/clock.h"
 #include "base/launcher.h"
 #include "base/shmem.h"
 
@@ -73,10 +73,10 @@ static struct
 {
 	AtWorkerOrder order;
 	AtWorkerPass pass;
-	MemoryContext context;        /* reset after each pass */
-	bool leaving_quietly;         /* read by the exit callback */
-	TimestampTz presence_seen_at; /* when the extension was last found */
-	long pause_ms;                /* 0: the last pass went well */
+	MemoryContext context;  /* reset after each pass */
+	bool leaving_quietly;   /* read by the exit callback */
+	int64 presence_seen_at; /* when the extension was last found, by at_clock_ms() */
+	long pause_ms;          /* 0: the last pass went well */
 } at_self;
 
 PGDLLEXPORT void at_worker_main(Datum main_arg);
@@ -251,9 +251,7 @@ at_worker_check_presence(void)
 	uint32 announcements;
 	bool present;
 
-	if (at_self.presence_seen_at != 0 &&
-		!TimestampDifferenceExceeds(at_self.presence_seen_at, GetCurrentTimestamp(),
-									AT_PRESENCE_MS))
+	if (at_self.presence_seen_at != 0 && at_clock_ms() < at_self.presence_seen_at + AT_PRESENCE_MS)
 		return;
 
 	announcements = at_slot_announcements(at_self.order.slot);
@@ -265,7 +263,7 @@ at_worker_check_presence(void)
 	at_slot_found(at_self.order.slot, present, announcements);
 	if (!present)
 		at_worker_leave();
-	at_self.presence_seen_at = GetCurrentTimestamp();
+	at_self.presence_seen_at = at_clock_ms();
 	MemoryContextSwitchTo(at_self.context);
 }
 
@@ -277,15 +275,16 @@ at_worker_check_presence(void)
 static void
 at_worker_sleep(long ms)
 {
-	TimestampTz due = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), ms);
+	int64 due = at_clock_ms() + ms;
 
 	for (;;)
 	{
 		long left;
+		long pause;
 
 		if (at_worker_heed_signals())
 			return;
-		left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), due);
+		left = due - at_clock_ms();
 		if (left <= 0 || at_slot_is_requested(at_self.order.slot, at_self.order.kind))
 			return;
 		if (at_self.pause_ms == 0 && at_slot_take_wake(at_self.order.slot, at_self.order.kind))
@@ -294,7 +293,9 @@ at_worker_sleep(long ms)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 Min(left, AT_PRESENCE_MS), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
-		(void) at_worker_try(NULL);
+		pause = at_worker_try(NULL);
+		if (pause > 0)
+			due = at_clock_ms() + pause;
 	}
 }
 
