@@ -176,6 +176,8 @@ at_worker_try(AtWorkerPass pass)
 {
 	volatile long due = 0;
 
+	if (pass != NULL)
+		at_slot_pass_begin(at_self.order.slot, at_self.order.kind);
 	PG_TRY();
 	{
 		at_worker_check_presence();
@@ -200,7 +202,6 @@ at_worker_call(AtWorkerPass pass)
 	long due;
 
 	pgstat_report_activity(STATE_RUNNING, MyBgworkerEntry->bgw_type);
-	at_slot_pass_begin(at_self.order.slot, at_self.order.kind);
 	SetCurrentStatementStartTimestamp();
 	due = pass();
 	if (IsTransactionState())
