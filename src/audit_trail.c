@@ -11,6 +11,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
+#include "alert/alert.h"
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "base/shmem.h"
@@ -36,6 +37,7 @@ _PG_init(void)
 	at_append_init();
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_policy_init();
+	at_alert_init();
 	at_seal_init();
 	if (process_shared_preload_libraries_in_progress)
 	{

@@ -140,7 +140,7 @@ COMMENT ON COLUMN audit.events.actor_source IS 'where actor was learnt: setting 
 COMMENT ON COLUMN audit.events.db_user IS 'session_user at the transaction''s first event';
 COMMENT ON COLUMN audit.events.db_role IS 'current_user at the transaction''s first event';
 COMMENT ON COLUMN audit.events.login_user IS 'the role that was authenticated; no SET changes it';
-COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; null for a local socket';
+COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; local for a Unix socket';
 COMMENT ON COLUMN audit.events.application_name IS 'application_name at the transaction''s end';
 COMMENT ON COLUMN audit.events.session_id IS 'session, see audit.session';
 COMMENT ON COLUMN audit.events.request_id IS 'request that it belongs to, as the application says';
@@ -163,7 +163,8 @@ REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
 
 -- A span is a stretch of time in which the row had one key. It is followed backwards: where an
 -- update gave the row this key, the former key's span ends there; and it begins where the row
--- with the former key was born, since another row may have had that key before.
+-- with the former key was born, since another row may have had that key before. A TRUNCATE
+-- belongs to the life of a row that was there.
 CREATE FUNCTION audit.history(target regclass, key text)
 	RETURNS TABLE (
 		event_id text,
@@ -224,7 +225,9 @@ WITH RECURSIVE version AS MATERIALIZED (
 		) b ON true
 	WHERE r.former_key IS NOT NULL
 ), own AS MATERIALIZED (
-	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
+	SELECT e.tx_at, e.tx_id, e.ordinal, e.op,
+		e.occurred_at AS from_at,
+		lead(e.occurred_at, 1, 'infinity') OVER (ORDER BY e.occurred_at, e.tx_id, e.ordinal) AS until_at
 	FROM span s
 		CROSS JOIN LATERAL (
 			SELECT x.*
@@ -234,15 +237,26 @@ WITH RECURSIVE version AS MATERIALIZED (
 				AND (x.occurred_at, x.tx_id, x.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
 				AND (x.occurred_at, x.tx_id, x.ordinal) < (s.until_at, s.until_tx, s.until_ordinal)
 		) e
-), named AS (
-	SELECT * FROM own
-	UNION ALL
+), emptied AS MATERIALIZED (
 	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
 	FROM audit.event e
 	WHERE e.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
 		AND e.record_key IS NULL AND e.op = 'T'
-		AND e.occurred_at >= (SELECT min(o.occurred_at) FROM own o)
 		AND EXISTS (SELECT FROM own)
+), named AS (
+	SELECT o.tx_at, o.tx_id, o.ordinal
+	FROM own o
+	UNION ALL
+	SELECT t.tx_at, t.tx_id, t.ordinal
+	FROM own o
+		CROSS JOIN LATERAL (
+			SELECT *
+			FROM emptied e
+			WHERE e.occurred_at >= o.from_at AND e.occurred_at < o.until_at
+			ORDER BY e.occurred_at
+			LIMIT 1
+		) t
+	WHERE o.op <> 'D'
 )
 SELECT v.event_id, v.occurred_at, v.action, v.resource_id, v.changed, v.old_values, v.new_values,
 	v.actor, v.actor_type, v.db_user, v.client_ip, v.application_name, v.request_id, v.reason,

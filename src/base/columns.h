@@ -101,4 +101,32 @@
 #define Anum_checkpoint_frontier 4
 #define Natts_checkpoint         4
 
+#define Anum_alert_alert_id   1
+#define Anum_alert_raised_at  2
+#define Anum_alert_xid        3
+#define Anum_alert_tx_id      4
+#define Anum_alert_ordinal    5
+#define Anum_alert_target_id  6
+#define Anum_alert_rule_name  7
+#define Anum_alert_severity   8
+#define Anum_alert_channel    9
+#define Anum_alert_record_key 10
+#define Anum_alert_changed    11
+#define Natts_alert           11
+
+#define Anum_alert_delivery_alert_id     1
+#define Anum_alert_delivery_delivered_at 2
+#define Anum_alert_delivery_attempt      3
+#define Anum_alert_delivery_channel      4
+#define Anum_alert_delivery_outcome      5
+#define Natts_alert_delivery             5
+
+#define Anum_alert_pass_pass_id           1
+#define Anum_alert_pass_passed_at         2
+#define Anum_alert_pass_system_identifier 3
+#define Anum_alert_pass_database_oid      4
+#define Anum_alert_pass_alerts            5
+#define Anum_alert_pass_snapshot          6
+#define Natts_alert_pass                  6
+
 #endif

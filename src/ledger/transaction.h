@@ -9,6 +9,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "core/hash.h"
 #include "ledger/context.h"
 
 /* The running transaction as recorded so far; belongs to the module. */
@@ -25,6 +26,9 @@ typedef struct AtTransaction
  * Draws a tx_id at the first.
  */
 extern const AtTransaction *at_transaction_join(void);
+
+/* tx_id of the running transaction; 0 if no event of it stands. */
+extern uint64 at_transaction_current(void);
 
 /* The next event stands: extend the chain by its leaf. */
 extern void at_transaction_add(const AtHash *leaf);

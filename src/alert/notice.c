@@ -1,0 +1,110 @@
+/*-------------------------------------------------------------------------
+ * notice.c
+ *		What a notification says of an alert.
+ *
+ * Names in a database are short, keys and lists of columns usually too: so
+ * a payload is made without limits first, and if it does not fit, made
+ * again with ever tighter ones. The last fits whatever is in it.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "utils/datetime.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+
+#include "alert/notice.h"
+
+/* Most that a payload may hold of what has no limit by itself. */
+typedef struct Limit
+{
+	int bytes; /* of a string, before escapes */
+	int names; /* in a list */
+} Limit;
+
+/* With escapes a byte can become six. */
+static const Limit limits[] = {{PG_INT32_MAX, PG_INT32_MAX}, {1000, 40}, {100, 5}};
+
+static char *make_json(const AtNotice *notice, const Limit *limit);
+static bool append_string(StringInfo out, const char *name, const char *string, const Limit *limit);
+static bool append_changed(StringInfo out, const AtNotice *notice, const Limit *limit);
+
+char *
+at_notice_json(const AtNotice *notice)
+{
+	char *json = NULL;
+
+	for (int i = 0; i < lengthof(limits); i++)
+	{
+		json = make_json(notice, &limits[i]);
+		if (strlen(json) <= AT_NOTICE_MAX)
+			return json;
+	}
+	elog(ERROR, "notification of %zu bytes is too long", strlen(json));
+	return NULL;
+}
+
+static char *
+make_json(const AtNotice *notice, const Limit *limit)
+{
+	StringInfoData out;
+	StringInfoData cut;
+	char raised_at[MAXDATELEN + 1];
+	int utc = 0;
+
+	initStringInfo(&out);
+	initStringInfo(&cut);
+	appendStringInfo(&out, "{\"alert_id\":" INT64_FORMAT, notice->alert_id);
+	if (append_string(&out, "rule", notice->rule, limit))
+		appendStringInfoString(&cut, ",\"rule\"");
+	if (append_string(&out, "severity", notice->severity, limit))
+		appendStringInfoString(&cut, ",\"severity\"");
+	appendStringInfo(&out, ",\"event_id\":\"" INT64_FORMAT ".%d\"", notice->tx_id, notice->ordinal);
+	if (append_string(&out, "table", notice->table, limit))
+		appendStringInfoString(&cut, ",\"table\"");
+	if (append_string(&out, "resource_id", notice->resource_id, limit))
+		appendStringInfoString(&cut, ",\"resource_id\"");
+	if (append_changed(&out, notice, limit))
+		appendStringInfoString(&cut, ",\"changed\"");
+	JsonEncodeDateTime(raised_at, TimestampTzGetDatum(notice->raised_at), TIMESTAMPTZOID, &utc);
+	appendStringInfo(&out, ",\"raised_at\":\"%s\"", raised_at);
+	if (cut.len > 0)
+		appendStringInfo(&out, ",\"shortened\":[%s]", cut.data + 1);
+	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+/* A member whose value is a string, or null; returns whether it was cut. */
+static bool
+append_string(StringInfo out, const char *name, const char *string, const Limit *limit)
+{
+	int len = string == NULL ? 0 : strlen(string);
+
+	appendStringInfo(out, ",\"%s\":", name);
+	if (string == NULL)
+		appendStringInfoString(out, "null");
+	else if (len <= limit->bytes)
+		escape_json(out, string);
+	else
+		escape_json(out, pnstrdup(string, pg_mbcliplen(string, len, limit->bytes)));
+	return len > limit->bytes;
+}
+
+/* The names of changed columns, which are short; returns whether some were left out. */
+static bool
+append_changed(StringInfo out, const AtNotice *notice, const Limit *limit)
+{
+	int count = Min(notice->nchanged, limit->names);
+
+	appendStringInfoString(out, ",\"changed\":[");
+	for (int i = 0; i < count; i++)
+	{
+		if (i > 0)
+			appendStringInfoChar(out, ',');
+		escape_json(out, notice->changed[i]);
+	}
+	appendStringInfoChar(out, ']');
+	return count < notice->nchanged;
+}
