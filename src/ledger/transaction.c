@@ -94,12 +94,6 @@ at_transaction_join(void)
 	return &state.tx;
 }
 
-uint64
-at_transaction_current(void)
-{
-	return state.active && state.tx.event_count > 0 ? state.tx.tx_id : 0;
-}
-
 /* Name the transaction; the name is used up even if it is rolled back. */
 static void
 begin(void)

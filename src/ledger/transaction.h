@@ -27,9 +27,6 @@ typedef struct AtTransaction
  */
 extern const AtTransaction *at_transaction_join(void);
 
-/* tx_id of the running transaction; 0 if no event of it stands. */
-extern uint64 at_transaction_current(void);
-
 /* The next event stands: extend the chain by its leaf. */
 extern void at_transaction_add(const AtHash *leaf);
 
