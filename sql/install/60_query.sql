@@ -29,6 +29,7 @@ REVOKE ALL ON FUNCTION audit.former_key(text, json, json) FROM PUBLIC;
 -- the few events that carry something extra, among it a context that was changed in the
 -- middle of the transaction, and those of the transaction that is reading, whose row of
 -- audit.transaction does not exist yet. It reads them by an index that holds no others.
+-- For the same reason tx_at is that of the transaction: there it is indexed.
 CREATE FUNCTION audit.create_views() RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $views$
 
@@ -63,7 +64,7 @@ SELECT
 	coalesce(e.extra, t.extra) AS extra,
 	e.tx_id,
 	e.ordinal,
-	e.tx_at,
+	t.tx_at,
 	t.committed_at,
 	t.xid,
 	e.target_id,
@@ -151,7 +152,7 @@ COMMENT ON COLUMN audit.events.changed IS 'of an update, the columns that change
 COMMENT ON COLUMN audit.events.extra IS 'what else is known of the event, else of its transaction';
 COMMENT ON COLUMN audit.events.tx_id IS 'recorded transaction, see audit.transaction';
 COMMENT ON COLUMN audit.events.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.events.tx_at IS 'when the transaction began; the column by which the trail is partitioned';
+COMMENT ON COLUMN audit.events.tx_at IS 'when the transaction began; indexed: the column to filter by time';
 COMMENT ON COLUMN audit.events.committed_at IS 'when the transaction was about to commit';
 COMMENT ON COLUMN audit.events.xid IS 'full 64-bit transaction id of the server';
 COMMENT ON COLUMN audit.events.target_id IS 'version of the table, see audit.target';
