@@ -93,16 +93,22 @@ at_worm_handler(PG_FUNCTION_ARGS)
 
 /* ---- what is refused ---- */
 
-/* Name of a ledger table as its readers know it: partitions go by their root's. */
+/*
+ * Name of a table as its users know it: a partition goes by its root's, and
+ * the transient heap of a rewrite by that of the table being rewritten.
+ */
 static char *
 at_worm_name(Relation rel)
 {
-	char *name = NULL;
+	Oid known_as = rel->rd_rel->relrewrite;
+	char *name;
 
-	if (OidIsValid(rel->rd_rel->relrewrite))
-		name = get_rel_name(rel->rd_rel->relrewrite);
-	else if (rel->rd_rel->relispartition)
-		name = get_rel_name(llast_oid(get_partition_ancestors(RelationGetRelid(rel))));
+	/* relrewrite is set a moment after the heap was made */
+	if (!OidIsValid(known_as))
+		(void) sscanf(RelationGetRelationName(rel), "pg_temp_%u", &known_as);
+	if (!OidIsValid(known_as) && rel->rd_rel->relispartition)
+		known_as = llast_oid(get_partition_ancestors(RelationGetRelid(rel)));
+	name = OidIsValid(known_as) ? get_rel_name(known_as) : NULL;
 	return name != NULL ? name : RelationGetRelationName(rel);
 }
 
