@@ -16,7 +16,7 @@ CREATE FUNCTION pg_temp.figure(value float8) RETURNS text LANGUAGE sql IMMUTABLE
 \echo '|---|---|---|---|---|---|---|'
 SELECT format('| %s | %s | %s | %s | %s | %s× | %s× |', measure, pg_temp.figure(plain), pg_temp.figure(plpgsql), pg_temp.figure(audited),
 	pg_temp.figure(audited - plain), coalesce(round((audited / nullif(plain, 0))::numeric, 2)::text, '–'), round((audited / nullif(plpgsql, 0))::numeric, 2))
-FROM side_by_side JOIN unnest('{bulk UPDATE,bulk INSERT,bulk DELETE,one-row UPDATE}'::text[]) WITH ORDINALITY w (work, n)
+FROM side_by_side JOIN unnest('{bulk UPDATE,bulk INSERT,bulk DELETE,looped UPDATE,one-row UPDATE}'::text[]) WITH ORDINALITY w (work, n)
 	ON measure LIKE work || ',%'
 ORDER BY array_position('{CPU µs,µs,WAL bytes,trail bytes}', split_part(measure, ', ', 2)), n;
 
