@@ -42,7 +42,7 @@ $node->safe_psql('postgres', q{
 	END $$;
 
 	CREATE FUNCTION public.memory() RETURNS text LANGUAGE sql VOLATILE AS $$
-		SELECT 'memory ' || (SELECT sum(total_bytes) FROM pg_backend_memory_contexts) / 1024 || ' '
+		SELECT 'memory ' || (SELECT (sum(total_bytes) / 1024)::bigint FROM pg_backend_memory_contexts) || ' '
 			|| substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s+(\d+) kB') $$;
 });
 

@@ -75,7 +75,7 @@ sub kill_it
 
 	return $node->kill9 if $victim eq 'postmaster';
 
-	my $whose = $victim eq 'worker' ? q{backend_type LIKE 'audit_trail%'} : q{application_name = 'pgbench'};
+	my $whose = $victim eq 'worker' ? q{backend_type LIKE 'audit_trail%'} : q{backend_type = 'client backend' AND pid <> pg_backend_pid()};
 	my $pid = $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_activity WHERE $whose AND datname IS NOT NULL ORDER BY random() LIMIT 1");
 	like($pid, qr/^\d+$/, "a $victim is there to be killed");
