@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <netdb.h>
 
-#include "commands/sequence.h"
 #include "common/ip.h"
 #include "miscadmin.h"
 #include "utils/backend_status.h"
@@ -25,6 +24,7 @@
 #include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
+#include "ledger/number.h"
 #include "ledger/session.h"
 
 /* Right after an error: at_session_aborted() follows every abort. */
@@ -58,7 +58,7 @@ at_session_join(AtHash *digest, bool *digest_set)
 	Oid login = GetAuthenticatedUserId();
 
 	if (session.id == 0)
-		session.id = nextval_internal(at_audit_relid("session_id_seq"), false);
+		session.id = at_number_draw("session_id_seq");
 	facts.login_user = OidIsValid(login) ? GetUserNameFromId(login, true) : NULL;
 	facts.application = application_name && application_name[0] ? application_name : NULL;
 	read_client(&facts);

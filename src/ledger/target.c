@@ -8,7 +8,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "commands/sequence.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/rel.h"
@@ -18,6 +17,7 @@
 #include "base/columns.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
+#include "ledger/number.h"
 #include "ledger/target.h"
 #include "ledger/transaction.h"
 
@@ -27,7 +27,7 @@ at_target_append(AtTarget *target)
 	Datum values[Natts_target];
 	bool nulls[Natts_target] = {false};
 
-	target->target_id = nextval_internal(at_audit_relid("target_id_seq"), false);
+	target->target_id = at_number_draw("target_id_seq");
 	if (target->lineage == 0)
 		target->lineage = target->target_id;
 

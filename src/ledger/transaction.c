@@ -16,7 +16,6 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "commands/sequence.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -28,6 +27,7 @@
 #include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
+#include "ledger/number.h"
 #include "ledger/partition.h"
 #include "ledger/session.h"
 #include "ledger/transaction.h"
@@ -98,7 +98,7 @@ at_transaction_join(void)
 static void
 begin(void)
 {
-	uint64 tx_id = nextval_internal(at_audit_relid("tx_id_seq"), false);
+	uint64 tx_id = at_number_draw("tx_id_seq");
 
 	if (!at_chain_start(at_log_id(), tx_id, &state.chain))
 		at_hash_failed();
