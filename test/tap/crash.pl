@@ -88,9 +88,18 @@ sub come_back
 	my ($node, $victim) = @_;
 
 	# orphans of a killed postmaster hold the shared memory for a moment
-	wait_for('the server starts', sub { $node->start(fail_ok => 1) }) if $victim eq 'postmaster';
+	wait_for('the server starts', sub { start_or_clean_up($node) }) if $victim eq 'postmaster';
 	wait_for('the server answers', sub { $node->psql('postgres', 'SELECT 1') == 0 });
 	return;
+}
+
+sub start_or_clean_up
+{
+	my ($node) = @_;
+
+	return 1 if $node->start(fail_ok => 1);
+	$node->stop('fast', fail_ok => 1);
+	return 0;
 }
 
 sub examine
