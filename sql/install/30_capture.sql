@@ -25,16 +25,42 @@ COMMENT ON COLUMN audit.policy.reason IS 'why it was disabled';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 
--- PUBLIC keeps EXECUTE: creating a partition clones the trigger with its owner's rights.
--- The function does nothing for a table without policy but raise an error.
+-- The triggers of an audited table. Those for rows work in their WHEN condition, which is
+-- evaluated right when a row has been changed, and is never true. PUBLIC keeps EXECUTE: whoever
+-- changes a row evaluates the condition, and creating a partition clones the triggers with its
+-- owner's rights. Called in any other way, or for a table without policy, they raise an error.
 CREATE FUNCTION audit.capture() RETURNS trigger
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_capture';
-COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger that records changes';
+COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger function, called after TRUNCATE';
 GRANT EXECUTE ON FUNCTION audit.capture() TO PUBLIC;
 
-CREATE TRIGGER "00_audit_capture" AFTER INSERT OR UPDATE OR DELETE ON audit.policy
-	FOR EACH ROW EXECUTE FUNCTION audit.capture();
-ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_capture";
+CREATE FUNCTION audit.capture_insert(tableoid oid, new_ctid tid) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_capture_insert';
+COMMENT ON FUNCTION audit.capture_insert(oid, tid) IS
+	'internal: records an insert, as the condition of a trigger; returns false';
+GRANT EXECUTE ON FUNCTION audit.capture_insert(oid, tid) TO PUBLIC;
+
+CREATE FUNCTION audit.capture_update(tableoid oid, old_ctid tid, new_ctid tid) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_capture_update';
+COMMENT ON FUNCTION audit.capture_update(oid, tid, tid) IS
+	'internal: records an update, as the condition of a trigger; returns false';
+GRANT EXECUTE ON FUNCTION audit.capture_update(oid, tid, tid) TO PUBLIC;
+
+CREATE FUNCTION audit.capture_delete(tableoid oid, old_ctid tid) RETURNS boolean
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_capture_delete';
+COMMENT ON FUNCTION audit.capture_delete(oid, tid) IS
+	'internal: records a delete, as the condition of a trigger; returns false';
+GRANT EXECUTE ON FUNCTION audit.capture_delete(oid, tid) TO PUBLIC;
+
+CREATE TRIGGER "00_audit_insert" AFTER INSERT ON audit.policy FOR EACH ROW
+	WHEN (audit.capture_insert(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_insert";
+CREATE TRIGGER "00_audit_update" AFTER UPDATE ON audit.policy FOR EACH ROW
+	WHEN (audit.capture_update(OLD.tableoid, OLD.ctid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_update";
+CREATE TRIGGER "00_audit_delete" AFTER DELETE ON audit.policy FOR EACH ROW
+	WHEN (audit.capture_delete(OLD.tableoid, OLD.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_delete";
 CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.policy
 	EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_truncate";

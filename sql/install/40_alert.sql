@@ -21,9 +21,15 @@ COMMENT ON COLUMN audit.alert_rule.enabled IS 'false: raises nothing';
 REVOKE ALL ON audit.alert_rule FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.alert_rule', '');
 
-CREATE TRIGGER "00_audit_capture" AFTER INSERT OR UPDATE OR DELETE ON audit.alert_rule
-	FOR EACH ROW EXECUTE FUNCTION audit.capture();
-ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_capture";
+CREATE TRIGGER "00_audit_insert" AFTER INSERT ON audit.alert_rule FOR EACH ROW
+	WHEN (audit.capture_insert(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_insert";
+CREATE TRIGGER "00_audit_update" AFTER UPDATE ON audit.alert_rule FOR EACH ROW
+	WHEN (audit.capture_update(OLD.tableoid, OLD.ctid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_update";
+CREATE TRIGGER "00_audit_delete" AFTER DELETE ON audit.alert_rule FOR EACH ROW
+	WHEN (audit.capture_delete(OLD.tableoid, OLD.ctid)) EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_delete";
 CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.alert_rule
 	EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_truncate";

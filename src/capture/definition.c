@@ -22,6 +22,7 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "capture/definition.h"
+#include "capture/trigger.h"
 
 /* Arguments of audit.enable(). */
 enum
@@ -33,10 +34,6 @@ enum
 	ARG_IGNORE,
 	ARG_KEY
 };
-
-static const char *const operations[] = {"insert", "update", "delete", "truncate"};
-
-#define OPERATION_TRUNCATE 3
 
 static void check_relation(Relation rel);
 static void check_kind(Relation rel);
@@ -78,7 +75,6 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
 		.columns_json = describe_columns(rel),
 	};
-	definition->truncate = contains(definition->operations, operations[OPERATION_TRUNCATE]);
 	definition->keys = PG_ARGISNULL(ARG_KEY) ? primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
 	check_columns(rel, definition->ignored, "ignore");
 	check_columns(rel, definition->keys, "key");
@@ -199,9 +195,9 @@ check_operations(List *given)
 	List *known = NIL;
 	ListCell *cell;
 
-	for (int i = 0; i < lengthof(operations); i++)
-		if (contains(given, operations[i]))
-			known = lappend(known, pstrdup(operations[i]));
+	for (int i = 0; i < AT_TRIGGERS; i++)
+		if (contains(given, at_triggers[i].operation))
+			known = lappend(known, pstrdup(at_triggers[i].operation));
 
 	foreach (cell, given)
 		if (!contains(known, lfirst(cell)))
@@ -303,16 +299,10 @@ describe_columns(Relation rel)
 	return json.data;
 }
 
-char *
-at_definition_row_events(const AtDefinition *definition)
+bool
+at_definition_wants(const AtDefinition *definition, const char *operation)
 {
-	StringInfoData out;
-
-	initStringInfo(&out);
-	for (int i = 0; i < OPERATION_TRUNCATE; i++)
-		if (contains(definition->operations, operations[i]))
-			appendStringInfo(&out, "%s%s", out.len > 0 ? " OR " : "", operations[i]);
-	return out.len > 0 ? out.data : NULL;
+	return contains(definition->operations, operation);
 }
 
 Datum

@@ -37,8 +37,8 @@ extern void at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefiniti
 /* Raises an error unless the current user owns the table. */
 extern void at_definition_check_owner(Relation rel);
 
-/* "INSERT OR UPDATE" for CREATE TRIGGER; NULL if no row event is wanted. */
-extern char *at_definition_row_events(const AtDefinition *definition);
+/* Is the operation among those to be recorded? */
+extern bool at_definition_wants(const AtDefinition *definition, const char *operation);
 
 /* Lists of names: as text[], as a JSON array, as a comma-separated line. */
 extern Datum at_name_array(List *names);

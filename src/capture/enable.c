@@ -255,47 +255,61 @@ run(const char *command)
 
 /* Create one trigger and make it fire whatever session_replication_role says. */
 static void
-create_trigger(const char *table, const char *name, const char *when)
+create_trigger(const AtTrigger *trigger, Oid relid)
 {
-	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s EXECUTE FUNCTION audit.capture()", name, when));
-	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER \"%s\"", table, name));
+	char *table = at_qualified_name(relid);
+	char *when = "";
+
+	if (has_trigger(relid, trigger->name))
+		return;
+	if (trigger->when != NULL)
+		when = psprintf("FOR EACH ROW WHEN (%s)", trigger->when);
+	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",
+				 trigger->name, trigger->operation, table, when));
+	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER \"%s\"", table, trigger->name));
+}
+
+/* The relations that need a trigger: PostgreSQL clones those for rows to partitions, no others. */
+static List *
+trigger_relations(const AtTrigger *trigger, Oid relid)
+{
+	List *relations = list_make1_oid(relid);
+	ListCell *cell;
+
+	if (trigger->when != NULL)
+		return relations;
+	foreach (cell, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
+		if (get_rel_relispartition(lfirst_oid(cell)))
+			relations = list_append_unique_oid(relations, lfirst_oid(cell));
+	return relations;
 }
 
 static void
 create_triggers(const AtDefinition *definition)
 {
-	const char *table = definition->qualified_name;
-	char *events = at_definition_row_events(definition);
-	ListCell *cell;
-
-	if (events != NULL && !has_trigger(definition->relid, AT_ROW_TRIGGER))
-		create_trigger(table, AT_ROW_TRIGGER, psprintf("%s ON %s FOR EACH ROW", events, table));
-	if (!definition->truncate)
-		return;
-
-	/* PostgreSQL clones row triggers to partitions, but not these */
-	foreach (cell, find_all_inheritors(definition->relid, ShareRowExclusiveLock, NULL))
+	for (int i = 0; i < AT_TRIGGERS; i++)
 	{
-		Oid relid = lfirst_oid(cell);
-		char *name = at_qualified_name(relid);
+		ListCell *cell;
 
-		if ((relid == definition->relid || get_rel_relispartition(relid)) &&
-			!has_trigger(relid, AT_TRUNCATE_TRIGGER))
-			create_trigger(name, AT_TRUNCATE_TRIGGER, psprintf("TRUNCATE ON %s", name));
+		if (!at_definition_wants(definition, at_triggers[i].operation))
+			continue;
+		foreach (cell, trigger_relations(&at_triggers[i], definition->relid))
+			create_trigger(&at_triggers[i], lfirst_oid(cell));
 	}
 }
 
 static void
 drop_triggers(Oid relid)
 {
-	ListCell *cell;
+	for (int i = 0; i < AT_TRIGGERS; i++)
+	{
+		ListCell *cell;
 
-	if (has_trigger(relid, AT_ROW_TRIGGER))
-		run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_ROW_TRIGGER, at_qualified_name(relid)));
-	foreach (cell, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
-		if (has_trigger(lfirst_oid(cell), AT_TRUNCATE_TRIGGER))
-			run(psprintf("DROP TRIGGER \"%s\" ON %s", AT_TRUNCATE_TRIGGER,
-						 at_qualified_name(lfirst_oid(cell))));
+		foreach (cell, trigger_relations(&at_triggers[i], relid))
+			if (has_trigger(lfirst_oid(cell), at_triggers[i].name))
+				run(psprintf("DROP TRIGGER \"%s\" ON %s", at_triggers[i].name,
+							 at_qualified_name(lfirst_oid(cell))));
+	}
 }
 
 /* What is audited, in one line. */

@@ -28,6 +28,7 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "capture/policy.h"
+#include "capture/trigger.h"
 #include "ledger/datum.h"
 #include "ledger/hooks.h"
 #include "ledger/target.h"
@@ -144,6 +145,7 @@ build(Relation rel)
 
 	if (!find_stored(rel, &stored))
 		return NULL;
+	at_trigger_check(rel);
 
 	MemoryContext memory =
 		AllocSetContextCreate(CurrentMemoryContext, "audit_trail policy", ALLOCSET_SMALL_SIZES);

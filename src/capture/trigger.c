@@ -1,22 +1,35 @@
 /*-------------------------------------------------------------------------
  * trigger.c
- *		The trigger function: a change of a row, or a TRUNCATE, becomes an
- *		event in the same transaction.
+ *		The triggers: a change of a row, or a TRUNCATE, becomes an event in
+ *		the same transaction.
+ *
+ * The functions for rows are called in WHEN conditions and get the places of
+ * the row's versions; they read them from the table again, as the executor
+ * does for queued triggers. They may be executed by everybody, since whoever
+ * changes a row runs them, so they make sure that it is a WHEN condition that
+ * calls: only there stands a system column of the old or the new row.
  *
  * Fail closed: whatever goes wrong here fails the statement that made the
  * change, with a line of context that names the table.
  *
- * Memory: row triggers run in a context that is reset after each row;
- * nothing here outlives that.
- *-------------------------------------------------------------------------
+ * Memory: a context of the query's own, reset after each row.
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
+#include "executor/executor.h"
 #include "fmgr.h"
+#include "nodes/primnodes.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/snapmgr.h"
 
 #include "base/catalog.h"
 #include "base/errors.h"
@@ -26,33 +39,111 @@
 #include "ledger/event.h"
 #include "ledger/hooks.h"
 
-PG_FUNCTION_INFO_V1(at_capture);
+const AtTrigger at_triggers[AT_TRIGGERS] = {
+	{"00_audit_insert", "insert", "audit.capture_insert(NEW.tableoid, NEW.ctid)"},
+	{"00_audit_update", "update", "audit.capture_update(OLD.tableoid, OLD.ctid, NEW.ctid)"},
+	{"00_audit_delete", "delete", "audit.capture_delete(OLD.tableoid, OLD.ctid)"},
+	{"00_audit_truncate", "truncate", NULL},
+};
 
-static void check_call(FunctionCallInfo fcinfo);
-static const AtPolicy *find_policy(Relation rel);
-static void capture(const TriggerData *trigger, const AtPolicy *policy);
-static bool fill_row_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event,
-						   AtDelta *delta);
-static void fill_truncate_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event);
+/* What a WHEN condition keeps between rows, in fn_extra. */
+typedef struct CallState
+{
+	MemoryContext per_row;
+	Oid relid; /* what the slots are made for */
+	TupleTableSlot *old_row;
+	TupleTableSlot *new_row;
+} CallState;
+
+/* A change of a row as it goes through this file. */
+typedef struct RowChange
+{
+	Relation rel;
+	const AtPolicy *policy;
+	char op;
+	TupleTableSlot *old_row; /* NULL for an insert */
+	TupleTableSlot *new_row; /* NULL for a delete */
+} RowChange;
+
+PG_FUNCTION_INFO_V1(at_capture);
+PG_FUNCTION_INFO_V1(at_capture_insert);
+PG_FUNCTION_INFO_V1(at_capture_update);
+PG_FUNCTION_INFO_V1(at_capture_delete);
+
+static void capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer new_at);
+static CallState *begin_calls(FunctionCallInfo fcinfo);
+static void check_caller(FunctionCallInfo fcinfo);
+static TupleTableSlot *fetch(Relation rel, TupleTableSlot **slot, ItemPointer at,
+							 MemoryContext mcx);
+static void record(const RowChange *change);
 static void tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name);
+static const AtPolicy *find_policy(Relation rel);
+static void fill_event(AtEvent *event, const AtPolicy *policy, char op);
+static void capture_truncate(Relation rel, const AtPolicy *policy);
 static void add_context(void *arg);
 
+/* The condition of the insert trigger: (new tableoid, new ctid). */
 Datum
-at_capture(PG_FUNCTION_ARGS)
+at_capture_insert(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	ErrorContextCallback context = {.callback = add_context, .previous = error_context_stack};
+	capture_row(fcinfo, 'I', NULL, (ItemPointer) PG_GETARG_POINTER(1));
+	PG_RETURN_BOOL(false);
+}
 
-	check_call(fcinfo);
-	context.arg = trigger->tg_relation;
+/* The condition of the update trigger: (tableoid, old ctid, new ctid). */
+Datum
+at_capture_update(PG_FUNCTION_ARGS)
+{
+	capture_row(fcinfo, 'U', (ItemPointer) PG_GETARG_POINTER(1),
+				(ItemPointer) PG_GETARG_POINTER(2));
+	PG_RETURN_BOOL(false);
+}
+
+/* The condition of the delete trigger: (old tableoid, old ctid). */
+Datum
+at_capture_delete(PG_FUNCTION_ARGS)
+{
+	capture_row(fcinfo, 'D', (ItemPointer) PG_GETARG_POINTER(1), NULL);
+	PG_RETURN_BOOL(false);
+}
+
+static void
+capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer new_at)
+{
+	CallState *state = fcinfo->flinfo->fn_extra ? fcinfo->flinfo->fn_extra : begin_calls(fcinfo);
+	MemoryContext query = fcinfo->flinfo->fn_mcxt;
+
+	/*
+	 * A row that moves to another partition is told by its delete and its
+	 * insert there; the update of the whole table has no place in it.
+	 */
+	if ((old_at && !ItemPointerIsValid(old_at)) || (new_at && !ItemPointerIsValid(new_at)))
+		return;
+
+	RowChange change = {.rel = RelationIdGetRelation(PG_GETARG_OID(0)), .op = op};
+	ErrorContextCallback context = {
+		.callback = add_context, .arg = change.rel, .previous = error_context_stack};
+
+	if (change.rel == NULL)
+		elog(ERROR, "relation %u is not there", PG_GETARG_OID(0));
 	error_context_stack = &context;
+	change.policy = find_policy(change.rel);
+	if (change.policy != NULL)
+	{
+		MemoryContext save = MemoryContextSwitchTo(state->per_row);
 
-	const AtPolicy *policy = find_policy(trigger->tg_relation);
-
-	if (policy != NULL)
-		capture(trigger, policy);
+		change.old_row = fetch(change.rel, &state->old_row, old_at, query);
+		change.new_row = fetch(change.rel, &state->new_row, new_at, query);
+		record(&change);
+		if (change.old_row)
+			ExecClearTuple(change.old_row);
+		if (change.new_row)
+			ExecClearTuple(change.new_row);
+		MemoryContextSwitchTo(save);
+		MemoryContextReset(state->per_row);
+	}
 	error_context_stack = context.previous;
-	PG_RETURN_POINTER(NULL);
+	RelationClose(change.rel);
 }
 
 static void
@@ -62,71 +153,105 @@ add_context(void *arg)
 			   RelationGetRelationName((Relation) arg));
 }
 
-static void
-check_call(FunctionCallInfo fcinfo)
+/* The first call of a WHEN condition in a query, which serves one table all along. */
+static CallState *
+begin_calls(FunctionCallInfo fcinfo)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MemoryContext query = fcinfo->flinfo->fn_mcxt;
+	CallState *state;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("audit.capture() can only be called as a trigger"),
-						errhint("SELECT audit.enable('your_table');")));
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
-		TRIGGER_FIRED_FOR_ROW(trigger->tg_event) == TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("audit.capture() must be fired after each row, or after a TRUNCATE"),
-						errhint("Drop trigger \"%s\" and use audit.enable().",
-								trigger->tg_trigger->tgname)));
+	check_caller(fcinfo);
+	state = MemoryContextAllocZero(query, sizeof(CallState));
+	state->per_row = AllocSetContextCreate(query, "audit_trail row", ALLOCSET_DEFAULT_SIZES);
+	fcinfo->flinfo->fn_extra = state;
+	return state;
 }
 
 /*
- * The policy of a relation. Our own configuration tables have the trigger from
- * the beginning, but a policy only once the ledger is made; and while a dump is
- * being restored their rows are no news, the ledger has them.
+ * Is it a WHEN condition that calls? There OLD and NEW have become INNER_VAR
+ * and OUTER_VAR; in a plan those number the columns of a subplan, and are
+ * never system columns.
  */
-static const AtPolicy *
-find_policy(Relation rel)
+static void
+check_caller(FunctionCallInfo fcinfo)
 {
-	bool ours = RelationGetNamespace(rel) == at_audit_schema();
-	const AtPolicy *policy;
+	Node *expr = fcinfo->flinfo->fn_expr;
+	bool ours = expr != NULL && IsA(expr, FuncExpr);
+	ListCell *cell;
 
-	if (ours && !at_incarnation_begun())
+	foreach (cell, ours ? ((FuncExpr *) expr)->args : NIL)
+	{
+		Var *var = lfirst(cell);
+
+		ours = ours && IsA(var, Var) && (var->varno == INNER_VAR || var->varno == OUTER_VAR) &&
+			   var->varattno < 0;
+	}
+	if (!ours)
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("%s can only be called by the audit triggers",
+							   format_procedure_qualified(fcinfo->flinfo->fn_oid)),
+						errhint("SELECT audit.enable('your_table');")));
+}
+
+/* A version of the row; the slot is made at its first use and lives as long as the query. */
+static TupleTableSlot *
+fetch(Relation rel, TupleTableSlot **slot, ItemPointer at, MemoryContext query)
+{
+	if (at == NULL)
 		return NULL;
+	if (*slot == NULL)
+	{
+		MemoryContext save = MemoryContextSwitchTo(query);
 
-	policy = at_policy_lookup(rel);
-	if (policy == NULL && !ours)
-		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
-						errmsg("table \"%s\" is not audited, but has an audit trigger",
-							   RelationGetRelationName(rel)),
-						errdetail("There is no enabled row for it in audit.policy."),
-						errhint("SELECT audit.enable(%s);",
-								quote_literal_cstr(quote_qualified_identifier(
-									get_namespace_name(RelationGetNamespace(rel)),
-									RelationGetRelationName(rel))))));
-	return policy;
+		*slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(rel)),
+										 table_slot_callbacks(rel));
+		MemoryContextSwitchTo(save);
+	}
+	if (!table_tuple_fetch_row_version(rel, at, SnapshotAny, *slot))
+		elog(ERROR, "the row at (%u,%u) is gone", ItemPointerGetBlockNumber(at),
+			 ItemPointerGetOffsetNumber(at));
+	return *slot;
 }
 
 static void
-capture(const TriggerData *trigger, const AtPolicy *policy)
+record(const RowChange *change)
 {
+	const AtPolicy *policy = change->policy;
 	AtDelta delta;
-	AtEvent event = {
+	AtEvent event;
+
+	if (change->op == 'U')
+	{
+		if (!at_delta_update(policy, change->old_row, change->new_row, &delta))
+			return;
+	}
+	else
+		at_delta_row(policy, change->op == 'I' ? change->new_row : change->old_row,
+					 change->op == 'I', &delta);
+
+	fill_event(&event, policy, change->op);
+	event.record_key = delta.record_key;
+	event.old_values = delta.old_values;
+	event.new_values = delta.new_values;
+	event.extra = delta.extra;
+
+	AtEventName name = at_event_append(&event);
+
+	if (policy->watched && change->op == 'U')
+		tell_others(policy, &delta, name);
+}
+
+static void
+fill_event(AtEvent *event, const AtPolicy *policy, char op)
+{
+	*event = (AtEvent){
 		.target_id = policy->target_id,
 		.retention_class = policy->retention_class,
 		.schema = policy->schema,
 		.table = policy->table,
 		.resource_type = policy->resource_type,
+		.op = op,
 	};
-
-	if (TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		fill_truncate_event(trigger, policy, &event);
-	else if (!fill_row_event(trigger, policy, &event, &delta))
-		return;
-
-	AtEventName name = at_event_append(&event);
-
-	if (policy->watched && event.op == 'U')
-		tell_others(policy, &delta, name);
 }
 
 /* Let the other rooms know of an update. */
@@ -156,47 +281,134 @@ tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name)
 	at_change_hook(&change);
 }
 
-/* Returns false if the change is none that is recorded. */
-static bool
-fill_row_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event, AtDelta *delta)
+/*
+ * The policy of a relation. Our own configuration tables have the triggers from
+ * the beginning, but a policy only once the ledger is made; and while a dump is
+ * being restored their rows are no news, the ledger has them.
+ */
+static const AtPolicy *
+find_policy(Relation rel)
 {
-	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
-	{
-		event->op = 'I';
-		at_delta_row(policy, trigger->tg_trigslot, true, delta);
-	}
-	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-	{
-		event->op = 'D';
-		at_delta_row(policy, trigger->tg_trigslot, false, delta);
-	}
-	else
-	{
-		event->op = 'U';
-		if (!at_delta_update(policy, trigger->tg_trigslot, trigger->tg_newslot, delta))
-			return false;
-	}
-	event->record_key = delta->record_key;
-	event->old_values = delta->old_values;
-	event->new_values = delta->new_values;
-	event->extra = delta->extra;
-	return true;
+	bool ours = RelationGetNamespace(rel) == at_audit_schema();
+	const AtPolicy *policy;
+
+	if (ours && !at_incarnation_begun())
+		return NULL;
+
+	policy = at_policy_lookup(rel);
+	if (policy == NULL && !ours)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("table \"%s\" is not audited, but has an audit trigger",
+							   RelationGetRelationName(rel)),
+						errdetail("There is no enabled row for it in audit.policy."),
+						errhint("SELECT audit.enable(%s);",
+								quote_literal_cstr(quote_qualified_identifier(
+									get_namespace_name(RelationGetNamespace(rel)),
+									RelationGetRelationName(rel))))));
+	return policy;
+}
+
+/* The trigger function, which only TRUNCATE calls. */
+Datum
+at_capture(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	ErrorContextCallback context = {.callback = add_context, .previous = error_context_stack};
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("audit.capture() can only be called as a trigger"),
+						errhint("SELECT audit.enable('your_table');")));
+	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("audit.capture() can only be fired after a TRUNCATE"),
+						errdetail("Changes of rows are captured by the conditions of triggers."),
+						errhint("Drop trigger \"%s\" and use audit.enable().",
+								trigger->tg_trigger->tgname)));
+
+	context.arg = trigger->tg_relation;
+	error_context_stack = &context;
+
+	const AtPolicy *policy = find_policy(trigger->tg_relation);
+
+	if (policy != NULL)
+		capture_truncate(trigger->tg_relation, policy);
+	error_context_stack = context.previous;
+	PG_RETURN_POINTER(NULL);
 }
 
 /* One event a relation emptied; a partition is named beside its table. */
 static void
-fill_truncate_event(const TriggerData *trigger, const AtPolicy *policy, AtEvent *event)
+capture_truncate(Relation rel, const AtPolicy *policy)
 {
-	Relation rel = trigger->tg_relation;
-	const char *name;
+	AtEvent event;
 
-	event->op = 'T';
-	if (policy->relid == policy->root_relid)
-		return;
+	fill_event(&event, policy, 'T');
+	if (policy->relid != policy->root_relid)
+	{
+		const char *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+													  RelationGetRelationName(rel));
 
-	name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-									  RelationGetRelationName(rel));
-	event->extra = makeStringInfo();
-	appendStringInfoString(event->extra, "\"partition\":");
-	at_render_string(name, strlen(name), event->extra);
+		event.extra = makeStringInfo();
+		appendStringInfoString(event.extra, "\"partition\":");
+		at_render_string(name, strlen(name), event.extra);
+	}
+	(void) at_event_append(&event);
+}
+
+/* Does the condition of a trigger call one of our functions? */
+static bool
+calls_capture(const Trigger *trigger)
+{
+	static const char *const functions[] = {"capture_insert", "capture_update", "capture_delete"};
+
+	if (trigger->tgqual == NULL)
+		return false;
+	for (int i = 0; i < lengthof(functions); i++)
+	{
+		List *name = list_make2(makeString(AT_SCHEMA), makeString(pstrdup(functions[i])));
+		FuncCandidateList found = FuncnameGetCandidates(name, -1, NIL, false, false, false, true);
+
+		for (; found != NULL; found = found->next)
+			if (strstr(trigger->tgqual, psprintf(":funcid %u ", found->oid)) != NULL)
+				return true;
+	}
+	return false;
+}
+
+/* Is it one of ours by name, kind and event? */
+static bool
+is_ours(const Trigger *trigger)
+{
+	static const int16 events[AT_TRIGGERS] = {TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE,
+											  TRIGGER_TYPE_DELETE, TRIGGER_TYPE_TRUNCATE};
+
+	for (int i = 0; i < AT_TRIGGERS; i++)
+	{
+		int16 level = at_triggers[i].when ? TRIGGER_TYPE_ROW : TRIGGER_TYPE_STATEMENT;
+
+		if (strcmp(trigger->tgname, at_triggers[i].name) == 0 &&
+			trigger->tgtype == (level | TRIGGER_TYPE_AFTER | events[i]))
+			return true;
+	}
+	return false;
+}
+
+void
+at_trigger_check(Relation rel)
+{
+	TriggerDesc *triggers = rel->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (calls_capture(trigger) && !is_ours(trigger))
+			ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+							errmsg("trigger \"%s\" of table \"%s\" calls audit functions",
+								   trigger->tgname, RelationGetRelationName(rel)),
+							errdetail("Events could be forged with it."),
+							errhint("DROP TRIGGER %s ON %s;", quote_identifier(trigger->tgname),
+									RelationGetRelationName(rel))));
+	}
 }

@@ -1,17 +1,36 @@
 /*-------------------------------------------------------------------------
  * trigger.h
  *		The triggers that capture changes.
+ *
+ * A row trigger of ours does its work in its WHEN condition, which the
+ * executor evaluates right after it has changed the row; the condition is
+ * never true, so that no trigger function is called and nothing is queued.
+ * So events stand in the order in which rows were changed, whatever other
+ * triggers do, and a statement needs no memory a row.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_TRIGGER_H
 #define AT_TRIGGER_H
 
+#include "utils/rel.h"
+
+/* One of our triggers. */
+typedef struct AtTrigger
+{
+	const char *name;      /* sorts before other triggers, whose WHEN may run SQL too */
+	const char *operation; /* as in audit.policy.operations */
+	const char *when;      /* NULL: a statement trigger that calls audit.capture() */
+} AtTrigger;
+
+#define AT_TRIGGERS 4
+
+/* In the order insert, update, delete, truncate. */
+extern const AtTrigger at_triggers[AT_TRIGGERS];
+
 /*
- * Names of the triggers on an audited table. Triggers fire in the order of
- * their names; these stand before the foreign keys' ("RI_..."), so that a
- * delete is recorded before the deletes that it cascades to.
+ * Raise an error if a trigger of the table uses our functions in another way
+ * than ours do, since events could be forged with it.
  */
-#define AT_ROW_TRIGGER      "00_audit_capture"
-#define AT_TRUNCATE_TRIGGER "00_audit_truncate"
+extern void at_trigger_check(Relation rel);
 
 #endif

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
@@ -180,7 +181,12 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
 			if (state.active && state.tx.event_count > 0)
+			{
+				/* a long row may be toasted, which wants a snapshot */
+				PushActiveSnapshot(GetTransactionSnapshot());
 				append_row();
+				PopActiveSnapshot();
+			}
 			return;
 		case XACT_EVENT_COMMIT:
 			at_session_committed();

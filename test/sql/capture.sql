@@ -113,6 +113,20 @@ SELECT t.table_name, e.ordinal, e.op, e.record_key, e.old_values, e.new_values
 FROM audit.event e JOIN audit.target t USING (target_id)
 WHERE t.table_schema = 'cap' AND t.table_name IN ('parent', 'child') ORDER BY e.tx_id, e.ordinal;
 
+-- a trigger that sorts before ours and changes other rows of the same statement: rows are told
+-- in the order in which they were changed
+CREATE TABLE inner_change (id int PRIMARY KEY, v int);
+SELECT audit.enable('inner_change');
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+	IF pg_trigger_depth() = 1 THEN UPDATE cap.inner_change SET v = v + 100 WHERE id <> NEW.id; END IF;
+	RETURN NULL;
+END $$;
+CREATE TRIGGER " !first" AFTER INSERT OR UPDATE ON inner_change FOR EACH ROW EXECUTE FUNCTION meddle();
+INSERT INTO inner_change VALUES (1, 0), (2, 0);
+UPDATE inner_change SET v = v + 1;
+SELECT tx, ordinal, op, record_key, old_values, new_values FROM trail('inner_change');
+
 -- COPY, upserts, MERGE, data-modifying CTEs, every level of replication role
 CREATE TABLE ways (id int PRIMARY KEY, v text);
 SELECT audit.enable('ways');

@@ -99,17 +99,32 @@ SELECT e.op, e.record_key, t.db_user = session_user AS login, t.db_role
 FROM audit.event e JOIN audit.transaction t USING (tx_id) JOIN audit.target g USING (target_id)
 WHERE g.table_schema = 'en' AND g.table_name = 'mine';
 
--- events cannot be forged through the trigger function
+-- events cannot be forged through the trigger functions
 SELECT audit.capture();
+SELECT audit.capture_insert('orders'::regclass, '(0,1)');
+SELECT audit.capture_insert(tableoid, ctid) FROM orders;
+SELECT audit.capture_update(a.tableoid, a.ctid, b.ctid) FROM orders a JOIN orders b USING (id);
+INSERT INTO orders VALUES (1, 'x', 1) ON CONFLICT (id) DO UPDATE SET total = audit.capture_insert(excluded.tableoid, excluded.ctid)::int;
+MERGE INTO orders o USING (SELECT ctid AS c, tableoid AS t, id FROM orders) s ON o.id = s.id
+WHEN MATCHED THEN UPDATE SET total = audit.capture_insert(s.t, s.c)::int;
+UPDATE orders o SET total = audit.capture_insert(p.tableoid, p.ctid)::int FROM orders p WHERE p.id = o.id RETURNING audit.capture_insert(p.tableoid, p.ctid);
 CREATE TABLE forger (id int);
-CREATE TRIGGER forge AFTER INSERT ON forger FOR EACH ROW EXECUTE FUNCTION audit.capture();
+CREATE TRIGGER forge AFTER INSERT ON forger FOR EACH ROW WHEN (audit.capture_insert(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
 INSERT INTO forger VALUES (1);
 DROP TRIGGER forge ON forger;
-CREATE TRIGGER forge BEFORE INSERT ON forger FOR EACH ROW EXECUTE FUNCTION audit.capture();
+CREATE TRIGGER forge AFTER INSERT ON forger FOR EACH ROW WHEN (audit.capture_insert('en.orders'::regclass, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+INSERT INTO forger VALUES (1);
+DROP TRIGGER forge ON forger;
+CREATE TRIGGER forge AFTER INSERT ON forger FOR EACH ROW EXECUTE FUNCTION audit.capture();
 INSERT INTO forger VALUES (1);
 DROP TRIGGER forge ON forger;
 CREATE TRIGGER forge AFTER INSERT ON forger EXECUTE FUNCTION audit.capture();
 INSERT INTO forger VALUES (1);
+-- nor through a second trigger on an audited table
+CREATE TRIGGER forge AFTER UPDATE ON en.mine FOR EACH ROW WHEN (audit.capture_insert(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+UPDATE en.mine SET v = 'y';
+DROP TRIGGER forge ON en.mine;
+UPDATE en.mine SET v = 'y';
 
 REVOKE EXECUTE ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[]) FROM en_owner, en_other;
 RESET search_path;
