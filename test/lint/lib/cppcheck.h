@@ -7,6 +7,7 @@
 #define PG_FUNCTION_ARGS          FunctionCallInfo fcinfo
 #define PGDLLEXPORT
 #define FLEXIBLE_ARRAY_MEMBER
+#define lengthof(array) (sizeof(array) / sizeof((array)[0]))
 #define pg_noinline
 #define pg_attribute_always_inline
 #define pg_attribute_noreturn() __attribute__((noreturn))
