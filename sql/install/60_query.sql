@@ -164,8 +164,9 @@ REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
 
 -- A span is a stretch of time in which the row had one key. It is followed backwards: where an
 -- update gave the row this key, the former key's span ends there; and it begins where the row
--- with the former key was born, since another row may have had that key before. A TRUNCATE
--- belongs to the life of a row that was there.
+-- with the former key was born, since another row may have had that key before. The same
+-- event is found twice where a key went and came back. A TRUNCATE belongs to the life of a
+-- row that was there.
 CREATE FUNCTION audit.history(target regclass, key text)
 	RETURNS TABLE (
 		event_id text,
@@ -196,7 +197,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 	SELECT history.key COLLATE "C" AS key,
 		'-infinity'::timestamptz AS from_at, 0::bigint AS from_tx, 0 AS from_ordinal,
 		'infinity'::timestamptz AS until_at, 0::bigint AS until_tx, 0 AS until_ordinal
-	UNION ALL
+	UNION
 	SELECT r.former_key,
 		coalesce(b.occurred_at, '-infinity'), coalesce(b.tx_id, 0), coalesce(b.ordinal, 0),
 		r.occurred_at, r.tx_id, r.ordinal
@@ -225,10 +226,8 @@ WITH RECURSIVE version AS MATERIALIZED (
 			LIMIT 1
 		) b ON true
 	WHERE r.former_key IS NOT NULL
-), own AS MATERIALIZED (
-	SELECT e.tx_at, e.tx_id, e.ordinal, e.op,
-		e.occurred_at AS from_at,
-		lead(e.occurred_at, 1, 'infinity') OVER (ORDER BY e.occurred_at, e.tx_id, e.ordinal) AS until_at
+), found AS (
+	SELECT DISTINCT e.tx_at, e.tx_id, e.ordinal, e.op, e.occurred_at
 	FROM span s
 		CROSS JOIN LATERAL (
 			SELECT x.*
@@ -238,6 +237,10 @@ WITH RECURSIVE version AS MATERIALIZED (
 				AND (x.occurred_at, x.tx_id, x.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
 				AND (x.occurred_at, x.tx_id, x.ordinal) < (s.until_at, s.until_tx, s.until_ordinal)
 		) e
+), own AS MATERIALIZED (
+	SELECT f.tx_at, f.tx_id, f.ordinal, f.op, f.occurred_at AS from_at,
+		lead(f.occurred_at, 1, 'infinity') OVER (ORDER BY f.occurred_at, f.tx_id, f.ordinal) AS until_at
+	FROM found f
 ), emptied AS MATERIALIZED (
 	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
 	FROM audit.event e
