@@ -11,3 +11,10 @@ CREATE FUNCTION audit.seal_lag(OUT transactions bigint, OUT oldest interval)
 COMMENT ON FUNCTION audit.seal_lag() IS
 	'how many committed transactions are not sealed yet, and how long ago the oldest was committed';
 REVOKE ALL ON FUNCTION audit.seal_lag() FROM PUBLIC;
+
+CREATE FUNCTION audit.verify()
+	RETURNS TABLE (finding text, object text, place text, expected text, found text, detail text)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_verify';
+COMMENT ON FUNCTION audit.verify() IS
+	'recomputes every hash of the ledger; a row for each finding, then a summary';
+REVOKE ALL ON FUNCTION audit.verify() FROM PUBLIC;

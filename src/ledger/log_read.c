@@ -12,6 +12,7 @@
 #include "access/xlog.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -40,7 +41,6 @@ struct AtCheckpointReader
 struct AtTileReader
 {
 	AtScan *scan;
-	uint64 log_index;
 	MemoryContext row_context;
 	AtTileRow row;
 };
@@ -201,6 +201,7 @@ decode_checkpoint(AtCheckpointReader *reader)
 		memcpy(peaks, frontier.data, count * AT_HASH_LEN);
 	row->place = reader->scan->place;
 	row->size = INT64_COLUMN(slot, Anum_checkpoint_size);
+	row->made_at = get_time(slot, Anum_checkpoint_made_at);
 	row->is_sound = get_hash(slot, Anum_checkpoint_root, &row->root) && row->size == row->place &&
 					frontier.len == count * AT_HASH_LEN &&
 					at_merkle_load(&row->tree, row->size, peaks, count);
@@ -234,10 +235,19 @@ at_tile_reader_open(Snapshot snapshot)
 }
 
 void
-at_tile_reader_start(AtTileReader *reader, uint64 log_index)
+at_tile_reader_start(AtTileReader *reader, uint64 first, uint64 last)
 {
-	reader->log_index = log_index;
-	at_scan_start(reader->scan, log_index, log_index);
+	at_scan_start(reader->scan, first, last);
+}
+
+bool
+at_tile_reader_last(AtTileReader *reader, uint64 *log_index)
+{
+	bool found = at_scan_last(reader->scan);
+
+	if (found)
+		*log_index = reader->scan->key;
+	return found;
 }
 
 const AtTileRow *
@@ -258,8 +268,9 @@ at_tile_reader_next(AtTileReader *reader)
 	AtSpan hashes = get_span(slot, Anum_leaf_tile_hashes);
 	AtSpan owners = get_span(slot, Anum_leaf_tile_owners);
 
+	row->log_index = reader->scan->key;
 	row->place = reader->scan->place;
-	row->is_odd = INT64_COLUMN(slot, Anum_leaf_tile_log_index) != reader->log_index ||
+	row->is_odd = INT64_COLUMN(slot, Anum_leaf_tile_log_index) != row->log_index ||
 				  INT32_COLUMN(slot, Anum_leaf_tile_tile) != row->place ||
 				  !at_tile_read(&row->tile, hashes.data, hashes.len, owners.data, owners.len);
 	if (row->is_odd)
@@ -320,6 +331,8 @@ add_incarnation(TupleTableSlot *slot, void *arg)
 	item->database_oid = DatumGetObjectId(slot->tts_values[Anum_incarnation_database_oid - 1]);
 	memcpy(item->log_id, DatumGetUUIDP(slot->tts_values[Anum_incarnation_log_id - 1])->data,
 		   AT_LOG_ID_LEN);
+	item->reason = MemoryContextStrdup(
+		list->context, TextDatumGetCString(slot->tts_values[Anum_incarnation_reason - 1]));
 }
 
 static int

@@ -52,6 +52,7 @@ typedef struct AtCheckpointRow
 {
 	uint64 place; /* its size as the index has it */
 	uint64 size;
+	int64 made_at; /* microseconds since 1970 */
 	AtHash root;
 	bool is_sound; /* size, root and frontier agree; tree is set then */
 	AtMerkle tree;
@@ -68,16 +69,18 @@ extern void at_checkpoint_reader_close(AtCheckpointReader *reader);
 /* A row of audit.leaf_tile. */
 typedef struct AtTileRow
 {
-	uint32 place; /* its number as the index has it */
-	bool is_odd;  /* its bytes are no tile, or it says another name; tile is empty then */
+	uint64 log_index; /* as the index has it, and its number */
+	uint32 place;
+	bool is_odd; /* its bytes are no tile, or it says another name; tile is empty then */
 	AtTile tile;
 } AtTileRow;
 
 typedef struct AtTileReader AtTileReader;
 
 extern AtTileReader *at_tile_reader_open(Snapshot snapshot);
-extern void at_tile_reader_start(AtTileReader *reader, uint64 log_index);
+extern void at_tile_reader_start(AtTileReader *reader, uint64 first, uint64 last);
 extern const AtTileRow *at_tile_reader_next(AtTileReader *reader);
+extern bool at_tile_reader_last(AtTileReader *reader, uint64 *log_index);
 extern void at_tile_reader_close(AtTileReader *reader);
 
 /* Append a tile. */
@@ -90,6 +93,7 @@ typedef struct AtIncarnation
 	uint64 system_identifier;
 	Oid database_oid;
 	uint8 log_id[AT_LOG_ID_LEN];
+	char *reason;
 } AtIncarnation;
 
 /* All of them, ascending, in the current context. */

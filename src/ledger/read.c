@@ -316,9 +316,12 @@ at_event_reader_open(Snapshot snapshot)
 }
 
 void
-at_event_reader_start(AtEventReader *reader, uint64 tx_id)
+at_event_reader_start(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal)
 {
-	at_scan_start(reader->scan, tx_id, tx_id);
+	if (first_ordinal <= 1)
+		at_scan_start(reader->scan, tx_id, tx_id);
+	else
+		at_scan_start_within(reader->scan, tx_id, first_ordinal);
 }
 
 const AtEventRow *

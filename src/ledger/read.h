@@ -75,9 +75,9 @@ extern void at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_i
 extern const AtTransactionRow *at_transaction_reader_next(AtTransactionReader *reader);
 extern void at_transaction_reader_close(AtTransactionReader *reader);
 
-/* Events of one transaction by place, from all partitions that may hold them. */
+/* Events of one transaction by place, from an ordinal on. */
 extern AtEventReader *at_event_reader_open(Snapshot snapshot);
-extern void at_event_reader_start(AtEventReader *reader, uint64 tx_id);
+extern void at_event_reader_start(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal);
 extern const AtEventRow *at_event_reader_next(AtEventReader *reader);
 extern void at_event_reader_close(AtEventReader *reader);
 

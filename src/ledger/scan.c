@@ -7,6 +7,9 @@
  * outside of what its index spans, so that years of partitions cost next to
  * nothing when one transaction after the other is looked up.
  *
+ * The order of merging is that of the last key column alone: whoever reads a
+ * range by two columns reads a table without partitions.
+ *
  * Invariant: parts in `active` stand on a row that was not given out yet,
  * except `given`, whose row is the one that the caller holds.
  *
@@ -31,6 +34,9 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/scan.h"
+
+/* All scans have this number of keys, so that a scan can be used for anything. */
+#define SCAN_KEYS 2
 
 typedef struct IndexSpec
 {
@@ -58,7 +64,8 @@ typedef struct Part
 	Relation index;
 	IndexScanDesc desc;
 	TupleTableSlot *slot;
-	int64 place; /* of the row in slot */
+	int64 key; /* of the row in slot, first and last column */
+	int64 place;
 
 	/* first key columns that the index spans */
 	bool span_known;
@@ -70,6 +77,7 @@ typedef struct AtScanState
 {
 	const IndexSpec *spec;
 	Snapshot snapshot;
+	MemoryContext context; /* of the scans, which allocate as they go */
 	int nparts;
 	Part *part;
 	int nactive;
@@ -80,7 +88,9 @@ typedef struct AtScanState
 static void open_part(AtScanState *state, Relation heap);
 static Relation open_index(Relation heap, const IndexSpec *spec);
 static void learn_span(Part *part);
-static void rescan(Part *part, int64 low, int64 high);
+static void make_range(ScanKey keys, int64 low, int64 high);
+static void start(AtScanState *state, ScanKey keys, int64 low, int64 high);
+static void rescan_all(Part *part);
 static bool advance(AtScanState *state, Part *part);
 static int64 index_column(IndexScanDesc desc, int column);
 
@@ -93,6 +103,7 @@ at_scan_open(AtScanBy by, Snapshot snapshot)
 	ListCell *cell;
 
 	state->spec = &index_specs[by];
+	state->context = CurrentMemoryContext;
 	state->snapshot = snapshot;
 	oids = find_all_inheritors(at_ledger_relid(state->spec->table), AccessShareLock, NULL);
 	state->part = palloc0(sizeof(Part) * list_length(oids));
@@ -118,7 +129,7 @@ open_part(AtScanState *state, Relation heap)
 	part->heap = heap;
 	part->index = open_index(heap, state->spec);
 	part->slot = table_slot_create(heap, NULL);
-	part->desc = index_beginscan(heap, part->index, state->snapshot, 2, 0);
+	part->desc = index_beginscan(heap, part->index, state->snapshot, SCAN_KEYS, 0);
 	part->desc->xs_want_itup = true;
 	state->nparts++;
 }
@@ -165,7 +176,34 @@ open_index(Relation heap, const IndexSpec *spec)
 void
 at_scan_start(AtScan *scan, int64 low, int64 high)
 {
-	AtScanState *state = scan->state;
+	ScanKeyData keys[SCAN_KEYS];
+
+	make_range(keys, low, high);
+	start(scan->state, keys, low, high);
+}
+
+void
+at_scan_start_within(AtScan *scan, int64 key, int32 first)
+{
+	ScanKeyData keys[SCAN_KEYS];
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
+	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(first));
+	start(scan->state, keys, key, key);
+}
+
+static void
+make_range(ScanKey keys, int64 low, int64 high)
+{
+	ScanKeyInit(&keys[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(low));
+	ScanKeyInit(&keys[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(high));
+}
+
+/* Start every partition that spans something of what is wanted. */
+static void
+start(AtScanState *state, ScanKey keys, int64 low, int64 high)
+{
+	MemoryContext save = MemoryContextSwitchTo(state->context);
 
 	state->given = NULL;
 	state->nactive = 0;
@@ -177,21 +215,21 @@ at_scan_start(AtScan *scan, int64 low, int64 high)
 			learn_span(part);
 		if (part->low > high || part->high < low)
 			continue;
-		rescan(part, low, high);
+		index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
 		if (advance(state, part))
 			state->active[state->nactive++] = part;
 	}
+	MemoryContextSwitchTo(save);
 }
 
-/* Start a partition's scan (again). */
+/* Start a partition's scan over all that it has. */
 static void
-rescan(Part *part, int64 low, int64 high)
+rescan_all(Part *part)
 {
-	ScanKeyData key[2];
+	ScanKeyData keys[SCAN_KEYS];
 
-	ScanKeyInit(&key[0], 1, BTGreaterEqualStrategyNumber, F_INT8GE, Int64GetDatum(low));
-	ScanKeyInit(&key[1], 1, BTLessEqualStrategyNumber, F_INT8LE, Int64GetDatum(high));
-	index_rescan(part->desc, key, lengthof(key), NULL, 0);
+	make_range(keys, PG_INT64_MIN, PG_INT64_MAX);
+	index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
 }
 
 /*
@@ -203,10 +241,10 @@ learn_span(Part *part)
 {
 	part->low = PG_INT64_MAX;
 	part->high = PG_INT64_MIN;
-	rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+	rescan_all(part);
 	if (index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
 		part->low = index_column(part->desc, 1);
-	rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+	rescan_all(part);
 	if (index_getnext_tid(part->desc, BackwardScanDirection) != NULL)
 		part->high = index_column(part->desc, 1);
 	part->span_known = true;
@@ -224,14 +262,25 @@ index_column(IndexScanDesc desc, int column)
 	return DatumGetInt64(value);
 }
 
+static void
+read_key(AtScanState *state, Part *part)
+{
+	part->key = index_column(part->desc, 1);
+	part->place =
+		state->spec->nkeys == 1 ? part->key : index_column(part->desc, state->spec->nkeys);
+}
+
 /* Step to the partition's next row. */
 static bool
 advance(AtScanState *state, Part *part)
 {
-	if (!index_getnext_slot(part->desc, ForwardScanDirection, part->slot))
-		return false;
-	part->place = index_column(part->desc, state->spec->nkeys);
-	return true;
+	MemoryContext save = MemoryContextSwitchTo(state->context);
+	bool found = index_getnext_slot(part->desc, ForwardScanDirection, part->slot);
+
+	MemoryContextSwitchTo(save);
+	if (found)
+		read_key(state, part);
+	return found;
 }
 
 bool
@@ -254,6 +303,7 @@ at_scan_next(AtScan *scan)
 	if (state->given == NULL)
 		return false;
 	scan->slot = state->given->slot;
+	scan->key = state->given->key;
 	scan->place = state->given->place;
 	return true;
 }
@@ -262,6 +312,7 @@ bool
 at_scan_last(AtScan *scan)
 {
 	AtScanState *state = scan->state;
+	MemoryContext save = MemoryContextSwitchTo(state->context);
 	Part *found = NULL;
 
 	state->given = NULL;
@@ -270,16 +321,18 @@ at_scan_last(AtScan *scan)
 	{
 		Part *part = &state->part[i];
 
-		rescan(part, PG_INT64_MIN, PG_INT64_MAX);
+		rescan_all(part);
 		if (!index_getnext_slot(part->desc, BackwardScanDirection, part->slot))
 			continue;
-		part->place = index_column(part->desc, 1);
-		if (found == NULL || part->place > found->place)
+		read_key(state, part);
+		if (found == NULL || part->key > found->key)
 			found = part;
 	}
+	MemoryContextSwitchTo(save);
 	if (found == NULL)
 		return false;
 	scan->slot = found->slot;
+	scan->key = found->key;
 	scan->place = found->place;
 	return true;
 }

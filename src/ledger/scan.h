@@ -36,7 +36,8 @@ typedef struct AtScan
 {
 	/* the row that at_scan_next() or at_scan_last() found; valid until the next call */
 	TupleTableSlot *slot;
-	int64 place; /* its last key column as the index has it, whatever the row says */
+	int64 key;   /* its first key column as the index has it, whatever the row says */
+	int64 place; /* its last key column, likewise */
 
 	struct AtScanState *state;
 } AtScan;
@@ -46,6 +47,9 @@ extern AtScan *at_scan_open(AtScanBy by, Snapshot snapshot);
 
 /* Start (again): rows whose first key column is from `low` to `high`, both included. */
 extern void at_scan_start(AtScan *scan, int64 low, int64 high);
+
+/* The same for one first key column, and a last one, an int, from `first` on. */
+extern void at_scan_start_within(AtScan *scan, int64 key, int32 first);
 
 /* Go to the next row in the order of the last key column; false at the end. */
 extern bool at_scan_next(AtScan *scan);

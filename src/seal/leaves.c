@@ -42,7 +42,8 @@ struct AtLeafReader
 	AtLeaf leaf;
 };
 
-static void begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row);
+static void begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row,
+						 uint32 first_ordinal);
 static const AtLeaf *next_event(AtLeafReader *reader);
 static const AtLeaf *close_transaction(AtLeafReader *reader);
 static void note(AtOrdinals *ordinals, uint32 first, uint32 count);
@@ -73,8 +74,8 @@ at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window)
 	MemoryContextSwitchTo(save);
 }
 
-void
-at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id)
+static void
+start_finder(AtLeafReader *reader, uint64 tx_id)
 {
 	MemoryContext save = MemoryContextSwitchTo(reader->context);
 
@@ -83,7 +84,28 @@ at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id)
 	at_transaction_finder_start(reader->finder, tx_id);
 	reader->transactions = reader->finder;
 	MemoryContextSwitchTo(save);
-	begin_events(reader, tx_id, at_transaction_reader_next(reader->finder));
+}
+
+void
+at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id)
+{
+	start_finder(reader, tx_id);
+	begin_events(reader, tx_id, at_transaction_reader_next(reader->finder), 1);
+}
+
+void
+at_leaf_reader_find_events(AtLeafReader *reader, uint64 tx_id, uint32 first_ordinal)
+{
+	begin_events(reader, tx_id, NULL, first_ordinal);
+	reader->transactions = NULL;
+}
+
+void
+at_leaf_reader_find_rows(AtLeafReader *reader, uint64 tx_id)
+{
+	start_finder(reader, tx_id);
+	begin_events(reader, tx_id, NULL, PG_INT32_MAX);
+	reader->in_events = false;
 }
 
 const AtLeaf *
@@ -91,12 +113,13 @@ at_leaf_reader_next(AtLeafReader *reader)
 {
 	if (!reader->in_events)
 	{
-		reader->row = at_transaction_reader_next(reader->transactions);
+		reader->row =
+			reader->transactions ? at_transaction_reader_next(reader->transactions) : NULL;
 		if (reader->row == NULL)
 			return NULL;
 		if (reader->transactions == reader->finder)
 			return close_transaction(reader);
-		begin_events(reader, reader->row->body.tx_id, reader->row);
+		begin_events(reader, reader->row->body.tx_id, reader->row, 1);
 	}
 
 	const AtLeaf *leaf = next_event(reader);
@@ -108,7 +131,7 @@ at_leaf_reader_next(AtLeafReader *reader)
 }
 
 static void
-begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row)
+begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row, uint32 first_ordinal)
 {
 	if (reader->events == NULL)
 	{
@@ -118,7 +141,7 @@ begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row)
 		reader->sessions = at_session_reader_open(reader->snapshot);
 		MemoryContextSwitchTo(save);
 	}
-	at_event_reader_start(reader->events, tx_id);
+	at_event_reader_start(reader->events, tx_id, first_ordinal);
 	reader->in_events = true;
 	reader->row = row;
 	reader->event_count = row ? row->body.event_count : PG_UINT32_MAX;
@@ -146,6 +169,8 @@ next_event(AtLeafReader *reader)
 	at_event_body_write(body, bytes);
 	if (!at_hash_leaf(bytes, size, &leaf->hash) || !at_chain_add(&reader->chain, &leaf->hash))
 		at_hash_failed();
+	if (leaf->event->target_missing)
+		reader->flaws.missing_target = leaf->event->target_id;
 	leaf->ordinal = leaf->event->place;
 	check_ordinal(reader, leaf->ordinal);
 	return leaf;
@@ -174,7 +199,8 @@ close_transaction(AtLeafReader *reader)
 	leaf->chain = reader->chain;
 	check_session(reader);
 	flaws->any = flaws->missing.count || flaws->added.count || flaws->duplicated.count ||
-				 flaws->digest_differs || flaws->session != AT_SESSION_FINE;
+				 flaws->digest_differs || flaws->missing_target != 0 ||
+				 flaws->session != AT_SESSION_FINE;
 	leaf->flaws = flaws;
 	return leaf;
 }
@@ -213,9 +239,11 @@ check_session(AtLeafReader *reader)
 	const AtTransactionBody *body = &reader->row->body;
 	AtHash *hash = &reader->leaf.session_hash;
 
+	reader->leaf.has_session = false;
 	if (body->session_digest.data == NULL)
 		return;
-	if (!at_session_reader_hash(reader->sessions, body->session_id, hash))
+	reader->leaf.has_session = at_session_reader_hash(reader->sessions, body->session_id, hash);
+	if (!reader->leaf.has_session)
 		reader->flaws.session = AT_SESSION_MISSING;
 	else if (body->session_digest.len != sizeof(*hash) ||
 			 memcmp(body->session_digest.data, hash, sizeof(*hash)) != 0)
@@ -280,6 +308,9 @@ at_flaws_describe(const AtFlaws *flaws)
 	describe_ordinals(&text, &flaws->missing, "missing");
 	describe_ordinals(&text, &flaws->added, "added");
 	describe_ordinals(&text, &flaws->duplicated, "duplicated");
+	if (flaws->missing_target != 0)
+		appendStringInfo(&text, "%starget %d is missing", text.len > 0 ? "; " : "",
+						 flaws->missing_target);
 	if (text.len == 0 && flaws->digest_differs)
 		appendStringInfoString(&text, "an event or the digest was changed");
 	if (flaws->session != AT_SESSION_FINE)

@@ -35,6 +35,7 @@ typedef struct AtFlaws
 	AtOrdinals added; /* beyond event_count */
 	AtOrdinals duplicated;
 	bool digest_differs;
+	int32 missing_target; /* that an event names; 0 for none */
 	AtSessionState session;
 } AtFlaws;
 
@@ -50,7 +51,8 @@ typedef struct AtLeaf
 	const AtTransactionRow *transaction;
 	const AtFlaws *flaws;
 	AtHash chain;        /* what the digest should be */
-	AtHash session_hash; /* what session_digest should be, where the session changed */
+	bool has_session;    /* it brought the row of its session, which is there */
+	AtHash session_hash; /* of that row: what session_digest should be */
 } AtLeaf;
 
 typedef struct AtLeafReader AtLeafReader;
@@ -66,6 +68,10 @@ extern void at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window);
  * each row of audit.transaction, of which there may be none or several.
  */
 extern void at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id);
+
+/* Parts of it: the events from an ordinal on, without flaws; the rows alone, likewise. */
+extern void at_leaf_reader_find_events(AtLeafReader *reader, uint64 tx_id, uint32 first_ordinal);
+extern void at_leaf_reader_find_rows(AtLeafReader *reader, uint64 tx_id);
 
 /* The next leaf, valid until the next call; NULL at the end. */
 extern const AtLeaf *at_leaf_reader_next(AtLeafReader *reader);

@@ -1,0 +1,478 @@
+/*-------------------------------------------------------------------------
+ * verify.c
+ *		audit.verify(): the steps, what is not sealed yet, and the summary.
+ *
+ * Verification first takes for granted that everything can be read. Where an
+ * error says otherwise it begins again, carefully: then each batch, and in a
+ * bad batch each transaction and event, is tried in a subtransaction of its
+ * own.
+ *
+ * The caller's own uncommitted events are not looked at: their transaction
+ * has no row yet.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "ledger/datum.h"
+#include "seal/attempt.h"
+#include "seal/verify.h"
+
+#define VERIFY_COLUMNS 6
+
+PG_FUNCTION_INFO_V1(at_verify);
+
+static Snapshot take_snapshot(void);
+static AtVerify *begin_verify(Snapshot snapshot, bool is_careful);
+static void run_steps(void *arg);
+static void run_step(AtVerify *verify, void (*step)(AtVerify *), const char *name);
+static void close_readers(AtReaders *readers);
+static bool blame_log_id(AtVerify *verify);
+static void check_tail_of(AtVerify *verify, const AtWindow *window, bool is_ours);
+static void emit(ReturnSetInfo *result, const AtVerify *verify);
+static char *group_digits(uint64 number);
+static char *summarise(const AtVerify *verify);
+
+/* A step in progress, for at_verify_try(). */
+typedef struct Step
+{
+	AtVerify *verify;
+	void (*step)(AtVerify *verify);
+} Step;
+
+/* A piece of work in progress, likewise. */
+typedef struct Work
+{
+	AtVerify *verify;
+	void (*work)(void *arg);
+	void *arg;
+} Work;
+
+/* The part of the ledger that is not sealed. */
+typedef struct Tail
+{
+	AtVerify *verify;
+	AtWindow window;
+	bool is_ours;
+} Tail;
+
+Datum
+at_verify(PG_FUNCTION_ARGS)
+{
+	Snapshot snapshot;
+	AtVerify *verify;
+	char *message;
+
+	InitMaterializedSRF(fcinfo, 0);
+	(void) at_ledger_relid(AT_LEDGER_LOG_ENTRY);
+	snapshot = take_snapshot();
+
+	verify = begin_verify(snapshot, false);
+	if (!at_attempt(run_steps, verify, &message))
+	{
+		verify = begin_verify(snapshot, true);
+		run_steps(verify);
+	}
+	at_findings_resolve(verify->findings);
+	emit((ReturnSetInfo *) fcinfo->resultinfo, verify);
+	PopActiveSnapshot();
+	UnregisterSnapshot(snapshot);
+	return (Datum) 0;
+}
+
+/* The newest snapshot, blind to what this transaction has written itself. */
+static Snapshot
+take_snapshot(void)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+
+	snapshot->curcid = FirstCommandId;
+	PushActiveSnapshot(snapshot);
+	return snapshot;
+}
+
+static AtVerify *
+begin_verify(Snapshot snapshot, bool is_careful)
+{
+	AtVerify *verify = palloc0(sizeof(AtVerify));
+
+	verify->snapshot = snapshot;
+	verify->is_careful = is_careful;
+	verify->context = CurrentMemoryContext;
+	verify->readers.context = CurrentMemoryContext;
+	verify->findings = at_findings_new();
+	if (!at_settled_parse(at_span_of(at_settled_now()), &verify->now))
+		elog(ERROR, "unexpected snapshot");
+	return verify;
+}
+
+static void
+run_steps(void *arg)
+{
+	AtVerify *verify = arg;
+
+	run_step(verify, at_verify_log, "audit.log_entry");
+	if (!blame_log_id(verify))
+	{
+		at_verify_batches(verify);
+		at_verify_tail(verify);
+		run_step(verify, at_verify_heap, "the ledger");
+	}
+	close_readers(&verify->readers);
+}
+
+static void
+call_step(void *arg)
+{
+	Step *step = arg;
+
+	step->step(step->verify);
+}
+
+/* Run a step that cannot be divided further. */
+static void
+run_step(AtVerify *verify, void (*step)(AtVerify *), const char *name)
+{
+	Step arg = {.verify = verify, .step = step};
+	char *message;
+
+	if (!at_verify_try(verify, call_step, &arg, &message))
+		at_findings_add(verify->findings,
+						&(AtFinding){.thing = AT_THING_BATCH,
+									 .fault = AT_FAULT_CHANGED,
+									 .place = name,
+									 .detail = psprintf("it cannot be read through: %s", message)});
+}
+
+static void
+call_work(void *arg)
+{
+	Work *work = arg;
+
+	work->work(work->arg);
+	close_readers(&work->verify->readers);
+}
+
+bool
+at_verify_try(AtVerify *verify, void (*work)(void *arg), void *arg, char **message)
+{
+	if (!verify->is_careful)
+	{
+		work(arg);
+		return true;
+	}
+
+	AtReaders save = verify->readers;
+	Work call = {.verify = verify, .work = work, .arg = arg};
+
+	verify->readers =
+		(AtReaders){.context = AllocSetContextCreate(CurrentMemoryContext, "audit readers",
+													 ALLOCSET_DEFAULT_SIZES)};
+
+	MemoryContext context = verify->readers.context;
+	bool done = at_attempt(call_work, &call, message);
+
+	MemoryContextDelete(context);
+	verify->readers = save;
+	return done;
+}
+
+AtLeafReader *
+at_verify_leaves(AtVerify *verify)
+{
+	MemoryContext save = MemoryContextSwitchTo(verify->readers.context);
+
+	if (verify->readers.leaves == NULL)
+		verify->readers.leaves = at_leaf_reader_open(verify->snapshot);
+	MemoryContextSwitchTo(save);
+	return verify->readers.leaves;
+}
+
+AtTileReader *
+at_verify_tiles(AtVerify *verify)
+{
+	MemoryContext save = MemoryContextSwitchTo(verify->readers.context);
+
+	if (verify->readers.tiles == NULL)
+		verify->readers.tiles = at_tile_reader_open(verify->snapshot);
+	MemoryContextSwitchTo(save);
+	return verify->readers.tiles;
+}
+
+AtEntryReader *
+at_verify_entries(AtVerify *verify)
+{
+	MemoryContext save = MemoryContextSwitchTo(verify->readers.context);
+
+	if (verify->readers.entries == NULL)
+		verify->readers.entries = at_entry_reader_open(verify->snapshot);
+	MemoryContextSwitchTo(save);
+	return verify->readers.entries;
+}
+
+static void
+close_readers(AtReaders *readers)
+{
+	if (readers->leaves != NULL)
+		at_leaf_reader_close(readers->leaves);
+	if (readers->tiles != NULL)
+		at_tile_reader_close(readers->tiles);
+	if (readers->entries != NULL)
+		at_entry_reader_close(readers->entries);
+	*readers = (AtReaders){.context = readers->context};
+}
+
+/* Every hash has the ledger's id in it: where no entry is right, the id is wrong. */
+static bool
+blame_log_id(AtVerify *verify)
+{
+	if (verify->entries < 2 || verify->proved > 0)
+		return false;
+	verify->findings = at_findings_new();
+	at_findings_add(
+		verify->findings,
+		&(AtFinding){.thing = AT_THING_INCARNATION,
+					 .fault = AT_FAULT_CHANGED,
+					 .object = "log_id",
+					 .place = "audit.incarnation",
+					 .detail = "no entry of the log fits the log_id that stands there"});
+	return true;
+}
+
+/* What is not sealed yet, of the last incarnation and of this server. */
+void
+at_verify_tail(AtVerify *verify)
+{
+	AtLife *last = verify->nlives > 0 ? &verify->life[verify->nlives - 1] : NULL;
+	bool is_ours = last != NULL && last->origin.system_identifier == GetSystemIdentifier() &&
+				   last->origin.database_oid == MyDatabaseId;
+
+	if (last != NULL && !last->is_closed)
+	{
+		AtWindow window = at_verify_window(last, NULL);
+
+		check_tail_of(verify, &window, is_ours);
+	}
+	if (!is_ours)
+	{
+		AtWindow window = {.system_identifier = GetSystemIdentifier(),
+						   .database_oid = MyDatabaseId};
+
+		check_tail_of(verify, &window, true);
+	}
+}
+
+static void
+read_tail(void *arg)
+{
+	Tail *tail = arg;
+	AtVerify *verify = tail->verify;
+	AtLeafReader *leaves = at_verify_leaves(verify);
+	const AtLeaf *leaf;
+
+	at_leaf_reader_start(leaves, &tail->window);
+	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
+	{
+		if (leaf->transaction == NULL)
+		{
+			verify->events++;
+			continue;
+		}
+		verify->transactions++;
+		verify->unsealed++;
+		verify->sessions += leaf->has_session;
+		if (leaf->flaws->any)
+			at_verify_report_flaws(verify, leaf, AT_UNSEALED, false);
+		if (tail->is_ours && !at_settled_has(&verify->now, leaf->transaction->place))
+			at_findings_add(
+				verify->findings,
+				&(AtFinding){.thing = AT_THING_TRANSACTION,
+							 .fault = AT_FAULT_ADDED,
+							 .object = psprintf(UINT64_FORMAT, leaf->tx_id),
+							 .place =
+								 psprintf("transaction " UINT64_FORMAT ", unsealed", leaf->tx_id),
+							 .detail = psprintf("its xid " INT64_FORMAT " has not ended yet",
+												leaf->transaction->place)});
+	}
+}
+
+static void
+check_tail_of(AtVerify *verify, const AtWindow *window, bool is_ours)
+{
+	Tail tail = {.verify = verify, .window = *window, .is_ours = is_ours};
+	char *message;
+
+	if (!at_verify_try(verify, read_tail, &tail, &message))
+		at_findings_add(verify->findings,
+						&(AtFinding){.thing = AT_THING_TRANSACTION,
+									 .fault = AT_FAULT_CHANGED,
+									 .place = "unsealed",
+									 .detail = psprintf("one cannot be read: %s", message)});
+}
+
+/* "event 5.3, batch 2" */
+static char *
+flaw_place(const AtLeaf *leaf, uint32 ordinal, uint64 log_index)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (ordinal == 0)
+		appendStringInfo(&text, "transaction " UINT64_FORMAT, leaf->tx_id);
+	else
+		appendStringInfo(&text, "event " UINT64_FORMAT ".%u", leaf->tx_id, ordinal);
+	if (log_index == AT_UNSEALED)
+		appendStringInfoString(&text, ", unsealed");
+	else
+		appendStringInfo(&text, ", batch " UINT64_FORMAT, log_index);
+	return text.data;
+}
+
+static void
+report_ordinals(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, AtFault fault,
+				const AtOrdinals *ordinals)
+{
+	if (ordinals->count == 0)
+		return;
+	at_findings_add(
+		verify->findings,
+		&(AtFinding){.thing = AT_THING_EVENT,
+					 .fault = fault,
+					 .object = psprintf(UINT64_FORMAT ".%u", leaf->tx_id, ordinals->first),
+					 .place = flaw_place(leaf, ordinals->first, log_index),
+					 .detail =
+						 psprintf("%s%s", at_flaws_describe(leaf->flaws),
+								  log_index == AT_UNSEALED ? "" : "; it was so when sealed")});
+}
+
+void
+at_verify_report_flaws(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, bool session_only)
+{
+	const AtFlaws *flaws = leaf->flaws;
+
+	if (flaws->session != AT_SESSION_FINE)
+	{
+		char *session = psprintf(UINT64_FORMAT, leaf->transaction->body.session_id);
+		bool changed = flaws->session == AT_SESSION_CHANGED;
+
+		at_findings_add(verify->findings,
+						&(AtFinding){.thing = AT_THING_SESSION,
+									 .fault = changed ? AT_FAULT_CHANGED : AT_FAULT_MISSING,
+									 .object = session,
+									 .place = psprintf("session %s, with %s", session,
+													   flaw_place(leaf, 0, log_index)),
+									 .found = changed ? at_hash_text(&leaf->session_hash) : NULL,
+									 .detail = "the transaction that brought it has its hash"});
+	}
+	if (session_only)
+		return;
+
+	report_ordinals(verify, leaf, log_index, AT_FAULT_MISSING, &flaws->missing);
+	report_ordinals(verify, leaf, log_index, AT_FAULT_ADDED, &flaws->added);
+	report_ordinals(verify, leaf, log_index, AT_FAULT_DUPLICATED, &flaws->duplicated);
+	if (flaws->missing_target != 0)
+		at_findings_target_is_missing(verify->findings, flaws->missing_target);
+	else if (flaws->digest_differs && flaws->missing.count == 0 && flaws->added.count == 0 &&
+			 flaws->duplicated.count == 0)
+		at_findings_add(verify->findings,
+						&(AtFinding){.thing = AT_THING_TRANSACTION,
+									 .fault = AT_FAULT_CHANGED,
+									 .object = psprintf(UINT64_FORMAT, leaf->tx_id),
+									 .place = flaw_place(leaf, 0, log_index),
+									 .expected = at_hash_text(&leaf->chain),
+									 .found = at_hash_text(&leaf->transaction->body.digest),
+									 .detail = psprintf(
+										 "an event of it or its digest was changed%s",
+										 log_index == AT_UNSEALED ? "" : " before it was sealed")});
+}
+
+static void
+put_text(Datum *values, bool *nulls, int column, const char *text)
+{
+	nulls[column] = text == NULL;
+	values[column] = text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* The findings, then the summary. */
+static void
+emit(ReturnSetInfo *result, const AtVerify *verify)
+{
+	uint64 count = at_findings_count(verify->findings);
+	Datum values[VERIFY_COLUMNS] = {0};
+	bool nulls[VERIFY_COLUMNS] = {false};
+
+	for (int i = 0; i < at_findings_kept(verify->findings); i++)
+	{
+		const AtFinding *finding = at_findings_get(verify->findings, i);
+
+		put_text(values, nulls, 0, at_finding_name(finding));
+		put_text(values, nulls, 1, finding->object);
+		put_text(values, nulls, 2, finding->place);
+		put_text(values, nulls, 3, finding->expected);
+		put_text(values, nulls, 4, finding->found);
+		put_text(values, nulls, 5, finding->detail);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+
+	put_text(values, nulls, 0, "summary");
+	put_text(values, nulls, 1,
+			 count == 0   ? "ok"
+			 : count == 1 ? "1 finding"
+						  : psprintf(UINT64_FORMAT " findings", count));
+	put_text(values, nulls, 2,
+			 verify->log_size > 0 ? psprintf("log 0..%s", group_digits(verify->log_size - 1))
+								  : "log");
+	put_text(values, nulls, 3, NULL);
+	put_text(values, nulls, 4, NULL);
+	put_text(values, nulls, 5, summarise(verify));
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+/* "5 210" */
+static char *
+group_digits(uint64 number)
+{
+	char *digits = psprintf(UINT64_FORMAT, number);
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int i = 0, left = strlen(digits); left > 0; i++, left--)
+	{
+		if (i > 0 && left % 3 == 0)
+			appendStringInfoChar(&text, ' ');
+		appendStringInfoChar(&text, digits[i]);
+	}
+	return text.data;
+}
+
+/* "1 733 transactions" */
+static char *
+count_text(uint64 number, const char *one, const char *many)
+{
+	return psprintf("%s %s", group_digits(number), number == 1 ? one : many);
+}
+
+static char *
+summarise(const AtVerify *verify)
+{
+	uint64 kept = at_findings_kept(verify->findings);
+	uint64 count = at_findings_count(verify->findings);
+	char *checked =
+		psprintf("%s in %s, %s sealed, %s unsealed", count_text(verify->events, "event", "events"),
+				 count_text(verify->transactions, "transaction", "transactions"),
+				 count_text(verify->batches, "batch", "batches"), group_digits(verify->unsealed));
+
+	if (count == 0)
+		return psprintf("%s; nothing wrong", checked);
+	if (count > kept)
+		return psprintf("%s; only the first %s findings are shown", checked, group_digits(kept));
+	return checked;
+}
