@@ -10,6 +10,9 @@ SELECT audit.enable('public.orders');
 CREATE TEMP TABLE open_to_all (signature text);
 INSERT INTO open_to_all VALUES
 	('audit.capture()'),
+	('audit.capture_delete(oid,tid)'),
+	('audit.capture_insert(oid,tid)'),
+	('audit.capture_update(oid,tid,tid)'),
 	('audit.current_tx_id()'),
 	('audit.json_keys(json)'),
 	('audit.set_context(text,text,text,text,jsonb)'),
@@ -106,7 +109,8 @@ SELECT is_empty(
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
 		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm'
-		AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = '00_audit_capture' AND t.tgenabled = 'A')$$,
+		AND 4 <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
+			AND t.tgname IN ('00_audit_insert', '00_audit_update', '00_audit_delete', '00_audit_truncate'))$$,
 	'every change of configuration is captured');
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
