@@ -53,8 +53,9 @@ COMMENT ON FUNCTION audit.alert_drop(text) IS
 REVOKE ALL ON FUNCTION audit.alert_drop(text) FROM PUBLIC;
 
 -- Ids are drawn when alerts are raised, but alerts appear when their transactions commit, so a
--- lower id may appear after a higher one. They are told in passes, in the order (xid, alert_id).
--- What the pass before the one that told the given alert had seen is what the client has.
+-- lower id may appear after a higher one. They are told in passes. What a client has that heard
+-- the given alert last: all that the pass before had seen, and of the pass that told the alert
+-- what was told earlier. Where clocks or crashes leave that in doubt, it gets an alert again.
 CREATE FUNCTION audit.alerts_since(alert_id bigint DEFAULT 0, max_rows bigint DEFAULT NULL)
 	RETURNS TABLE (
 		alert_id bigint,
@@ -73,7 +74,8 @@ CREATE FUNCTION audit.alerts_since(alert_id bigint DEFAULT 0, max_rows bigint DE
 	)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
 WITH last AS MATERIALIZED (
-	SELECT a.xid, a.alert_id, t.system_identifier, t.database_oid
+	SELECT a.xid, a.alert_id, t.system_identifier, t.database_oid,
+		(SELECT min(d.delivered_at) FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id) AS told_at
 	FROM audit.alert a
 		JOIN audit.transaction t ON t.tx_id = a.tx_id
 	WHERE a.alert_id = alerts_since.alert_id
@@ -91,37 +93,40 @@ WITH last AS MATERIALIZED (
 	WHERE p.pass_id > coalesce((SELECT b.pass_id FROM before b), 0)
 	ORDER BY p.pass_id
 	LIMIT 1
-), picked AS (
-	SELECT a.*
+), candidate AS (
+	SELECT a.*, true AS is_new
 	FROM audit.alert a
 	WHERE NOT EXISTS (SELECT FROM last) AND a.alert_id > coalesce(alerts_since.alert_id, 0)
 	UNION ALL
-	SELECT a.*
+	SELECT a.*, (a.xid, a.alert_id) > (last.xid, last.alert_id)
+		OR pg_visible_in_snapshot(a.xid::text::xid8, (SELECT s.snapshot FROM told s)) IS NOT TRUE
 	FROM audit.alert a
 		JOIN audit.transaction t ON t.tx_id = a.tx_id
 		JOIN last USING (system_identifier, database_oid)
 	WHERE a.xid >= coalesce((SELECT pg_snapshot_xmin(b.snapshot)::text::bigint FROM before b), 0)
 		AND a.alert_id <> last.alert_id
 		AND pg_visible_in_snapshot(a.xid::text::xid8, (SELECT b.snapshot FROM before b)) IS NOT TRUE
-		AND (pg_visible_in_snapshot(a.xid::text::xid8, (SELECT s.snapshot FROM told s)) IS NOT TRUE
-			OR (a.xid, a.alert_id) > (last.xid, last.alert_id))
 	UNION ALL
-	SELECT a.*
+	SELECT a.*, true
 	FROM last
 		JOIN audit.alert a ON a.alert_id > last.alert_id
 		JOIN audit.transaction t ON t.tx_id = a.tx_id
 	WHERE (t.system_identifier, t.database_oid) <> (last.system_identifier, last.database_oid)
 )
-SELECT a.alert_id, a.raised_at, a.rule_name, a.severity, a.channel, a.tx_id || '.' || a.ordinal,
-	e.table_schema, e.table_name, a.record_key, a.changed, e.actor, e.request_id, e.reason
-FROM picked a
+SELECT c.alert_id, c.raised_at, c.rule_name, c.severity, c.channel, c.tx_id || '.' || c.ordinal,
+	e.table_schema, e.table_name, c.record_key, c.changed, e.actor, e.request_id, e.reason
+FROM candidate c
+	CROSS JOIN LATERAL (
+		SELECT min(d.delivered_at) AS told_at FROM audit.alert_delivery d WHERE d.alert_id = c.alert_id
+	) d
 	LEFT JOIN LATERAL (
 		SELECT *
 		FROM audit.events x
-		WHERE x.tx_id = a.tx_id AND x.ordinal = a.ordinal
+		WHERE x.tx_id = c.tx_id AND x.ordinal = c.ordinal
 		OFFSET 0
 	) e ON true
-ORDER BY a.xid, a.alert_id
+WHERE c.is_new OR d.told_at IS NULL OR d.told_at >= (SELECT l.told_at FROM last l)
+ORDER BY d.told_at, c.xid, c.alert_id
 LIMIT max_rows
 $$;
 COMMENT ON FUNCTION audit.alerts_since(bigint, bigint) IS
