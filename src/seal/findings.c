@@ -60,7 +60,7 @@ struct AtFindings
 	int difference_capacity;
 
 	HTAB *targets;
-	HTAB *missing;   /* NameEntry of differences that miss a leaf */
+	HTAB *named;     /* NameEntry of differences that miss or change a leaf */
 	HTAB *expected;  /* made when resolving */
 	int32 last_fine; /* target, so that a run of events asks once */
 };
@@ -85,8 +85,8 @@ at_findings_new(void)
 
 	findings->context = CurrentMemoryContext;
 	findings->targets = make_table(findings, "audit targets", sizeof(int32), sizeof(TargetState));
-	findings->missing = make_table(findings, "audit missing", sizeof(((NameEntry *) NULL)->name),
-								   sizeof(NameEntry));
+	findings->named =
+		make_table(findings, "audit names", sizeof(((NameEntry *) NULL)->name), sizeof(NameEntry));
 	return findings;
 }
 
@@ -161,13 +161,13 @@ get_target(AtFindings *findings, int32 target_id)
 	return state;
 }
 
-/* The entry of a missing leaf; made if `enter`, else NULL if there is none. */
+/* The entry of a missing or changed leaf; made if `enter`, else NULL if there is none. */
 static NameEntry *
-missing_entry(const AtFindings *findings, uint64 tx_id, uint32 ordinal, bool enter)
+named_entry(const AtFindings *findings, uint64 tx_id, uint32 ordinal, bool enter)
 {
 	NameEntry key = {.name = {.tx_id = tx_id, .ordinal = ordinal}};
 
-	return hash_search(findings->missing, &key.name, enter ? HASH_ENTER : HASH_FIND, NULL);
+	return hash_search(findings->named, &key.name, enter ? HASH_ENTER : HASH_FIND, NULL);
 }
 
 void
@@ -193,8 +193,9 @@ at_findings_add_difference(AtFindings *findings, const AtDifference *difference)
 	findings->difference[at].subject = copy_text(findings, difference->subject);
 	findings->difference[at].detail = copy_text(findings, difference->detail);
 	findings->settled[at] = false;
-	if (difference->fault == AT_FAULT_MISSING)
-		missing_entry(findings, difference->tx_id, difference->ordinal, true)->difference = at;
+	if (!difference->is_digest &&
+		(difference->fault == AT_FAULT_MISSING || difference->fault == AT_FAULT_CHANGED))
+		named_entry(findings, difference->tx_id, difference->ordinal, true)->difference = at;
 }
 
 void
@@ -213,17 +214,29 @@ at_findings_target_is_missing(AtFindings *findings, int32 target_id)
 }
 
 bool
+at_findings_miss_transaction(const AtFindings *findings)
+{
+	for (int i = 0; i < findings->ndifferences; i++)
+		if (findings->difference[i].fault == AT_FAULT_MISSING &&
+			findings->difference[i].ordinal == 0)
+			return true;
+	return false;
+}
+
+bool
 at_findings_misses(const AtFindings *findings, uint64 tx_id, uint32 ordinal)
 {
-	return missing_entry(findings, tx_id, ordinal, false) != NULL;
+	NameEntry *entry = named_entry(findings, tx_id, ordinal, false);
+
+	return entry != NULL && findings->difference[entry->difference].fault == AT_FAULT_MISSING;
 }
 
 bool
 at_findings_unindexed(AtFindings *findings, uint64 tx_id, uint32 ordinal)
 {
-	NameEntry *entry = missing_entry(findings, tx_id, ordinal, false);
+	NameEntry *entry = named_entry(findings, tx_id, ordinal, false);
 
-	if (entry == NULL)
+	if (!at_findings_misses(findings, tx_id, ordinal))
 		return false;
 	findings->difference[entry->difference].detail =
 		"a row of this name is stored, but the index that should lead to it does not";
@@ -289,7 +302,8 @@ resolve_moved(AtFindings *findings)
 	{
 		AtFault fault = findings->difference[i].fault;
 
-		if (!findings->settled[i] && (fault == AT_FAULT_CHANGED || fault == AT_FAULT_MISSING))
+		if (!findings->settled[i] && !findings->difference[i].is_digest &&
+			(fault == AT_FAULT_CHANGED || fault == AT_FAULT_MISSING))
 		{
 			ExpectedEntry *entry = hash_search(findings->expected,
 											   &findings->difference[i].expected, HASH_ENTER, NULL);
@@ -302,12 +316,12 @@ resolve_moved(AtFindings *findings)
 	{
 		const AtDifference *difference = &findings->difference[i];
 
-		if (findings->settled[i] || difference->is_unreadable ||
+		if (findings->settled[i] || difference->is_unreadable || difference->is_digest ||
 			difference->fault == AT_FAULT_MISSING || difference->fault == AT_FAULT_DUPLICATED)
 			continue;
 
 		ExpectedEntry *entry = hash_search(findings->expected, &difference->found, HASH_FIND, NULL);
-		NameEntry *name = missing_entry(findings, difference->tx_id, difference->ordinal, false);
+		NameEntry *name = named_entry(findings, difference->tx_id, difference->ordinal, false);
 
 		if (entry != NULL && entry->difference != i && !findings->settled[entry->difference])
 			report_move(findings, i, entry->difference);
@@ -322,22 +336,30 @@ resolve_moved(AtFindings *findings)
 	}
 }
 
-/* "event 5.3 (public.orders, key 17), batch 2" */
-static char *
-difference_place(const AtDifference *difference)
+char *
+at_leaf_place(uint64 tx_id, uint32 ordinal, const char *subject, uint64 log_index)
 {
 	StringInfoData text;
 
 	initStringInfo(&text);
-	if (difference->ordinal == 0)
-		appendStringInfo(&text, "transaction " UINT64_FORMAT, difference->tx_id);
+	if (ordinal == 0)
+		appendStringInfo(&text, "transaction " UINT64_FORMAT, tx_id);
 	else
-		appendStringInfo(&text, "event " UINT64_FORMAT ".%u", difference->tx_id,
-						 difference->ordinal);
-	if (difference->subject != NULL)
-		appendStringInfo(&text, " (%s)", difference->subject);
-	appendStringInfo(&text, ", batch " UINT64_FORMAT, difference->log_index);
+		appendStringInfo(&text, "event " UINT64_FORMAT ".%u", tx_id, ordinal);
+	if (subject != NULL)
+		appendStringInfo(&text, " (%s)", subject);
+	if (log_index == AT_UNSEALED)
+		appendStringInfoString(&text, ", unsealed");
+	else
+		appendStringInfo(&text, ", batch " UINT64_FORMAT, log_index);
 	return text.data;
+}
+
+static char *
+difference_place(const AtDifference *difference)
+{
+	return at_leaf_place(difference->tx_id, difference->ordinal, difference->subject,
+						 difference->log_index);
 }
 
 static char *

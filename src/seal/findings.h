@@ -51,8 +51,9 @@ typedef struct AtDifference
 {
 	AtFault fault; /* changed, missing, added or duplicated */
 	uint64 tx_id;
-	uint32 ordinal; /* 0: the transaction itself */
-	uint64 log_index;
+	uint32 ordinal;      /* 0: the transaction itself */
+	uint64 log_index;    /* or AT_UNSEALED */
+	bool is_digest;      /* the hashes are those of its events' chain, not of a leaf */
 	const char *subject; /* "public.orders, key 17"; or NULL */
 	const char *detail;  /* or NULL */
 
@@ -65,6 +66,11 @@ typedef struct AtDifference
 	int32 target_id;     /* of an event, else 0 */
 	bool target_missing; /* there is no such target */
 } AtDifference;
+
+#define AT_UNSEALED PG_UINT64_MAX
+
+/* "event 5.3", "transaction 5" (ordinal 0), with ", batch 2" or ", unsealed". */
+extern char *at_leaf_place(uint64 tx_id, uint32 ordinal, const char *subject, uint64 log_index);
 
 typedef struct AtFindings AtFindings;
 
@@ -80,6 +86,9 @@ extern void at_findings_target_is_fine(AtFindings *findings, int32 target_id);
 
 /* An event names a target that there is not. */
 extern void at_findings_target_is_missing(AtFindings *findings, int32 target_id);
+
+/* Is a transaction missing? */
+extern bool at_findings_miss_transaction(const AtFindings *findings);
 
 /* Is a leaf of this name missing? */
 extern bool at_findings_misses(const AtFindings *findings, uint64 tx_id, uint32 ordinal);

@@ -171,6 +171,7 @@ next_event(AtLeafReader *reader)
 		at_hash_failed();
 	if (leaf->event->target_missing)
 		reader->flaws.missing_target = leaf->event->target_id;
+	leaf->target_id = leaf->event->target_id;
 	leaf->ordinal = leaf->event->place;
 	check_ordinal(reader, leaf->ordinal);
 	return leaf;

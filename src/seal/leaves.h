@@ -51,6 +51,7 @@ typedef struct AtLeaf
 	const AtTransactionRow *transaction;
 	const AtFlaws *flaws;
 	AtHash chain;        /* what the digest should be */
+	int32 target_id;     /* that its last event names; 0 for none */
 	bool has_session;    /* it brought the row of its session, which is there */
 	AtHash session_hash; /* of that row: what session_digest should be */
 } AtLeaf;

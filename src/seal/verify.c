@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * verify.c
- *		audit.verify(): the steps, what is not sealed yet, and the summary.
+ *		audit.verify(): runs the steps and tells what they found.
  *
  * Verification first takes for granted that everything can be read. Where an
  * error says otherwise it begins again, carefully: then each batch, and in a
@@ -13,11 +13,9 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -36,7 +34,6 @@ static void run_steps(void *arg);
 static void run_step(AtVerify *verify, void (*step)(AtVerify *), const char *name);
 static void close_readers(AtReaders *readers);
 static bool blame_log_id(AtVerify *verify);
-static void check_tail_of(AtVerify *verify, const AtWindow *window, bool is_ours);
 static void emit(ReturnSetInfo *result, const AtVerify *verify);
 static char *group_digits(uint64 number);
 static char *summarise(const AtVerify *verify);
@@ -55,14 +52,6 @@ typedef struct Work
 	void (*work)(void *arg);
 	void *arg;
 } Work;
-
-/* The part of the ledger that is not sealed. */
-typedef struct Tail
-{
-	AtVerify *verify;
-	AtWindow window;
-	bool is_ours;
-} Tail;
 
 Datum
 at_verify(PG_FUNCTION_ARGS)
@@ -118,6 +107,17 @@ static void
 run_steps(void *arg)
 {
 	AtVerify *verify = arg;
+
+	verify->incarnation = at_incarnations_read(verify->snapshot, &verify->nincarnations);
+	if (verify->nincarnations == 0)
+	{
+		at_findings_add(verify->findings, &(AtFinding){.thing = AT_THING_INCARNATION,
+													   .fault = AT_FAULT_MISSING,
+													   .object = "1",
+													   .place = "audit.incarnation",
+													   .detail = "the table is empty"});
+		return;
+	}
 
 	run_step(verify, at_verify_log, "audit.log_entry");
 	if (!blame_log_id(verify))
@@ -245,153 +245,6 @@ blame_log_id(AtVerify *verify)
 					 .place = "audit.incarnation",
 					 .detail = "no entry of the log fits the log_id that stands there"});
 	return true;
-}
-
-/* What is not sealed yet, of the last incarnation and of this server. */
-void
-at_verify_tail(AtVerify *verify)
-{
-	AtLife *last = verify->nlives > 0 ? &verify->life[verify->nlives - 1] : NULL;
-	bool is_ours = last != NULL && last->origin.system_identifier == GetSystemIdentifier() &&
-				   last->origin.database_oid == MyDatabaseId;
-
-	if (last != NULL && !last->is_closed)
-	{
-		AtWindow window = at_verify_window(last, NULL);
-
-		check_tail_of(verify, &window, is_ours);
-	}
-	if (!is_ours)
-	{
-		AtWindow window = {.system_identifier = GetSystemIdentifier(),
-						   .database_oid = MyDatabaseId};
-
-		check_tail_of(verify, &window, true);
-	}
-}
-
-static void
-read_tail(void *arg)
-{
-	Tail *tail = arg;
-	AtVerify *verify = tail->verify;
-	AtLeafReader *leaves = at_verify_leaves(verify);
-	const AtLeaf *leaf;
-
-	at_leaf_reader_start(leaves, &tail->window);
-	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
-	{
-		if (leaf->transaction == NULL)
-		{
-			verify->events++;
-			continue;
-		}
-		verify->transactions++;
-		verify->unsealed++;
-		verify->sessions += leaf->has_session;
-		if (leaf->flaws->any)
-			at_verify_report_flaws(verify, leaf, AT_UNSEALED, false);
-		if (tail->is_ours && !at_settled_has(&verify->now, leaf->transaction->place))
-			at_findings_add(
-				verify->findings,
-				&(AtFinding){.thing = AT_THING_TRANSACTION,
-							 .fault = AT_FAULT_ADDED,
-							 .object = psprintf(UINT64_FORMAT, leaf->tx_id),
-							 .place =
-								 psprintf("transaction " UINT64_FORMAT ", unsealed", leaf->tx_id),
-							 .detail = psprintf("its xid " INT64_FORMAT " has not ended yet",
-												leaf->transaction->place)});
-	}
-}
-
-static void
-check_tail_of(AtVerify *verify, const AtWindow *window, bool is_ours)
-{
-	Tail tail = {.verify = verify, .window = *window, .is_ours = is_ours};
-	char *message;
-
-	if (!at_verify_try(verify, read_tail, &tail, &message))
-		at_findings_add(verify->findings,
-						&(AtFinding){.thing = AT_THING_TRANSACTION,
-									 .fault = AT_FAULT_CHANGED,
-									 .place = "unsealed",
-									 .detail = psprintf("one cannot be read: %s", message)});
-}
-
-/* "event 5.3, batch 2" */
-static char *
-flaw_place(const AtLeaf *leaf, uint32 ordinal, uint64 log_index)
-{
-	StringInfoData text;
-
-	initStringInfo(&text);
-	if (ordinal == 0)
-		appendStringInfo(&text, "transaction " UINT64_FORMAT, leaf->tx_id);
-	else
-		appendStringInfo(&text, "event " UINT64_FORMAT ".%u", leaf->tx_id, ordinal);
-	if (log_index == AT_UNSEALED)
-		appendStringInfoString(&text, ", unsealed");
-	else
-		appendStringInfo(&text, ", batch " UINT64_FORMAT, log_index);
-	return text.data;
-}
-
-static void
-report_ordinals(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, AtFault fault,
-				const AtOrdinals *ordinals)
-{
-	if (ordinals->count == 0)
-		return;
-	at_findings_add(
-		verify->findings,
-		&(AtFinding){.thing = AT_THING_EVENT,
-					 .fault = fault,
-					 .object = psprintf(UINT64_FORMAT ".%u", leaf->tx_id, ordinals->first),
-					 .place = flaw_place(leaf, ordinals->first, log_index),
-					 .detail =
-						 psprintf("%s%s", at_flaws_describe(leaf->flaws),
-								  log_index == AT_UNSEALED ? "" : "; it was so when sealed")});
-}
-
-void
-at_verify_report_flaws(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, bool session_only)
-{
-	const AtFlaws *flaws = leaf->flaws;
-
-	if (flaws->session != AT_SESSION_FINE)
-	{
-		char *session = psprintf(UINT64_FORMAT, leaf->transaction->body.session_id);
-		bool changed = flaws->session == AT_SESSION_CHANGED;
-
-		at_findings_add(verify->findings,
-						&(AtFinding){.thing = AT_THING_SESSION,
-									 .fault = changed ? AT_FAULT_CHANGED : AT_FAULT_MISSING,
-									 .object = session,
-									 .place = psprintf("session %s, with %s", session,
-													   flaw_place(leaf, 0, log_index)),
-									 .found = changed ? at_hash_text(&leaf->session_hash) : NULL,
-									 .detail = "the transaction that brought it has its hash"});
-	}
-	if (session_only)
-		return;
-
-	report_ordinals(verify, leaf, log_index, AT_FAULT_MISSING, &flaws->missing);
-	report_ordinals(verify, leaf, log_index, AT_FAULT_ADDED, &flaws->added);
-	report_ordinals(verify, leaf, log_index, AT_FAULT_DUPLICATED, &flaws->duplicated);
-	if (flaws->missing_target != 0)
-		at_findings_target_is_missing(verify->findings, flaws->missing_target);
-	else if (flaws->digest_differs && flaws->missing.count == 0 && flaws->added.count == 0 &&
-			 flaws->duplicated.count == 0)
-		at_findings_add(verify->findings,
-						&(AtFinding){.thing = AT_THING_TRANSACTION,
-									 .fault = AT_FAULT_CHANGED,
-									 .object = psprintf(UINT64_FORMAT, leaf->tx_id),
-									 .place = flaw_place(leaf, 0, log_index),
-									 .expected = at_hash_text(&leaf->chain),
-									 .found = at_hash_text(&leaf->transaction->body.digest),
-									 .detail = psprintf(
-										 "an event of it or its digest was changed%s",
-										 log_index == AT_UNSEALED ? "" : " before it was sealed")});
 }
 
 static void

@@ -108,7 +108,6 @@ extern void at_verify_by_name(AtVerify *verify, const AtRange *range);
  * Report what a transaction says against itself. `log_index` is AT_UNSEALED if
  * it is not sealed; `session_only` if the rest is said already.
  */
-#define AT_UNSEALED PG_UINT64_MAX
 extern void at_verify_report_flaws(AtVerify *verify, const AtLeaf *leaf, uint64 log_index,
 								   bool session_only);
 

@@ -91,7 +91,6 @@ at_verify_batches(AtVerify *verify)
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit batch", ALLOCSET_DEFAULT_SIZES);
 
-	verify->incarnation = at_incarnations_read(verify->snapshot, &verify->nincarnations);
 	verify->is_known = palloc0(sizeof(bool) * (verify->nincarnations + 1));
 	walk(verify, context);
 	check_all_known(verify);

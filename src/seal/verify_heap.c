@@ -30,6 +30,7 @@ typedef struct HeapCheck
 	/* of the last event */
 	uint64 tx_id;
 	bool has_transaction;
+	bool any_orphan; /* event without a transaction */
 
 	HTAB *sessions; /* that a transaction brought */
 } HeapCheck;
@@ -58,7 +59,11 @@ at_verify_heap(AtVerify *verify)
 		at_scan_heap(AT_LEDGER_TRANSACTION, snapshot, check_transaction, &check);
 	if (at_scan_heap(AT_LEDGER_EVENT, snapshot, NULL, NULL) > verify->events)
 		at_scan_heap(AT_LEDGER_EVENT, snapshot, check_event, &check);
-	if (at_scan_heap(AT_LEDGER_SESSION, snapshot, NULL, NULL) > verify->sessions)
+
+	/* a session may have come with a transaction that is not there any more */
+	bool lost = check.any_orphan || at_findings_miss_transaction(verify->findings);
+
+	if (!lost && at_scan_heap(AT_LEDGER_SESSION, snapshot, NULL, NULL) > verify->sessions)
 	{
 		check.sessions =
 			hash_create("audit sessions", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -174,7 +179,10 @@ check_event(TupleTableSlot *slot, void *arg)
 	uint32 ordinal = DatumGetInt32(slot->tts_values[Anum_event_ordinal - 1]);
 
 	if (!has_transaction(check, tx_id))
+	{
+		check->any_orphan = true;
 		why = "it has no transaction";
+	}
 	else if (!is_indexed(check, slot, tx_id, ordinal) &&
 			 !at_findings_unindexed(check->verify->findings, tx_id, ordinal))
 		why = "no index leads to it";

@@ -156,7 +156,8 @@ at_verify_by_name(AtVerify *verify, const AtRange *range)
 		}
 		check_unseen(&check);
 	}
-	if (range->first == range->last && at_findings_total(verify->findings) == before)
+	if (range->first == range->last && range->last_is_sound &&
+		at_findings_total(verify->findings) == before)
 		at_findings_add(verify->findings,
 						&(AtFinding){.thing = AT_THING_BATCH,
 									 .fault = AT_FAULT_CHANGED,
