@@ -195,7 +195,7 @@ CREATE TABLE audit.alert (
 	changed text[] NOT NULL
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_pkey ON audit.alert (alert_id);
-CREATE INDEX alert_xid_idx ON audit.alert (xid);
+CREATE INDEX alert_xid_idx ON audit.alert (xid, alert_id);
 COMMENT ON TABLE audit.alert IS 'a raised alert, written in the transaction of the event that raised it';
 
 CREATE TABLE audit.alert_delivery (

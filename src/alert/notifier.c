@@ -9,8 +9,10 @@
  * cursor in one transaction: after a crash either all of it has happened or
  * nothing, except that listeners may have heard what is then told again.
  *
- * A storm is told in portions: the cursor stays until nothing is left of
- * the window, and what has a delivery is not taken again.
+ * A storm is told in portions, each in a transaction of its own. Its window
+ * stays the same until nothing is left of it; only then the cursor moves.
+ * After a restart the window is told from its begin, but what has a
+ * delivery is not told again.
  *
  * The ledger's writers never wait for any of this: NOTIFY serialises the
  * commits of those who use it, which is only this worker.
@@ -31,6 +33,7 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -49,14 +52,24 @@
 /* Alerts that are told in one transaction. */
 #define PORTION 1000
 
-/* The window of a pass: from the cursor to now. */
+/* A place in the order in which alerts are told. */
+typedef struct Place
+{
+	int64 xid;
+	int64 alert_id;
+} Place;
+
+/* The window of a pass: from the cursor to now, or to the end of the storm. */
 typedef struct Window
 {
+	MemoryContext memory; /* outlives the transaction */
 	bool has_cursor;
 	int64 next_pass_id;
 	AtSettled from;
 	AtSettled until;
 	char *until_text;
+	Place after;   /* up to here it has been told */
+	uint64 alerts; /* so many in all */
 } Window;
 
 /* Columns of the pick. */
@@ -71,7 +84,8 @@ enum
 	PICK_CHANNEL,
 	PICK_RECORD_KEY,
 	PICK_CHANGED,
-	PICK_TABLE
+	PICK_TABLE,
+	PICK_XID
 };
 
 static const char cursor_query[] =
@@ -79,31 +93,51 @@ static const char cursor_query[] =
 	"(SELECT p.snapshot FROM audit.alert_pass p WHERE p.system_identifier = $1 "
 	"AND p.database_oid = $2 ORDER BY p.pass_id DESC LIMIT 1)";
 
-static const char pick_query[] =
-	"SELECT a.alert_id, a.raised_at, a.tx_id, a.ordinal, a.rule_name, a.severity, a.channel, "
-	"a.record_key, a.changed, "
-	"pg_catalog.quote_ident(g.table_schema) || '.' || pg_catalog.quote_ident(g.table_name) "
-	"FROM audit.alert a LEFT JOIN audit.target g ON g.target_id = a.target_id "
-	"WHERE (a.xid >= $1 AND a.xid < $2 OR a.xid = ANY ($3)) AND a.xid <> ALL ($4) "
-	"AND NOT EXISTS (SELECT FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id) "
-	"AND EXISTS (SELECT FROM audit.transaction t WHERE t.tx_id = a.tx_id "
-	"AND t.system_identifier = $5 AND t.database_oid = $6) "
-	"ORDER BY a.xid, a.alert_id LIMIT $7";
+/*
+ * Of the window, either what ended since the cursor and was running then, or
+ * what began later. By the index on (xid, alert_id), and OFFSET 0 keeps the
+ * planner from joining: what the window holds may be little, and what is
+ * behind it much.
+ */
+#define PICK(condition)                                                                            \
+	"SELECT a.alert_id, a.raised_at, a.tx_id, a.ordinal, a.rule_name, a.severity, a.channel, "     \
+	"a.record_key, a.changed, (SELECT pg_catalog.quote_ident(g.table_schema) || '.' || "           \
+	"pg_catalog.quote_ident(g.table_name) FROM audit.target g WHERE g.target_id = a.target_id), "  \
+	"a.xid FROM audit.alert a WHERE " condition " AND (a.xid, a.alert_id) > ($3, $4) "             \
+	"AND NOT EXISTS (SELECT FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id OFFSET 0) "  \
+	"AND EXISTS (SELECT FROM audit.transaction t WHERE t.tx_id = a.tx_id "                         \
+	"AND t.system_identifier = $5 AND t.database_oid = $6 OFFSET 0) "                              \
+	"ORDER BY a.xid, a.alert_id LIMIT $7"
 
-/* Plans are made once; right after an error: set only when whole. */
+static const char ended_query[] = PICK("a.xid < $1 AND a.xid = ANY ($2)");
+static const char began_query[] = PICK("a.xid < $1 AND a.xid <> ALL ($2)");
+
+/*
+ * Right after an error: a plan is set only when whole, and the storm only
+ * when a portion has been committed.
+ */
 static struct
 {
 	SPIPlanPtr cursor;
-	SPIPlanPtr pick;
-} plans;
+	SPIPlanPtr ended;
+	SPIPlanPtr began;
+
+	char *storm_until; /* the window's end while a storm is being told; else NULL */
+	Place storm_after;
+	uint64 storm_alerts;
+} notifier;
 
 static long run_pass(void);
-static bool tell_settled(void);
+static bool tell_settled(Window *window);
 static void read_window(Window *window);
-static uint64 pick_alerts(const Window *window);
-static void tell_alert(HeapTuple row, TupleDesc desc);
+static uint64 tell_ended(Window *window);
+static uint64 tell_began(Window *window, uint64 limit);
+static uint64 tell_some(Window *window, SPIPlanPtr *plan, const char *query, const int64 *xids,
+						int nxids, uint64 limit);
+static Place tell_alert(HeapTuple row, TupleDesc desc);
 static void append_delivery(int64 alert_id, const char *channel);
-static void append_pass(const Window *window, uint64 alerts);
+static void append_pass(const Window *window);
+static void set_storm(const Window *window);
 static SPIPlanPtr prepare(SPIPlanPtr *plan, const char *query, int nargs, Oid *types);
 
 void
@@ -115,6 +149,8 @@ at_notifier_init(void)
 static long
 run_pass(void)
 {
+	Window window = {.memory = CurrentMemoryContext};
+	bool was_storm = notifier.storm_until != NULL;
 	bool more = false;
 
 	if (RecoveryInProgress())
@@ -125,40 +161,54 @@ run_pass(void)
 
 	/* while a dump is being restored, its rows are not ours to tell */
 	if (at_ledger_exists() && at_incarnation_begun())
-		more = tell_settled();
+		more = tell_settled(&window);
 	CommitTransactionCommand();
-	return more ? 0 : POLL_MS;
+	set_storm(more ? &window : NULL);
+
+	/* while a storm was told, others may have woken us in vain */
+	return more || was_storm ? 0 : POLL_MS;
 }
 
 /* Tell a portion; returns whether there may be more. The snapshot comes after the lock. */
 static bool
-tell_settled(void)
+tell_settled(Window *window)
 {
-	Window window;
-	uint64 picked;
+	uint64 told;
 
 	LockRelationOid(at_ledger_relid(AT_LEDGER_ALERT_PASS), ShareUpdateExclusiveLock);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
-	read_window(&window);
+	read_window(window);
 	at_debug_point("notifier-picked");
-	picked = pick_alerts(&window);
-
-	SPITupleTable *rows = SPI_tuptable;
-
-	for (uint64 i = 0; i < picked; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		tell_alert(rows->vals[i], rows->tupdesc);
-	}
+	told = tell_ended(window);
+	if (told < PORTION)
+		told += tell_began(window, PORTION - told);
 
 	/* idle passes leave no trace, but the first one sets the cursor */
-	if (picked < PORTION && (picked > 0 || !window.has_cursor))
-		append_pass(&window, picked);
+	window->alerts += told;
+	if (told < PORTION && (window->alerts > 0 || !window->has_cursor))
+		append_pass(window);
 	at_debug_point("notifier-before-commit");
 	SPI_finish();
 	PopActiveSnapshot();
-	return picked == PORTION;
+	return told == PORTION;
+}
+
+/* Remember where a storm was left, or with NULL that it is over. */
+static void
+set_storm(const Window *window)
+{
+	char *former = notifier.storm_until;
+
+	notifier.storm_until = NULL;
+	if (window != NULL)
+	{
+		notifier.storm_until = MemoryContextStrdup(TopMemoryContext, window->until_text);
+		notifier.storm_after = window->after;
+		notifier.storm_alerts = window->alerts;
+	}
+	if (former != NULL)
+		pfree(former);
 }
 
 static void
@@ -169,8 +219,8 @@ read_window(Window *window)
 	const char *from = "1:1:";
 	bool isnull;
 
-	if (SPI_execute_plan(prepare(&plans.cursor, cursor_query, lengthof(types), types), values, NULL,
-						 true, 1) != SPI_OK_SELECT)
+	if (SPI_execute_plan(prepare(&notifier.cursor, cursor_query, lengthof(types), types), values,
+						 NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.alert_pass");
 
 	HeapTuple row = SPI_tuptable->vals[0];
@@ -179,7 +229,13 @@ read_window(Window *window)
 
 	window->next_pass_id = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
 	window->has_cursor = cursor != NULL;
-	window->until_text = at_settled_now();
+	window->until_text = MemoryContextStrdup(
+		window->memory, notifier.storm_until != NULL ? notifier.storm_until : at_settled_now());
+	if (notifier.storm_until != NULL)
+	{
+		window->after = notifier.storm_after;
+		window->alerts = notifier.storm_alerts;
+	}
 	if (cursor != NULL)
 		from = cursor;
 	if (!at_settled_parse(at_span_of(from), &window->from) ||
@@ -198,25 +254,61 @@ xid_array(const int64 *xids, int count)
 		construct_array(elements, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 }
 
-/* The alerts of the window that have not been told; they are in SPI_tuptable. */
+/* Those of the window that were running at the cursor. */
 static uint64
-pick_alerts(const Window *window)
+tell_ended(Window *window)
 {
-	Oid types[] = {INT8OID, INT8OID, INT8ARRAYOID, INT8ARRAYOID, INT8OID, OIDOID, INT8OID};
+	int64 *ended = palloc(sizeof(int64) * Max(window->from.nrunning, 1));
+	int count = 0;
+
+	for (int i = 0; i < window->from.nrunning; i++)
+		if (at_settled_has(&window->until, window->from.running[i]))
+			ended[count++] = window->from.running[i];
+	if (count == 0)
+		return 0;
+	return tell_some(window, &notifier.ended, ended_query, ended, count, PORTION);
+}
+
+/* Those that began after the cursor. */
+static uint64
+tell_began(Window *window, uint64 limit)
+{
+	/* the lower bound: an index scan would not make use of a second one */
+	if (window->after.xid < window->from.xmax)
+		window->after = (Place){.xid = window->from.xmax - 1, .alert_id = PG_INT64_MAX};
+	return tell_some(window, &notifier.began, began_query, window->until.running,
+					 window->until.nrunning, limit);
+}
+
+/* Tell the next alerts of the window, at most so many; returns how many it were. */
+static uint64
+tell_some(Window *window, SPIPlanPtr *plan, const char *query, const int64 *xids, int nxids,
+		  uint64 limit)
+{
+	Oid types[] = {INT8OID, INT8ARRAYOID, INT8OID, INT8OID, INT8OID, OIDOID, INT8OID};
 	Datum values[] = {
-		Int64GetDatum(window->from.xmax),
 		Int64GetDatum(window->until.xmax),
-		xid_array(window->from.running, window->from.nrunning),
-		xid_array(window->until.running, window->until.nrunning),
+		xid_array(xids, nxids),
+		Int64GetDatum(window->after.xid),
+		Int64GetDatum(window->after.alert_id),
 		Int64GetDatum(GetSystemIdentifier()),
 		ObjectIdGetDatum(MyDatabaseId),
-		Int64GetDatum(PORTION),
+		Int64GetDatum(limit),
 	};
 
-	if (SPI_execute_plan(prepare(&plans.pick, pick_query, lengthof(types), types), values, NULL,
-						 true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_plan(prepare(plan, query, lengthof(types), types), values, NULL, true, 0) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.alert");
-	return SPI_processed;
+
+	SPITupleTable *rows = SPI_tuptable;
+	uint64 count = SPI_processed;
+
+	for (uint64 i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		window->after = tell_alert(rows->vals[i], rows->tupdesc);
+	}
+	return count;
 }
 
 static SPIPlanPtr
@@ -224,7 +316,7 @@ prepare(SPIPlanPtr *plan, const char *query, int nargs, Oid *types)
 {
 	if (*plan == NULL)
 	{
-		SPIPlanPtr made = SPI_prepare(query, nargs, types);
+		SPIPlanPtr made = SPI_prepare_cursor(query, nargs, types, CURSOR_OPT_GENERIC_PLAN);
 
 		if (made == NULL || SPI_keepplan(made) != 0)
 			elog(ERROR, "could not prepare: %s", query);
@@ -256,13 +348,14 @@ read_notice(HeapTuple row, TupleDesc desc, AtNotice *notice)
 		notice->changed[i] = TextDatumGetCString(names[i]);
 }
 
-/* Send an alert on its two channels and note that it was sent. */
-static void
+/* Send an alert on its two channels and note that it was sent; returns its place. */
+static Place
 tell_alert(HeapTuple row, TupleDesc desc)
 {
 	char *channel = SPI_getvalue(row, desc, PICK_CHANNEL);
 	AtNotice notice;
 	char *json;
+	bool isnull;
 
 	read_notice(row, desc, &notice);
 	json = at_notice_json(&notice);
@@ -273,6 +366,8 @@ tell_alert(HeapTuple row, TupleDesc desc)
 		Async_Notify(channel, json);
 		append_delivery(notice.alert_id, channel);
 	}
+	return (Place){.xid = DatumGetInt64(SPI_getbinval(row, desc, PICK_XID, &isnull)),
+				   .alert_id = notice.alert_id};
 }
 
 static void
@@ -291,7 +386,7 @@ append_delivery(int64 alert_id, const char *channel)
 
 /* Move the cursor. */
 static void
-append_pass(const Window *window, uint64 alerts)
+append_pass(const Window *window)
 {
 	Datum values[Natts_alert_pass];
 	bool nulls[Natts_alert_pass] = {false};
@@ -300,7 +395,7 @@ append_pass(const Window *window, uint64 alerts)
 	values[Anum_alert_pass_passed_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[Anum_alert_pass_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
 	values[Anum_alert_pass_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
-	values[Anum_alert_pass_alerts - 1] = Int32GetDatum(alerts);
+	values[Anum_alert_pass_alerts - 1] = Int32GetDatum(Min(window->alerts, PG_INT32_MAX));
 	at_set_text(values, nulls, Anum_alert_pass_snapshot, window->until_text);
 	at_append(AT_LEDGER_ALERT_PASS, values, nulls);
 }
