@@ -72,7 +72,8 @@ CREATE FUNCTION audit.alerts_since(alert_id bigint DEFAULT 0, max_rows bigint DE
 		request_id text,
 		reason text
 	)
-	LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH last AS MATERIALIZED (
 	SELECT a.xid, a.alert_id, t.system_identifier, t.database_oid,
 		(SELECT min(d.delivered_at) FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id) AS told_at

@@ -166,7 +166,8 @@ REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
 -- update gave the row this key, the former key's span ends there; and it begins where the row
 -- with the former key was born, since another row may have had that key before. The same
 -- event is found twice where a key went and came back. A TRUNCATE belongs to the life of a
--- row that was there.
+-- row that was there. Without JIT, as in audit.alerts_since(): a plan over many partitions takes
+-- seconds to compile and milliseconds to run.
 CREATE FUNCTION audit.history(target regclass, key text)
 	RETURNS TABLE (
 		event_id text,
@@ -186,7 +187,8 @@ CREATE FUNCTION audit.history(target regclass, key text)
 		tx_id bigint,
 		committed_at timestamptz
 	)
-	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH RECURSIVE version AS MATERIALIZED (
 	SELECT v.target_id, v.key_columns
 	FROM audit.policy p
