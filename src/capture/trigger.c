@@ -203,8 +203,10 @@ fetch(Relation rel, TupleTableSlot **slot, ItemPointer at, MemoryContext query)
 	{
 		MemoryContext save = MemoryContextSwitchTo(query);
 
-		*slot = MakeSingleTupleTableSlot(CreateTupleDescCopy(RelationGetDescr(rel)),
-										 table_slot_callbacks(rel));
+		/* with defaults: older rows lack columns that were added with one */
+		TupleDesc desc = CreateTupleDescCopyConstr(RelationGetDescr(rel));
+
+		*slot = MakeSingleTupleTableSlot(desc, table_slot_callbacks(rel));
 		MemoryContextSwitchTo(save);
 	}
 	if (!table_tuple_fetch_row_version(rel, at, SnapshotAny, *slot))
