@@ -10,6 +10,7 @@
 #include "catalog/catalog.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -38,6 +39,7 @@ enum
 static void check_relation(Relation rel);
 static void check_kind(Relation rel);
 static void check_ancestors(Relation rel);
+static void check_partitions(Relation rel);
 static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const char *otherwise);
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
 static List *check_operations(List *given);
@@ -104,6 +106,7 @@ check_relation(Relation rel)
 			rel, "unlogged, so a crash would empty it without an event",
 			psprintf("ALTER TABLE %s SET LOGGED;", at_qualified_name(RelationGetRelid(rel))));
 	check_ancestors(rel);
+	check_partitions(rel);
 	at_definition_check_owner(rel);
 }
 
@@ -137,6 +140,22 @@ check_ancestors(Relation rel)
 
 	bad_target(rel, psprintf("a partition of \"%s\"", get_rel_name(root)),
 			   psprintf("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(root))));
+}
+
+/* A foreign partition's rows are stored elsewhere, and may change there. */
+static void
+check_partitions(Relation rel)
+{
+	ListCell *cell;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return;
+	foreach (cell, find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL))
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+			bad_target(rel,
+					   psprintf("partly stored elsewhere, in foreign table \"%s\"",
+								get_rel_name(lfirst_oid(cell))),
+					   "Detach that one, and audit it where it is stored.");
 }
 
 void

@@ -253,6 +253,29 @@ run(const char *command)
 		elog(ERROR, "unexpected result of: %s", command);
 }
 
+/* Its name may be taken: by the trigger itself on our own tables, else by somebody who was here
+ * before us. */
+static void
+check_present(const AtTrigger *trigger, Oid relid)
+{
+	Relation rel = table_open(relid, NoLock);
+
+	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
+	{
+		const Trigger *present = &rel->trigdesc->triggers[i];
+
+		if (strcmp(present->tgname, trigger->name) == 0 &&
+			(present->tgenabled != TRIGGER_FIRES_ALWAYS || !at_trigger_is_ours(present, trigger)))
+			ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
+							errmsg("cannot audit \"%s\": it has a trigger \"%s\" already",
+								   RelationGetRelationName(rel), trigger->name),
+							errdetail("It does not do what the audit trigger of this name does."),
+							errhint("DROP TRIGGER \"%s\" ON %s;", trigger->name,
+									at_qualified_name(relid))));
+	}
+	table_close(rel, NoLock);
+}
+
 /* Create one trigger and make it fire whatever session_replication_role says. */
 static void
 create_trigger(const AtTrigger *trigger, Oid relid)
@@ -261,7 +284,10 @@ create_trigger(const AtTrigger *trigger, Oid relid)
 	char *when = "";
 
 	if (has_trigger(relid, trigger->name))
+	{
+		check_present(trigger, relid);
 		return;
+	}
 	if (trigger->when != NULL)
 		when = psprintf("FOR EACH ROW WHEN (%s)", trigger->when);
 	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",

@@ -24,7 +24,9 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/primnodes.h"
+#include "rewrite/prs2lock.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -50,7 +52,7 @@ const AtTrigger at_triggers[AT_TRIGGERS] = {
 typedef struct CallState
 {
 	MemoryContext per_row;
-	Oid relid; /* what the slots are made for */
+	Oid relid; /* what the slots are made for; set at the first row */
 	TupleTableSlot *old_row;
 	TupleTableSlot *new_row;
 } CallState;
@@ -71,6 +73,7 @@ PG_FUNCTION_INFO_V1(at_capture_update);
 PG_FUNCTION_INFO_V1(at_capture_delete);
 
 static void capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer new_at);
+static void check_move(Oid tableoid, char op);
 static CallState *begin_calls(FunctionCallInfo fcinfo);
 static void check_caller(FunctionCallInfo fcinfo);
 static TupleTableSlot *fetch(Relation rel, TupleTableSlot **slot, ItemPointer at,
@@ -113,12 +116,11 @@ capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer ne
 	CallState *state = fcinfo->flinfo->fn_extra ? fcinfo->flinfo->fn_extra : begin_calls(fcinfo);
 	MemoryContext query = fcinfo->flinfo->fn_mcxt;
 
-	/*
-	 * A row that moves to another partition is told by its delete and its
-	 * insert there; the update of the whole table has no place in it.
-	 */
 	if ((old_at && !ItemPointerIsValid(old_at)) || (new_at && !ItemPointerIsValid(new_at)))
+	{
+		check_move(PG_GETARG_OID(0), op);
 		return;
+	}
 
 	RowChange change = {.rel = RelationIdGetRelation(PG_GETARG_OID(0)), .op = op};
 	ErrorContextCallback context = {
@@ -127,6 +129,12 @@ capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer ne
 	if (change.rel == NULL)
 		elog(ERROR, "relation %u is not there", PG_GETARG_OID(0));
 	error_context_stack = &context;
+	if (state->relid != RelationGetRelid(change.rel))
+	{
+		if (OidIsValid(state->relid))
+			elog(ERROR, "one condition was called for two tables");
+		state->relid = RelationGetRelid(change.rel);
+	}
 	change.policy = find_policy(change.rel);
 	if (change.policy != NULL)
 	{
@@ -144,6 +152,23 @@ capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer ne
 	}
 	error_context_stack = context.previous;
 	RelationClose(change.rel);
+}
+
+/*
+ * A row version without a place. A row that moves to another partition is told
+ * by its delete and its insert there; the update of the whole table, which
+ * comes besides for the sake of foreign keys, has no table and no place. All
+ * else lies elsewhere: a foreign partition.
+ */
+static void
+check_move(Oid tableoid, char op)
+{
+	if (op == 'U' && !OidIsValid(tableoid))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+					errmsg("rows of \"%s\" cannot be captured", get_rel_name(tableoid)),
+					errdetail("It is a foreign table: its rows are stored elsewhere."),
+					errhint("Detach it from the audited table, and audit it where it is stored.")));
 }
 
 static void
@@ -321,10 +346,12 @@ at_capture(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 						errmsg("audit.capture() can only be called as a trigger"),
 						errhint("SELECT audit.enable('your_table');")));
-	if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
+	if (strcmp(trigger->tg_trigger->tgname, at_triggers[AT_TRIGGERS - 1].name) != 0 ||
+		!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
 		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("audit.capture() can only be fired after a TRUNCATE"),
-						errdetail("Changes of rows are captured by the conditions of triggers."),
+						errmsg("audit.capture() can only be fired by an audit trigger"),
+						errdetail("It captures a TRUNCATE; changes of rows are captured by the "
+								  "conditions of triggers."),
 						errhint("Drop trigger \"%s\" and use audit.enable().",
 								trigger->tg_trigger->tgname)));
 
@@ -358,59 +385,92 @@ capture_truncate(Relation rel, const AtPolicy *policy)
 	(void) at_event_append(&event);
 }
 
-/* Does the condition of a trigger call one of our functions? */
+/* Does a condition call the function of one of ours, with its arguments and nothing else? */
 static bool
-calls_capture(const Trigger *trigger)
+is_our_condition(const char *tgqual, const AtTrigger *ours)
 {
-	static const char *const functions[] = {"capture_insert", "capture_update", "capture_delete"};
+	FuncExpr *call = tgqual != NULL ? stringToNode(tgqual) : NULL;
+	char *name = call != NULL && IsA(call, FuncExpr) ? get_func_name(call->funcid) : NULL;
+	ListCell *cell;
 
-	if (trigger->tgqual == NULL)
+	if (name == NULL || get_func_namespace(call->funcid) != at_audit_schema() ||
+		strcmp(name, psprintf("capture_%s", ours->operation)) != 0)
 		return false;
-	for (int i = 0; i < lengthof(functions); i++)
-	{
-		List *name = list_make2(makeString(AT_SCHEMA), makeString(pstrdup(functions[i])));
-		FuncCandidateList found = FuncnameGetCandidates(name, -1, NIL, false, false, false, true);
 
-		for (; found != NULL; found = found->next)
-			if (strstr(trigger->tgqual, psprintf(":funcid %u ", found->oid)) != NULL)
-				return true;
+	/* the table and place of the old row, or of the new one if there is no old one */
+	foreach (cell, call->args)
+	{
+		Var *var = lfirst(cell);
+		int at = foreach_current_index(cell);
+		int row =
+			at == 2 || strcmp(ours->operation, "insert") == 0 ? PRS2_NEW_VARNO : PRS2_OLD_VARNO;
+
+		if (!IsA(var, Var) || var->varno != row ||
+			var->varattno != (at == 0 ? TableOidAttributeNumber : SelfItemPointerAttributeNumber))
+			return false;
 	}
-	return false;
+	return true;
 }
 
-/* Is it one of ours by name, kind and event? */
-static bool
-is_ours(const Trigger *trigger)
+bool
+at_trigger_is_ours(const Trigger *trigger, const AtTrigger *ours)
 {
 	static const int16 events[AT_TRIGGERS] = {TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE,
 											  TRIGGER_TYPE_DELETE, TRIGGER_TYPE_TRUNCATE};
+	int16 level = ours->when ? TRIGGER_TYPE_ROW : TRIGGER_TYPE_STATEMENT;
+	char *function = get_func_name(trigger->tgfoid);
+
+	return strcmp(trigger->tgname, ours->name) == 0 &&
+		   trigger->tgtype == (level | TRIGGER_TYPE_AFTER | events[ours - at_triggers]) &&
+		   trigger->tgnattr == 0 && function != NULL && strcmp(function, "capture") == 0 &&
+		   get_func_namespace(trigger->tgfoid) == at_audit_schema() &&
+		   (ours->when ? is_our_condition(trigger->tgqual, ours) : trigger->tgqual == NULL);
+}
+
+/* Has the expression the place of a row in it? */
+static bool
+has_place(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Var))
+		return ((Var *) node)->varattno == SelfItemPointerAttributeNumber;
+	return expression_tree_walker(node, has_place, context);
+}
+
+static void
+check_trigger(Relation rel, const Trigger *trigger)
+{
+	bool named_as_ours = false;
 
 	for (int i = 0; i < AT_TRIGGERS; i++)
 	{
-		int16 level = at_triggers[i].when ? TRIGGER_TYPE_ROW : TRIGGER_TYPE_STATEMENT;
-
-		if (strcmp(trigger->tgname, at_triggers[i].name) == 0 &&
-			trigger->tgtype == (level | TRIGGER_TYPE_AFTER | events[i]))
-			return true;
+		if (at_trigger_is_ours(trigger, &at_triggers[i]))
+			return;
+		named_as_ours = named_as_ours || strcmp(trigger->tgname, at_triggers[i].name) == 0;
 	}
-	return false;
+
+	const char *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
+												   RelationGetRelationName(rel));
+
+	if (named_as_ours)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("trigger \"%s\" of audited table \"%s\" was replaced",
+							   trigger->tgname, RelationGetRelationName(rel)),
+						errdetail("It has the name of an audit trigger, but is none."),
+						errhint("Call audit.disable() and audit.enable() again.")));
+	if (trigger->tgqual != NULL && has_place(stringToNode(trigger->tgqual), NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_CAPTURE_FAILED),
+				 errmsg("trigger \"%s\" does not belong on audited table \"%s\"", trigger->tgname,
+						RelationGetRelationName(rel)),
+				 errdetail("Its condition uses ctid, so it could forge events."),
+				 errhint("DROP TRIGGER %s ON %s;", quote_identifier(trigger->tgname), table)));
 }
 
 void
 at_trigger_check(Relation rel)
 {
-	TriggerDesc *triggers = rel->trigdesc;
-
-	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
-	{
-		const Trigger *trigger = &triggers->triggers[i];
-
-		if (calls_capture(trigger) && !is_ours(trigger))
-			ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
-							errmsg("trigger \"%s\" of table \"%s\" calls audit functions",
-								   trigger->tgname, RelationGetRelationName(rel)),
-							errdetail("Events could be forged with it."),
-							errhint("DROP TRIGGER %s ON %s;", quote_identifier(trigger->tgname),
-									RelationGetRelationName(rel))));
-	}
+	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
+		check_trigger(rel, &rel->trigdesc->triggers[i]);
 }

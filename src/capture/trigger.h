@@ -27,9 +27,14 @@ typedef struct AtTrigger
 /* In the order insert, update, delete, truncate. */
 extern const AtTrigger at_triggers[AT_TRIGGERS];
 
+/* Is the trigger the one it should be: by name, event, function and condition? */
+extern bool at_trigger_is_ours(const Trigger *trigger, const AtTrigger *ours);
+
 /*
- * Raise an error if a trigger of the table uses our functions in another way
- * than ours do, since events could be forged with it.
+ * Raise an error if a trigger of the table has the name of one of ours and is
+ * none, or could call our functions. In a condition they need the place of a
+ * row, whichever function of the user's may have been inlined there, so any
+ * condition that uses ctid is refused.
  */
 extern void at_trigger_check(Relation rel);
 

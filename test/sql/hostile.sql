@@ -1,0 +1,94 @@
+-- What the owner of an audited table tries with its triggers.
+SELECT audit.init() IS NOT NULL AS ready;
+CREATE SCHEMA hostile;
+SET search_path = hostile, public;
+CREATE FUNCTION trail(which regclass, OUT ordinal int, OUT op "char", OUT old_values text, OUT new_values text)
+RETURNS SETOF record LANGUAGE sql AS $$
+	SELECT e.ordinal, e.op, e.old_values::text, e.new_values::text
+	FROM audit.event e JOIN audit.policy p USING (target_id)
+	WHERE p.target = which
+	ORDER BY e.tx_id, e.ordinal
+$$;
+
+-- a function that is inlined into a condition calls ours as ours are called
+CREATE TABLE forged (id int PRIMARY KEY);
+SELECT audit.enable('forged');
+CREATE FUNCTION forge(oid, tid) RETURNS boolean LANGUAGE sql AS 'SELECT audit.capture_delete($1, $2)';
+CREATE TRIGGER forge AFTER INSERT ON forged FOR EACH ROW
+	WHEN (forge(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+INSERT INTO forged VALUES (1);
+DROP TRIGGER forge ON forged;
+INSERT INTO forged VALUES (1);
+CREATE TRIGGER twice AFTER INSERT ON forged FOR EACH ROW
+	WHEN (audit.capture_insert(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+INSERT INTO forged VALUES (2);
+DROP TRIGGER twice ON forged;
+-- a trigger by the name of ours that says something else, or nothing
+CREATE OR REPLACE TRIGGER "00_audit_insert" AFTER INSERT ON forged FOR EACH ROW
+	WHEN (audit.capture_delete(NEW.tableoid, NEW.ctid)) EXECUTE FUNCTION audit.capture();
+INSERT INTO forged VALUES (3);
+CREATE OR REPLACE TRIGGER "00_audit_insert" AFTER INSERT ON forged FOR EACH ROW
+	WHEN (false) EXECUTE FUNCTION audit.capture();
+DELETE FROM forged;
+SELECT audit.disable('forged', 'its trigger was replaced');
+SELECT audit.enable('forged');
+DELETE FROM forged;
+-- TRUNCATE told twice
+CREATE TRIGGER "again" AFTER TRUNCATE ON forged EXECUTE FUNCTION audit.capture();
+TRUNCATE forged;
+DROP TRIGGER "again" ON forged;
+TRUNCATE forged;
+SELECT * FROM trail('forged');
+
+-- the name of a trigger is taken before the audit begins
+CREATE TABLE planted (id int PRIMARY KEY);
+CREATE TRIGGER "00_audit_insert" AFTER INSERT ON planted FOR EACH ROW
+	WHEN (false) EXECUTE FUNCTION audit.capture();
+SELECT audit.enable('planted');
+DROP TRIGGER "00_audit_insert" ON planted;
+SELECT audit.enable('planted');
+INSERT INTO planted VALUES (1);
+SELECT * FROM trail('planted');
+
+-- a partition that is stored elsewhere
+SET client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS postgres_fdw SCHEMA public;
+RESET client_min_messages;
+SELECT current_setting('unix_socket_directories') AS host, current_setting('port') AS port,
+	current_database() AS dbname, current_user AS me \gset
+CREATE SERVER loop FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host :'host', port :'port', dbname :'dbname');
+CREATE USER MAPPING FOR CURRENT_USER SERVER loop OPTIONS (user :'me');
+CREATE TABLE far_away (id int, k int);
+CREATE TABLE spread (id int, k int) PARTITION BY LIST (k);
+CREATE TABLE spread_1 PARTITION OF spread FOR VALUES IN (1);
+CREATE FOREIGN TABLE spread_2 PARTITION OF spread FOR VALUES IN (2) SERVER loop
+	OPTIONS (schema_name 'hostile', table_name 'far_away');
+SELECT audit.enable('spread');
+ALTER TABLE spread DETACH PARTITION spread_2;
+SELECT audit.enable('spread');
+ALTER TABLE spread ATTACH PARTITION spread_2 FOR VALUES IN (2);
+INSERT INTO spread VALUES (1, 1);
+INSERT INTO spread VALUES (2, 2);
+INSERT INTO far_away VALUES (3, 2);
+UPDATE spread SET id = id + 1 WHERE k = 2;
+DELETE FROM spread WHERE k = 2;
+SELECT * FROM trail('spread');
+
+-- a row that moves, of a table that others refer to
+CREATE TABLE moving (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE moving_1 PARTITION OF moving FOR VALUES IN (1);
+CREATE TABLE moving_2 (k int NOT NULL, id int NOT NULL);
+ALTER TABLE moving ATTACH PARTITION moving_2 FOR VALUES IN (2);
+CREATE TABLE following (id int, k int, FOREIGN KEY (id, k) REFERENCES moving ON UPDATE CASCADE);
+INSERT INTO moving VALUES (1, 1), (2, 2), (3, 1);
+INSERT INTO following SELECT * FROM moving;
+SELECT audit.enable('moving');
+SELECT audit.enable('following');
+UPDATE moving SET k = 3 - k;
+SELECT * FROM trail('moving');
+SELECT * FROM trail('following');
+
+RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA hostile CASCADE;
+DROP EXTENSION postgres_fdw CASCADE;
