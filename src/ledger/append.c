@@ -59,11 +59,14 @@ typedef struct LeafPlan
 	/* kept by the transaction; NULL when closed */
 	Relation heap;
 	Relation index_rel[MAX_INDEXES];
+	bool whole; /* all of them are open */
+	int level;  /* nesting level at which they were opened, as far as that stands */
 } LeafPlan;
 
 /*
  * Right after an error: heap and index_rel are cleared by the callback at the
- * end of the transaction, whose resource owner has closed the relations.
+ * end of the transaction, whose resource owner has closed the relations. The
+ * end of a subtransaction closes what it opened: it may have made them too.
  */
 static struct
 {
@@ -72,6 +75,8 @@ static struct
 } append;
 
 static void end_transaction(XactEvent event, void *arg);
+static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+							   void *arg);
 static void forget_relation(Datum arg, Oid relid);
 static void lock_leaf(Oid relid);
 static void open_plan(LeafPlan *plan);
@@ -85,6 +90,7 @@ void
 at_append_init(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 }
 
@@ -102,7 +108,7 @@ get_plan(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 {
 	LeafPlan *plan = &append.plan[table];
 
-	if (plan->heap != NULL && plan_fits(plan, retention_class, tx_at))
+	if (plan->whole && plan_fits(plan, retention_class, tx_at))
 		return plan;
 	if (plan->heap != NULL)
 		close_plan(plan);
@@ -184,8 +190,29 @@ end_transaction(XactEvent event, void *arg)
 		if (plan->heap != NULL && close)
 			close_plan(plan);
 		plan->heap = NULL;
+		plan->whole = false;
 	}
 	append.any_open = false;
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+
+	if (!append.any_open || (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB))
+		return;
+	for (int i = 0; i < AT_LEDGER_TABLES; i++)
+	{
+		LeafPlan *plan = &append.plan[i];
+
+		if (plan->heap == NULL || plan->level < level)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			close_plan(plan);
+		else
+			plan->level = level - 1;
+	}
 }
 
 /* A change of any relation that a plan rests on makes it invalid. */
@@ -223,24 +250,37 @@ open_plan(LeafPlan *plan)
 
 	CurrentResourceOwner = TopTransactionResourceOwner;
 	append.any_open = true;
+	plan->level = GetCurrentTransactionNestLevel();
+	memset(plan->index_rel, 0, sizeof(plan->index_rel));
 	plan->heap = RelationIdGetRelation(plan->partition.relid);
 	if (plan->heap == NULL)
 		elog(ERROR, "ledger table %u vanished", plan->partition.relid);
 	for (int i = 0; i < plan->nindexes; i++)
+	{
 		plan->index_rel[i] = RelationIdGetRelation(plan->index[i].relid);
+		if (plan->index_rel[i] == NULL)
+			elog(ERROR, "index %u of the ledger vanished", plan->index[i].relid);
+	}
+	plan->whole = true;
 	CurrentResourceOwner = save;
 }
 
+/* Also of a plan that an error kept from being opened whole. */
 static void
 close_plan(LeafPlan *plan)
 {
 	ResourceOwner save = CurrentResourceOwner;
 
 	CurrentResourceOwner = TopTransactionResourceOwner;
-	for (int i = 0; i < plan->nindexes; i++)
-		RelationClose(plan->index_rel[i]);
+	for (int i = 0; i < MAX_INDEXES; i++)
+	{
+		if (plan->index_rel[i] != NULL)
+			RelationClose(plan->index_rel[i]);
+		plan->index_rel[i] = NULL;
+	}
 	RelationClose(plan->heap);
 	plan->heap = NULL;
+	plan->whole = false;
 	CurrentResourceOwner = save;
 }
 

@@ -61,7 +61,7 @@ at_context_complete(AtContext *context)
 		const char *now = setting(i);
 
 		if (FIELD(context, i) == NULL && now != NULL)
-			FIELD(context, i) = MemoryContextStrdup(TopTransactionContext, now);
+			FIELD(context, i) = pstrdup(now);
 	}
 }
 

@@ -143,5 +143,8 @@ at_session_prepared(void)
 void
 at_session_aborted(void)
 {
+	/* with it may have gone the ledger whose number this is */
+	if (session.pending)
+		session.id = 0;
 	session.pending = false;
 }

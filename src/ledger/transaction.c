@@ -5,7 +5,9 @@
  * Invariant: at any time, chain and event_count are those of the events that
  * would stand if the transaction committed now. A subtransaction's first
  * event saves both, its abort restores them, its commit hands the saved pair
- * to the level above. So memory grows with the depth of nesting only.
+ * to the level above. So memory grows with the depth of nesting only. What
+ * began in a subtransaction that is rolled back begins anew: the ledger, and
+ * with it the sequence that gave the number, may have been made in it.
  *
  * The row is written when nothing of the user's can run any more (PRE_COMMIT,
  * or PRE_PREPARE for two-phase commit).
@@ -49,8 +51,10 @@ typedef struct SavedState
 static struct
 {
 	bool active;
+	int began; /* nesting level at which it became active, as far as that stands */
 	AtTransaction tx;
 	AtHash chain;
+	MemoryContext identity; /* of the context's strings and these two */
 	char *db_user;
 	char *db_role;
 	SavedState *saved; /* innermost first, levels strictly falling */
@@ -64,6 +68,8 @@ static void save_state(void);
 static void end_transaction(XactEvent event, void *arg);
 static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 							   void *arg);
+static void roll_back_to(int level);
+static void hand_up(int level);
 static void append_row(void);
 
 void
@@ -105,6 +111,7 @@ begin(void)
 		at_hash_failed();
 	state.tx.tx_id = tx_id;
 	state.tx.tx_at = GetCurrentTransactionStartTimestamp();
+	state.began = GetCurrentTransactionNestLevel();
 	state.active = true;
 }
 
@@ -112,11 +119,19 @@ begin(void)
 static void
 take_identity(void)
 {
-	MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
+	/* where somebody is switched to an owner for safety, it is the one who was there before */
+	Oid role = InSecurityRestrictedOperation() ? GetOuterUserId() : GetUserId();
+
+	if (state.identity == NULL)
+		state.identity = AllocSetContextCreate(TopTransactionContext, "audit_trail identity",
+											   ALLOCSET_SMALL_SIZES);
+	MemoryContextReset(state.identity);
+
+	MemoryContext save = MemoryContextSwitchTo(state.identity);
 
 	at_context_take(&state.tx.context);
 	state.db_user = GetUserNameFromId(GetSessionUserId(), false);
-	state.db_role = GetUserNameFromId(GetUserId(), false);
+	state.db_role = GetUserNameFromId(role, false);
 	MemoryContextSwitchTo(save);
 }
 
@@ -151,26 +166,55 @@ save_state(void)
 static void
 end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
+	int level = GetCurrentTransactionNestLevel();
+
+	if (!state.active)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		roll_back_to(level);
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+	{
+		state.began = Min(state.began, level - 1);
+		hand_up(level);
+	}
+}
+
+/* All that happened at this level is undone. */
+static void
+roll_back_to(int level)
+{
 	SavedState *saved = state.saved;
 
-	if (saved == NULL || saved->level != GetCurrentTransactionNestLevel())
-		return;
-
-	if (event == SUBXACT_EVENT_ABORT_SUB)
+	if (saved != NULL && saved->level == level)
 	{
 		state.tx.event_count = saved->event_count;
 		state.chain = saved->chain;
+		state.saved = saved->outer;
+		pfree(saved);
 	}
-	else if (event != SUBXACT_EVENT_COMMIT_SUB)
-		return;
-	else if (saved->level > 2 && (saved->outer == NULL || saved->outer->level < saved->level - 1))
+	if (state.began == level)
 	{
-		/* nothing had happened in the level above: its state is this one */
-		saved->level--;
-		return;
+		if (state.identity != NULL)
+			MemoryContextDelete(state.identity);
+		memset(&state, 0, sizeof(state));
 	}
-	state.saved = saved->outer;
-	pfree(saved);
+}
+
+/* What was saved at this level serves the level above, unless that has its own. */
+static void
+hand_up(int level)
+{
+	SavedState *saved = state.saved;
+
+	if (saved == NULL || saved->level != level)
+		return;
+	if (level > 2 && (saved->outer == NULL || saved->outer->level < level - 1))
+		saved->level--;
+	else
+	{
+		state.saved = saved->outer;
+		pfree(saved);
+	}
 }
 
 static void
