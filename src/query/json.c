@@ -263,7 +263,7 @@ at_json_number_fits(const char *number)
 	bool behind_point = false;
 	long exponent = 0;
 
-	for (pos += *pos == '-'; isdigit((unsigned char) *pos) || *pos == '.'; pos++)
+	for (pos += *pos == '-'; isdigit((unsigned char) *pos) || (*pos == '.' && !behind_point); pos++)
 	{
 		if (*pos == '.')
 		{
@@ -275,14 +275,16 @@ at_json_number_fits(const char *number)
 		whole += behind_point ? 0 : 1;
 		fraction += behind_point ? 1 : 0;
 	}
-	if (whole == 0)
-		return false;
 	if (*pos == 'e' || *pos == 'E')
 	{
-		exponent = strtol(pos + 1, NULL, 10);
-		if (exponent > AT_NUMERIC_MAX_EXP || exponent < -AT_NUMERIC_MAX_EXP)
-			return false;
+		char *end;
+
+		exponent = strtol(pos + 1, &end, 10);
+		pos = end > pos + 1 ? end : pos;
 	}
+	if (whole == 0 || *pos != '\0' || exponent > AT_NUMERIC_MAX_EXP ||
+		exponent < -AT_NUMERIC_MAX_EXP)
+		return false;
 	if (leading >= 0 && whole - 1 - leading + exponent >= AT_NUMERIC_MAX_WEIGHT)
 		return false;
 	return fraction - exponent <= AT_NUMERIC_MAX_SCALE;
