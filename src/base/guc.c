@@ -82,10 +82,20 @@ at_guc_init(void)
 static bool
 at_guc_check_context(char **newval, void **extra, GucSource source)
 {
-	if (strlen(*newval) <= AT_MAX_CONTEXT_LENGTH)
-		return true;
-	GUC_check_errdetail("The value is longer than %d bytes.", AT_MAX_CONTEXT_LENGTH);
-	return false;
+	if (strlen(*newval) > AT_MAX_CONTEXT_LENGTH)
+	{
+		GUC_check_errdetail("The value is longer than %d bytes.", AT_MAX_CONTEXT_LENGTH);
+		return false;
+	}
+
+	/* what comes with the connection, or from ALTER ROLE in another database, was not checked */
+	if (!pg_verifymbstr(*newval, strlen(*newval), true))
+	{
+		GUC_check_errdetail("The value is not valid in encoding \"%s\".",
+							GetDatabaseEncodingName());
+		return false;
+	}
+	return true;
 }
 
 /* Empty, or an object in valid JSON. */

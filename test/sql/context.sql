@@ -87,6 +87,17 @@ COMMIT;
 RESET ROLE;
 SELECT t.actor, t.db_role, t.db_user = session_user AS session, s.login_user = session_user AS login
 FROM audit.transaction t JOIN audit.session s USING (session_id) WHERE t.actor = 'erin';
+-- what ALTER ROLE has stored in another encoding is no text here
+CREATE DATABASE ctx_latin ENCODING latin1 TEMPLATE template0;
+ALTER ROLE ctx_app LOGIN;
+ALTER ROLE ctx_app SET client_min_messages = error;
+SELECT current_user AS me, current_database() AS here \gset
+\c ctx_latin
+ALTER ROLE ctx_app SET audit_trail.actor = E'\351';
+\c :here ctx_app
+SHOW audit_trail.actor;
+\c :here :me
+DROP DATABASE ctx_latin;
 
 RESET search_path;
 SET client_min_messages = warning;
