@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
@@ -23,6 +24,7 @@
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
+#include "utils/typcache.h"
 
 #include "base/errors.h"
 #include "base/guc.h"
@@ -66,6 +68,7 @@ static void put_regclass(AtColumn *column, Datum value, ValueText *out);
 static void put_money(AtColumn *column, Datum value, ValueText *out);
 static void put_output(AtColumn *column, Datum value, ValueText *out);
 static void put_pinned_output(AtColumn *column, Datum value, ValueText *out);
+static void put_deep_output(AtColumn *column, Datum value, ValueText *out);
 
 /* Types whose output depends on no setting are called as they are. */
 static const AtRenderer renderers[] = {
@@ -101,6 +104,40 @@ static const AtRenderer renderers[] = {
 };
 static const AtRenderer enum_renderer = {InvalidOid, put_output};
 static const AtRenderer other_renderer = {InvalidOid, put_pinned_output};
+static const AtRenderer deep_renderer = {InvalidOid, put_deep_output};
+
+/*
+ * Does the output of a type, or of what it is made of, depend on more than
+ * variables: names of objects (search_path), amounts (lc_monetary)?
+ */
+static bool
+is_deep(Oid type)
+{
+	Oid base = getBaseType(type);
+	Oid part = get_base_element_type(base);
+
+	check_stack_depth();
+	if (base == MONEYOID || base == REGCLASSOID || base == REGPROCOID || base == REGPROCEDUREOID ||
+		base == REGOPEROID || base == REGOPERATOROID || base == REGTYPEOID || base == REGROLEOID ||
+		base == REGNAMESPACEOID || base == REGCONFIGOID || base == REGDICTIONARYOID ||
+		base == REGCOLLATIONOID)
+		return true;
+	if (!OidIsValid(part))
+		part = get_range_subtype(base);
+	if (!OidIsValid(part))
+		part = get_multirange_range(base);
+	if (OidIsValid(part))
+		return is_deep(part);
+	if (get_typtype(base) != TYPTYPE_COMPOSITE)
+		return false;
+
+	TupleDesc desc = lookup_rowtype_tupdesc_copy(base, -1);
+	bool deep = false;
+
+	for (int i = 0; i < desc->natts && !deep; i++)
+		deep = !TupleDescAttr(desc, i)->attisdropped && is_deep(TupleDescAttr(desc, i)->atttypid);
+	return deep;
+}
 
 void
 at_render_choose(AtColumn *column, Oid type, MemoryContext context)
@@ -109,7 +146,9 @@ at_render_choose(AtColumn *column, Oid type, MemoryContext context)
 	Oid output;
 	bool varlena;
 
-	column->renderer = type_is_enum(base) ? &enum_renderer : &other_renderer;
+	column->renderer = type_is_enum(base) ? &enum_renderer
+					   : is_deep(base)    ? &deep_renderer
+										  : &other_renderer;
 	for (int i = 0; i < lengthof(renderers); i++)
 		if (renderers[i].type == base)
 			column->renderer = &renderers[i];
@@ -339,11 +378,15 @@ put_regclass(AtColumn *column, Datum value, ValueText *out)
 {
 	Oid relid = DatumGetObjectId(value);
 	char *name = get_rel_name(relid);
+	char *schema = name != NULL ? get_namespace_name(get_rel_namespace(relid)) : NULL;
+	bool quote_all = quote_all_identifiers;
 
-	if (name != NULL)
-		set_cstring(out,
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name),
-					true);
+	if (schema != NULL)
+	{
+		quote_all_identifiers = false;
+		set_cstring(out, quote_qualified_identifier(schema, name), true);
+		quote_all_identifiers = quote_all;
+	}
 	else
 		set_cstring(out, psprintf("%u", relid), true);
 }
@@ -401,4 +444,21 @@ put_pinned_output(AtColumn *column, Datum value, ValueText *out)
 		session_timezone = zone;
 	}
 	PG_END_TRY();
+}
+
+/* With names of objects or amounts in it; an error restores settings and path with the rest. */
+static void
+put_deep_output(AtColumn *column, Datum value, ValueText *out)
+{
+	OverrideSearchPath path = {.schemas = NIL, .addCatalog = true, .addTemp = false};
+	int level = NewGUCNestLevel();
+
+	(void) set_config_option("lc_monetary", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+							 false);
+	(void) set_config_option("quote_all_identifiers", "off", PGC_SUSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	PushOverrideSearchPath(&path);
+	put_pinned_output(column, value, out);
+	PopOverrideSearchPath();
+	AtEOXact_GUC(false, level);
 }

@@ -60,5 +60,19 @@ SELECT count(*) AS rows, count(*) FILTER (WHERE v IS NOT DISTINCT FROM r) AS sam
 FROM (SELECT to_jsonb(v) - 'rc' AS v, id FROM rd.vals v) v JOIN (
 	SELECT to_jsonb(r) - 'rc' AS r, id FROM audit.event e JOIN audit.target t USING (target_id),
 		json_populate_record(NULL::rd.vals, e.new_values) r WHERE t.table_schema = 'rd') r USING (id);
+
+-- names of objects, also deep inside, whatever the search path is and however names are quoted
+CREATE TABLE rd.names (id int PRIMARY KEY, c regclass, p regproc, pp regprocedure, t regtype, n regnamespace,
+	cs regclass[], tt rd.pair[], ms money[]);
+CREATE TYPE rd.deep AS (t regtype, inner_ones regproc[]);
+ALTER TABLE rd.names ADD COLUMN d rd.deep;
+SELECT audit.enable('rd.names');
+INSERT INTO rd.names VALUES (1, 'rd.names', 'rd.put', 'rd.put(int)', 'rd.pair', 'rd', '{rd.names}', NULL, '{1.5}', '(rd.mood,{rd.put})');
+SET search_path = rd; SET quote_all_identifiers = on; SET lc_monetary = 'C.UTF-8';
+INSERT INTO rd.names VALUES (2, 'names', 'put', 'put(int)', 'pair', 'rd', '{names}', NULL, '{1.5}', '(mood,{put})');
+SHOW quote_all_identifiers; SHOW search_path;
+RESET ALL;
+SELECT e.new_values FROM audit.event e JOIN audit.target t USING (target_id) WHERE t.table_name = 'names' ORDER BY e.record_key;
+
 SET client_min_messages = warning;
 DROP SCHEMA rd CASCADE;
