@@ -26,7 +26,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
-#include "query/json_scan.h"
+#include "base/json_scan.h"
 
 /* Limits of jsonb, less some room for what is added around the value. */
 #define AT_JSON_MAX_STRING  (JENTRY_OFFLENMASK / 2)

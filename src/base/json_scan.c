@@ -12,7 +12,7 @@
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 
-#include "query/json_scan.h"
+#include "base/json_scan.h"
 
 static void at_json_scan_string(AtJsonScan *scan);
 static void at_json_scan_word(AtJsonScan *scan);
