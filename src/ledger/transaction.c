@@ -226,10 +226,14 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PRE_PREPARE:
 			if (state.active && state.tx.event_count > 0)
 			{
+				/* a procedure that commits goes on with its own context */
+				MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
+
 				/* a long row may be toasted, which wants a snapshot */
 				PushActiveSnapshot(GetTransactionSnapshot());
 				append_row();
 				PopActiveSnapshot();
+				MemoryContextSwitchTo(save);
 			}
 			return;
 		case XACT_EVENT_COMMIT:

@@ -39,6 +39,19 @@ SELECT finding, object FROM audit.verify();
 SELECT e.ordinal, e.new_values->>'id' AS id FROM audit.event e WHERE tx_id = (SELECT max(tx_id) FROM audit.event)
 ORDER BY e.ordinal;
 
+-- a procedure that commits keeps nothing of its transactions
+CREATE PROCEDURE many() LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint := (SELECT sum(total_bytes) FROM pg_backend_memory_contexts);
+BEGIN
+	FOR i IN 1..4000 LOOP
+		UPDATE a SET id = -id WHERE id IN (2, -2);
+		COMMIT;
+	END LOOP;
+	RAISE WARNING 'grown: %', (SELECT sum(total_bytes) - before > 400000 FROM pg_backend_memory_contexts);
+END $$;
+CALL many();
+
 -- who acts is who called, not the owner that audit.enable() works as
 CREATE ROLE regress_undone;
 CREATE TABLE c (id int PRIMARY KEY);
