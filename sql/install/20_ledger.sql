@@ -75,7 +75,11 @@ CREATE TABLE audit.transaction (
 	application_name text,
 	request_id text COLLATE "C",
 	reason text,
+	claimed_session text,
+	claimed_client_ip text,
+	trace_parent text,
 	extra json,
+	context_sources json,
 	session_digest bytea
 ) PARTITION BY LIST (retention_class);
 CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
@@ -91,9 +95,13 @@ COMMENT ON COLUMN audit.transaction.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.transaction.committed_at IS 'when it was about to commit (for two-phase commit: to prepare)';
 COMMENT ON COLUMN audit.transaction.xid IS 'full 64-bit transaction id in the server named by system_identifier';
 COMMENT ON COLUMN audit.transaction.digest IS 'end of the hash chain over the transaction''s events';
-COMMENT ON COLUMN audit.transaction.actor_source IS 'where actor was learnt: setting or db_user';
+COMMENT ON COLUMN audit.transaction.actor_source IS 'where actor was learnt: setting, source:NAME (a setting that audit.context_source names), comment or db_user';
 COMMENT ON COLUMN audit.transaction.db_user IS 'session_user at the first event';
 COMMENT ON COLUMN audit.transaction.db_role IS 'current_user at the first event';
+COMMENT ON COLUMN audit.transaction.claimed_session IS 'session of the application, as it says';
+COMMENT ON COLUMN audit.transaction.claimed_client_ip IS 'address that the application''s client came from, as it says; what the server knows is in audit.session';
+COMMENT ON COLUMN audit.transaction.trace_parent IS 'W3C trace context of the request, as the application says';
+COMMENT ON COLUMN audit.transaction.context_sources IS 'where fields other than actor were learnt, by name, if not from settings audit_trail.*';
 COMMENT ON COLUMN audit.transaction.session_digest IS 'hash of the audit.session row, if this transaction wrote it';
 
 CREATE TABLE audit.event (
@@ -117,7 +125,7 @@ CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
 CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate, M changes that were counted as maintenance';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted or truncated';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';

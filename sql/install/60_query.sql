@@ -42,7 +42,7 @@ SELECT
 	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated' END) AS event_type,
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' ELSE e.op::text END AS action,
+		WHEN 'T' THEN 'truncate' WHEN 'M' THEN 'maintenance' ELSE e.op::text END AS action,
 	g.resource_type,
 	e.record_key AS resource_id,
 	g.table_schema,
@@ -58,10 +58,14 @@ SELECT
 	t.session_id,
 	t.request_id,
 	t.reason,
+	t.claimed_session,
+	t.claimed_client_ip,
+	t.trace_parent,
 	e.old_values,
 	e.new_values,
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END AS changed,
 	coalesce(e.extra, t.extra) AS extra,
+	0 AS trigger_depth,
 	e.tx_id,
 	e.ordinal,
 	t.tx_at,
@@ -83,7 +87,7 @@ SELECT
 	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated' END),
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' ELSE e.op::text END,
+		WHEN 'T' THEN 'truncate' WHEN 'M' THEN 'maintenance' ELSE e.op::text END,
 	g.resource_type,
 	e.record_key,
 	g.table_schema,
@@ -91,19 +95,24 @@ SELECT
 	CASE WHEN e.now ? 'actor' THEN coalesce(e.now ->> 'actor', t.db_user) ELSE t.actor END,
 	CASE WHEN e.now ? 'actor_type' THEN e.now ->> 'actor_type' ELSE t.actor_type END,
 	CASE WHEN NOT e.now ? 'actor' THEN t.actor_source
-		WHEN e.now ->> 'actor' IS NULL THEN 'db_user' ELSE 'setting' END,
-	t.db_user,
-	t.db_role,
+		WHEN e.now ->> 'actor' IS NULL THEN 'db_user'
+		ELSE coalesce(e.now ->> 'actor_source', 'setting') END,
+	CASE WHEN e.now ? 'db_user' THEN e.now ->> 'db_user' ELSE t.db_user END,
+	CASE WHEN e.now ? 'db_role' THEN e.now ->> 'db_role' ELSE t.db_role END,
 	s.login_user,
 	s.client_addr,
 	t.application_name,
 	t.session_id,
 	CASE WHEN e.now ? 'request_id' THEN e.now ->> 'request_id' ELSE t.request_id END,
 	CASE WHEN e.now ? 'reason' THEN e.now ->> 'reason' ELSE t.reason END,
+	CASE WHEN e.now ? 'app_session' THEN e.now ->> 'app_session' ELSE t.claimed_session END,
+	CASE WHEN e.now ? 'client_ip' THEN e.now ->> 'client_ip' ELSE t.claimed_client_ip END,
+	CASE WHEN e.now ? 'trace_parent' THEN e.now ->> 'trace_parent' ELSE t.trace_parent END,
 	e.old_values,
 	e.new_values,
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END,
 	coalesce(e.extra, t.extra),
+	coalesce((e.more ->> 'trigger_depth')::int, 0),
 	e.tx_id,
 	e.ordinal,
 	e.tx_at,
@@ -112,11 +121,12 @@ SELECT
 	e.target_id,
 	e.retention_class
 FROM (
-		SELECT x.*, coalesce(audit.to_jsonb(x.extra) -> 'context', '{}') AS now
+		SELECT x.*, audit.to_jsonb(x.extra) AS more,
+			coalesce(audit.to_jsonb(x.extra) -> 'context', '{}') AS now
 		FROM audit.event x
 		WHERE x.extra IS NOT NULL
 		UNION ALL
-		SELECT x.*, '{}'
+		SELECT x.*, '{}', '{}'
 		FROM audit.event x
 		WHERE x.extra IS NULL AND x.tx_id = (SELECT audit.current_tx_id())
 	) e
@@ -130,26 +140,30 @@ COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by ti
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
 COMMENT ON COLUMN audit.events.category IS 'data, or configuration for changes of what is audited';
 COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
-COMMENT ON COLUMN audit.events.action IS 'insert, update, delete or truncate';
+COMMENT ON COLUMN audit.events.action IS 'insert, update, delete or truncate; maintenance: changes that were only counted, see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
 COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';
 COMMENT ON COLUMN audit.events.table_name IS 'name of the table when the event was recorded';
 COMMENT ON COLUMN audit.events.actor IS 'who acted, as the application says; without that, the database user';
 COMMENT ON COLUMN audit.events.actor_type IS 'user, service, ...: what the application says';
-COMMENT ON COLUMN audit.events.actor_source IS 'where actor was learnt: setting or db_user';
-COMMENT ON COLUMN audit.events.db_user IS 'session_user at the transaction''s first event';
-COMMENT ON COLUMN audit.events.db_role IS 'current_user at the transaction''s first event';
+COMMENT ON COLUMN audit.events.actor_source IS 'where actor was learnt: setting, source:NAME (a setting that audit.context_source names), comment or db_user';
+COMMENT ON COLUMN audit.events.db_user IS 'session_user at the event';
+COMMENT ON COLUMN audit.events.db_role IS 'current_user at the event: that of SET ROLE or of a SECURITY DEFINER function too';
 COMMENT ON COLUMN audit.events.login_user IS 'the role that was authenticated; no SET changes it';
 COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; local for a Unix socket';
 COMMENT ON COLUMN audit.events.application_name IS 'application_name at the transaction''s end';
 COMMENT ON COLUMN audit.events.session_id IS 'session, see audit.session';
 COMMENT ON COLUMN audit.events.request_id IS 'request that it belongs to, as the application says';
 COMMENT ON COLUMN audit.events.reason IS 'why, as the application says';
+COMMENT ON COLUMN audit.events.claimed_session IS 'session of the application, as it says';
+COMMENT ON COLUMN audit.events.claimed_client_ip IS 'address of the application''s client, as the application says';
+COMMENT ON COLUMN audit.events.trace_parent IS 'W3C trace context, as the application says';
 COMMENT ON COLUMN audit.events.old_values IS 'the row before: of an update the changed columns, else all; use audit.to_jsonb()';
 COMMENT ON COLUMN audit.events.new_values IS 'the row after: of an update the changed columns, else all; use audit.to_jsonb()';
 COMMENT ON COLUMN audit.events.changed IS 'of an update, the columns that changed';
 COMMENT ON COLUMN audit.events.extra IS 'what else is known of the event, else of its transaction';
+COMMENT ON COLUMN audit.events.trigger_depth IS 'how many triggers, those of foreign keys too, it happened within; 0: the client''s own statement';
 COMMENT ON COLUMN audit.events.tx_id IS 'recorded transaction, see audit.transaction';
 COMMENT ON COLUMN audit.events.ordinal IS 'place in the transaction, from 1 without gaps';
 COMMENT ON COLUMN audit.events.tx_at IS 'when the transaction began; indexed: the column to filter by time';

@@ -43,9 +43,13 @@
 #define Anum_transaction_application_name  16
 #define Anum_transaction_request_id        17
 #define Anum_transaction_reason            18
-#define Anum_transaction_extra             19
-#define Anum_transaction_session_digest    20
-#define Natts_transaction                  20
+#define Anum_transaction_claimed_session   19
+#define Anum_transaction_claimed_client_ip 20
+#define Anum_transaction_trace_parent      21
+#define Anum_transaction_extra             22
+#define Anum_transaction_context_sources   23
+#define Anum_transaction_session_digest    24
+#define Natts_transaction                  24
 
 #define Anum_event_tx_id           1
 #define Anum_event_tx_at           2

@@ -27,4 +27,7 @@
 /* The guard refuses a command on an object of the audit trail. */
 #define ERRCODE_AT_GUARDED MAKE_SQLSTATE('T', 'R', '0', '0', '7')
 
+/* A change is refused because nobody says who makes it. */
+#define ERRCODE_AT_NO_CONTEXT MAKE_SQLSTATE('T', 'R', '0', '0', '9')
+
 #endif

@@ -19,19 +19,28 @@
 #include "base/compat.h"
 #include "base/guc.h"
 
-/* Longest value of a context setting: each goes into every transaction row. */
-#define AT_MAX_CONTEXT_LENGTH 1000
-
 char *at_guc_actor;
 char *at_guc_actor_type;
+char *at_guc_app_session;
+char *at_guc_client_ip;
 char *at_guc_debug_points;
 char *at_guc_extra;
+char *at_guc_maintenance;
+char *at_guc_maintenance_role;
 int at_guc_max_value_size;
 char *at_guc_reason;
 char *at_guc_request_id;
+int at_guc_require_context;
 int at_guc_seal_interval;
+char *at_guc_trace_parent;
 
 uint64 at_guc_context_version = 1;
+
+static const struct config_enum_entry require_context_options[] = {
+	{"off", AT_REQUIRE_CONTEXT_OFF, false},
+	{"error", AT_REQUIRE_CONTEXT_ERROR, false},
+	{NULL, 0, false},
+};
 
 static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
@@ -49,6 +58,15 @@ at_guc_init(void)
 							   "For example user, service or job.", &at_guc_actor_type, "",
 							   PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
 
+	DefineCustomStringVariable(
+		"audit_trail.app_session", "Names the session of the application, as that says.", NULL,
+		&at_guc_app_session, "", PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
+
+	DefineCustomStringVariable("audit_trail.client_ip",
+							   "Says where the application's client is, as the application knows.",
+							   NULL, &at_guc_client_ip, "", PGC_USERSET, 0, at_guc_check_context,
+							   at_guc_assign_context, NULL);
+
 	DefineCustomStringVariable("audit_trail.debug_points",
 							   "Names the places where processes stop for a test.",
 							   "A comma-separated list; empty in production.", &at_guc_debug_points,
@@ -57,6 +75,17 @@ at_guc_init(void)
 	DefineCustomStringVariable(
 		"audit_trail.extra", "Adds further context to the transaction, as a JSON object.", NULL,
 		&at_guc_extra, "", PGC_USERSET, 0, at_guc_check_extra, at_guc_assign_context, NULL);
+
+	DefineCustomStringVariable("audit_trail.maintenance",
+							   "Says why the transaction is maintenance that is to be recorded.",
+							   "Set by audit.tag_maintenance().", &at_guc_maintenance, "",
+							   PGC_USERSET, 0, at_guc_check_context, NULL, NULL);
+
+	/* by the configuration file only: no session can exempt itself or another */
+	DefineCustomStringVariable("audit_trail.maintenance_role",
+							   "Names the role whose members' changes of rows are only counted.",
+							   "Empty means that nobody is exempt.", &at_guc_maintenance_role, "",
+							   PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("audit_trail.max_value_size",
 							"Sets the size from which on a value is recorded as prefix and digest.",
@@ -72,9 +101,19 @@ at_guc_init(void)
 							   NULL, &at_guc_request_id, "", PGC_USERSET, 0, at_guc_check_context,
 							   at_guc_assign_context, NULL);
 
+	DefineCustomEnumVariable("audit_trail.require_context",
+							 "Refuses changes for which the application names no actor.", NULL,
+							 &at_guc_require_context, AT_REQUIRE_CONTEXT_OFF,
+							 require_context_options, PGC_SUSET, 0, NULL, NULL, NULL);
+
 	DefineCustomIntVariable(
 		"audit_trail.seal_interval", "Sets the time between two passes of the sealer.", NULL,
 		&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	DefineCustomStringVariable(
+		"audit_trail.trace_parent", "Names the trace that the transaction is part of.",
+		"As the header traceparent of W3C Trace Context.", &at_guc_trace_parent, "", PGC_USERSET, 0,
+		at_guc_check_context, at_guc_assign_context, NULL);
 
 	MarkGUCPrefixReserved("audit_trail");
 }

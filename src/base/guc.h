@@ -10,12 +10,28 @@
 
 extern char *at_guc_actor;        /* who acts, as the application claims */
 extern char *at_guc_actor_type;   /* user, service, ...; as claimed */
+extern char *at_guc_app_session;  /* session of the application; as claimed */
+extern char *at_guc_client_ip;    /* of the application's client; as claimed */
 extern char *at_guc_debug_points; /* comma-separated names; see debug_point.h */
 extern char *at_guc_extra;        /* JSON object of further context */
+extern char *at_guc_maintenance;  /* why the transaction is maintenance; a tag */
+extern char *at_guc_maintenance_role;
 extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
 extern char *at_guc_reason;
 extern char *at_guc_request_id;
+extern int at_guc_require_context;
 extern int at_guc_seal_interval; /* ms between two passes of the sealer */
+extern char *at_guc_trace_parent;
+
+/* Longest value of a context setting: each goes into every transaction row. */
+#define AT_MAX_CONTEXT_LENGTH 1000
+
+/* Values of audit_trail.require_context. */
+typedef enum AtRequireContext
+{
+	AT_REQUIRE_CONTEXT_OFF,
+	AT_REQUIRE_CONTEXT_ERROR
+} AtRequireContext;
 
 /* Grows whenever one of the context settings may have changed. */
 extern uint64 at_guc_context_version;

@@ -63,7 +63,10 @@ at_transaction_body_size(const AtTransactionBody *body)
 	return AT_TRANSACTION_FIXED + span_size(&body->actor) + span_size(&body->actor_type) +
 		   span_size(&body->actor_source) + span_size(&body->db_user) + span_size(&body->db_role) +
 		   span_size(&body->application_name) + span_size(&body->request_id) +
-		   span_size(&body->reason) + span_size(&body->extra) + span_size(&body->session_digest);
+		   span_size(&body->reason) + span_size(&body->claimed_session) +
+		   span_size(&body->claimed_client_ip) + span_size(&body->trace_parent) +
+		   span_size(&body->extra) + span_size(&body->context_sources) +
+		   span_size(&body->session_digest);
 }
 
 uint8_t *
@@ -87,7 +90,11 @@ at_transaction_body_write(const AtTransactionBody *body, uint8_t *out)
 	out = put_span(out, &body->application_name);
 	out = put_span(out, &body->request_id);
 	out = put_span(out, &body->reason);
+	out = put_span(out, &body->claimed_session);
+	out = put_span(out, &body->claimed_client_ip);
+	out = put_span(out, &body->trace_parent);
 	out = put_span(out, &body->extra);
+	out = put_span(out, &body->context_sources);
 	return put_span(out, &body->session_digest);
 }
 

@@ -35,7 +35,7 @@ typedef struct AtEventBody
 	uint32_t ordinal; /* from 1 */
 	int64_t tx_at;
 	int64_t occurred_at;
-	uint8_t op; /* 'I', 'U', 'D', 'T' */
+	uint8_t op; /* 'I', 'U', 'D', 'T', 'M' */
 	AtSpan schema;
 	AtSpan table;
 	AtSpan resource_type;
@@ -67,7 +67,11 @@ typedef struct AtTransactionBody
 	AtSpan application_name;
 	AtSpan request_id;
 	AtSpan reason;
+	AtSpan claimed_session;
+	AtSpan claimed_client_ip;
+	AtSpan trace_parent;
 	AtSpan extra;
+	AtSpan context_sources;
 	AtSpan session_digest; /* at_hash() of the ATS1 body, or missing */
 } AtTransactionBody;
 

@@ -9,6 +9,8 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
@@ -19,6 +21,7 @@
 #include "ledger/transaction.h"
 
 static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx);
+static int trigger_depth(const AtEvent *event);
 static void hash_event(const AtEventBody *body, AtHash *leaf);
 static void append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
 					   struct varlena *extra);
@@ -54,33 +57,46 @@ at_event_append(const AtEvent *event)
 	return name;
 }
 
-/* The event's extra: what the caller has, and a context that changed meanwhile. */
+/* The event's extra: what the caller has, and what differs from the rule and the transaction. */
 static struct varlena *
 make_extra(const AtEvent *event, const AtTransaction *tx)
 {
-	StringInfoData context;
+	int depth = trigger_depth(event);
+	bool given = event->extra != NULL && event->extra->len > 0;
+	bool tagged = at_guc_maintenance[0] != '\0';
 	StringInfoData json;
 
-	if (event->extra == NULL && tx->context.version == at_guc_context_version)
-		return NULL;
-
-	initStringInfo(&context);
-
-	bool changed = at_context_append_changes(&tx->context, &context);
-	bool given = event->extra != NULL && event->extra->len > 0;
-
-	if (!changed && !given)
+	if (!given && !tagged && depth == 0 && at_context_unchanged(&tx->context))
 		return NULL;
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	if (given)
-		appendBinaryStringInfo(&json, event->extra->data, event->extra->len);
-	if (given && changed)
+		appendStringInfo(&json, "%s,", event->extra->data);
+	if (depth > 0)
+		appendStringInfo(&json, "\"trigger_depth\":%d,", depth);
+	if (tagged)
+	{
+		appendStringInfoString(&json, "\"maintenance\":");
+		escape_json(&json, at_context_clean(at_guc_maintenance));
 		appendStringInfoChar(&json, ',');
-	appendBinaryStringInfo(&json, context.data, context.len);
+	}
+	if (!at_context_append_changes(&tx->context, &json))
+		json.len--; /* a comma, or all that there is */
+	if (json.len == 0)
+		return NULL;
 	appendStringInfoChar(&json, '}');
 	return cstring_to_text_with_len(json.data, json.len);
+}
+
+/*
+ * How many triggers, those of foreign keys too, the change was made within.
+ * TRUNCATE is recorded by a trigger function, which counts itself.
+ */
+static int
+trigger_depth(const AtEvent *event)
+{
+	return DatumGetInt32(pg_trigger_depth(NULL)) - (event->op == 'T');
 }
 
 static void

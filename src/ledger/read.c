@@ -281,7 +281,11 @@ decode_transaction(AtTransactionReader *reader, const Member *member)
 		.application_name = SPAN(application_name),
 		.request_id = SPAN(request_id),
 		.reason = SPAN(reason),
+		.claimed_session = SPAN(claimed_session),
+		.claimed_client_ip = SPAN(claimed_client_ip),
+		.trace_parent = SPAN(trace_parent),
 		.extra = SPAN(extra),
+		.context_sources = SPAN(context_sources),
 		.session_digest = SPAN(session_digest),
 	};
 	row->digest_is_odd = !get_hash(SPAN(digest), &row->body.digest);

@@ -119,9 +119,6 @@ begin(void)
 static void
 take_identity(void)
 {
-	/* where somebody is switched to an owner for safety, it is the one who was there before */
-	Oid role = InSecurityRestrictedOperation() ? GetOuterUserId() : GetUserId();
-
 	if (state.identity == NULL)
 		state.identity = AllocSetContextCreate(TopTransactionContext, "audit_trail identity",
 											   ALLOCSET_SMALL_SIZES);
@@ -130,8 +127,8 @@ take_identity(void)
 	MemoryContext save = MemoryContextSwitchTo(state.identity);
 
 	at_context_take(&state.tx.context);
-	state.db_user = GetUserNameFromId(GetSessionUserId(), false);
-	state.db_role = GetUserNameFromId(role, false);
+	state.db_user = GetUserNameFromId(state.tx.context.user_id, false);
+	state.db_role = GetUserNameFromId(state.tx.context.role_id, false);
 	MemoryContextSwitchTo(save);
 }
 
@@ -268,9 +265,8 @@ append_row(void)
 
 	at_context_complete(context);
 
-	bool claimed = context->actor != NULL;
-	const char *actor = claimed ? context->actor : state.db_user;
-	const char *source = claimed ? "setting" : "db_user";
+	const AtContextValue *claimed = context->field;
+	const AtContextValue *actor = &claimed[AT_CONTEXT_ACTOR];
 
 	values[Anum_transaction_tx_id - 1] = Int64GetDatum(state.tx.tx_id);
 	values[Anum_transaction_tx_at - 1] = TimestampTzGetDatum(state.tx.tx_at);
@@ -282,15 +278,22 @@ append_row(void)
 	values[Anum_transaction_event_count - 1] = Int32GetDatum(state.tx.event_count);
 	values[Anum_transaction_retention_class - 1] = Int16GetDatum(AT_RETENTION_CLASS_DEFAULT);
 	values[Anum_transaction_digest - 1] = at_bytea_datum(&state.chain, AT_HASH_LEN);
-	at_set_text(values, nulls, Anum_transaction_actor, actor);
-	at_set_text(values, nulls, Anum_transaction_actor_type, context->actor_type);
-	at_set_text(values, nulls, Anum_transaction_actor_source, source);
+	at_set_text(values, nulls, Anum_transaction_actor, actor->value ? actor->value : state.db_user);
+	at_set_text(values, nulls, Anum_transaction_actor_type, claimed[AT_CONTEXT_ACTOR_TYPE].value);
+	at_set_text(values, nulls, Anum_transaction_actor_source, at_context_source(actor));
 	at_set_text(values, nulls, Anum_transaction_db_user, state.db_user);
 	at_set_text(values, nulls, Anum_transaction_db_role, state.db_role);
 	at_set_text(values, nulls, Anum_transaction_application_name, application);
-	at_set_text(values, nulls, Anum_transaction_request_id, context->request_id);
-	at_set_text(values, nulls, Anum_transaction_reason, context->reason);
-	at_set_text(values, nulls, Anum_transaction_extra, context->extra);
+	at_set_text(values, nulls, Anum_transaction_request_id, claimed[AT_CONTEXT_REQUEST_ID].value);
+	at_set_text(values, nulls, Anum_transaction_reason, claimed[AT_CONTEXT_REASON].value);
+	at_set_text(values, nulls, Anum_transaction_claimed_session,
+				claimed[AT_CONTEXT_APP_SESSION].value);
+	at_set_text(values, nulls, Anum_transaction_claimed_client_ip,
+				claimed[AT_CONTEXT_CLIENT_IP].value);
+	at_set_text(values, nulls, Anum_transaction_trace_parent,
+				claimed[AT_CONTEXT_TRACE_PARENT].value);
+	at_set_text(values, nulls, Anum_transaction_extra, claimed[AT_CONTEXT_EXTRA].value);
+	at_set_text(values, nulls, Anum_transaction_context_sources, at_context_sources(context));
 	nulls[Anum_transaction_session_digest - 1] = !opens_session;
 	if (opens_session)
 		values[Anum_transaction_session_digest - 1] = at_bytea_datum(&session_digest, AT_HASH_LEN);

@@ -15,7 +15,8 @@ INSERT INTO open_to_all VALUES
 	('audit.capture_update(oid,tid,tid)'),
 	('audit.current_tx_id()'),
 	('audit.json_keys(json)'),
-	('audit.set_context(text,text,text,text,jsonb)'),
+	('audit.set_context(text,text,text,text,jsonb,text,text,text)'),
+	('audit.tag_maintenance(text)'),
 	('audit.to_jsonb(json)');
 
 CREATE TEMP VIEW routine AS

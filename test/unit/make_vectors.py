@@ -30,8 +30,9 @@ FORMATS = {
         ("session_id", "u64"), ("event_count", "u32"), ("digest", "hash"),
         ("system_identifier", "u64"), ("database_oid", "u32"), ("actor", "text"),
         ("actor_type", "text"), ("actor_source", "text"), ("db_user", "text"), ("db_role", "text"),
-        ("application_name", "text"), ("request_id", "text"), ("reason", "text"), ("extra", "text"),
-        ("session_digest", "text"),
+        ("application_name", "text"), ("request_id", "text"), ("reason", "text"),
+        ("claimed_session", "text"), ("claimed_client_ip", "text"), ("trace_parent", "text"),
+        ("extra", "text"), ("context_sources", "text"), ("session_digest", "text"),
     ]),
     "Session": (b"ATS1", [
         ("session_id", "u64"), ("started_at", "i64"), ("backend_pid", "u32"), ("client_port", "u32"),
@@ -113,10 +114,15 @@ def cases():
         tx_id=1042, tx_at=1795330800000001, committed_at=1795330800200000, xid=(5 << 32) + 731,
         session_id=77, event_count=3, digest=sha256(b"chain"),
         system_identifier=7300000000000000123, database_oid=16384, actor=b"alice@example.com",
-        actor_type=b"user", actor_source=b"set_context", db_user=b"app", db_role=b"app_writer",
-        application_name=b"shop", request_id=b"req-1", reason=b"ticket 12", extra=b'{"ip":"::1"}',
+        actor_type=b"user", actor_source=b"setting", db_user=b"app", db_role=b"app_writer",
+        application_name=b"shop", request_id=b"req-1", reason=b"ticket 12",
+        claimed_session=b"web-7", claimed_client_ip=b"203.0.113.9",
+        trace_parent=b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        extra=b'{"ip":"::1"}', context_sources=b'{"trace_parent":"comment"}',
         session_digest=sha256(encode("Session", session)))
-    later = dict(transaction, tx_id=1043, session_digest=None, reason=b"", extra=None)
+    later = dict(transaction, tx_id=1043, session_digest=None, reason=b"", extra=None,
+                 claimed_session=None, claimed_client_ip=None, trace_parent=None,
+                 context_sources=None)
     boot = dict(
         uniform("Entry", None, "zero"), sealed_at=1795330700000000, incarnation=1, kind=b"boot",
         root=sha256(b""), snapshot=b"1:1:",

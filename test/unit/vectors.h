@@ -250,24 +250,31 @@ static const struct
 		.body.database_oid = 16384,
 		.body.actor = {"alice@example.com", 17},
 		.body.actor_type = {"user", 4},
-		.body.actor_source = {"set_context", 11},
+		.body.actor_source = {"setting", 7},
 		.body.db_user = {"app", 3},
 		.body.db_role = {"app_writer", 10},
 		.body.application_name = {"shop", 4},
 		.body.request_id = {"req-1", 5},
 		.body.reason = {"ticket 12", 9},
+		.body.claimed_session = {"web-7", 5},
+		.body.claimed_client_ip = {"203.0.113.9", 11},
+		.body.trace_parent = {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", 55},
 		.body.extra = {"{\042ip\042:\042::1\042}", 12},
+		.body.context_sources = {"{\042trace_parent\042:\042comment\042}", 26},
 		.body.session_digest = {"[\231\013\375\274p\265\270\021y*\316\243EK\347G\253\261\230ew\201\016\305\000\225\351o\002\350,", 32},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000000000412000660d806969c01000660d8"
 		"0699a94000000005000002db000000000000004d000000039414886b1ebf025db067a4cbd13a0903"
 		"fbd9733a5372bba1b58bd72c1699b798654ecf52ac5a007b0000400000000011616c696365406578"
-		"616d706c652e636f6d00000004757365720000000b7365745f636f6e746578740000000361707000"
-		"00000a6170705f7772697465720000000473686f70000000057265712d31000000097469636b6574"
-		"2031320000000c7b226970223a223a3a31227d000000205b990bfdbc70b5b811792acea3454be747"
-		"abb1986577810ec50095e96f02e82c",
-		.hash = "37e7c381f95668ecfc69f475a23448ed87a3121f2149ab70780443984fd5cc79",
-		.leaf = "b9420b0c98790ff8a8e63c8c4e2ec3850957d427cba70d3f8e79e5ca3f90bde2",
+		"616d706c652e636f6d00000004757365720000000773657474696e67000000036170700000000a61"
+		"70705f7772697465720000000473686f70000000057265712d31000000097469636b657420313200"
+		"0000057765622d370000000b3230332e302e3131332e390000003730302d34626639326633353737"
+		"623334646136613363653932396430653065343733362d303066303637616130626139303262372d"
+		"30310000000c7b226970223a223a3a31227d0000001a7b2274726163655f706172656e74223a2263"
+		"6f6d6d656e74227d000000205b990bfdbc70b5b811792acea3454be747abb1986577810ec50095e9"
+		"6f02e82c",
+		.hash = "f6d86839c07bdd634c305c441c70bc7a0c14c7f0ed577f3d9c50c43145acaedd",
+		.leaf = "f86210d9c1088915bda373d8dba88b4ffa12deb719f63c09e1d032501847f649",
 	},
 	{
 		.name = "ATX1, a later one",
@@ -283,23 +290,27 @@ static const struct
 		.body.database_oid = 16384,
 		.body.actor = {"alice@example.com", 17},
 		.body.actor_type = {"user", 4},
-		.body.actor_source = {"set_context", 11},
+		.body.actor_source = {"setting", 7},
 		.body.db_user = {"app", 3},
 		.body.db_role = {"app_writer", 10},
 		.body.application_name = {"shop", 4},
 		.body.request_id = {"req-1", 5},
 		.body.reason = {"", 0},
+		.body.claimed_session = {NULL, 0},
+		.body.claimed_client_ip = {NULL, 0},
+		.body.trace_parent = {NULL, 0},
 		.body.extra = {NULL, 0},
+		.body.context_sources = {NULL, 0},
 		.body.session_digest = {NULL, 0},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000000000413000660d806969c01000660d8"
 		"0699a94000000005000002db000000000000004d000000039414886b1ebf025db067a4cbd13a0903"
 		"fbd9733a5372bba1b58bd72c1699b798654ecf52ac5a007b0000400000000011616c696365406578"
-		"616d706c652e636f6d00000004757365720000000b7365745f636f6e746578740000000361707000"
-		"00000a6170705f7772697465720000000473686f70000000057265712d3100000000ffffffffffff"
-		"ffff",
-		.hash = "c00ffa18feedd51d6dd516dd12111f5d0cecc008791f059816ec9f5929425089",
-		.leaf = "501fffc4f365e0282321aef11a0c2e63690d2a36e6172a643ccc465de4c3b6df",
+		"616d706c652e636f6d00000004757365720000000773657474696e67000000036170700000000a61"
+		"70705f7772697465720000000473686f70000000057265712d3100000000ffffffffffffffffffff"
+		"ffffffffffffffffffffffffffff",
+		.hash = "b7286e9a80f0f3a9f6d4a6e7b7da2ba1c3fce9e7e94410d61d17669dfd14c699",
+		.leaf = "398bf37d08cf49ebcf9df831d19b3d63b5679c1319b133860af4621b7a99c56b",
 	},
 	{
 		.name = "ATX1, all strings missing, integers zero",
@@ -321,15 +332,20 @@ static const struct
 		.body.application_name = {NULL, 0},
 		.body.request_id = {NULL, 0},
 		.body.reason = {NULL, 0},
+		.body.claimed_session = {NULL, 0},
+		.body.claimed_client_ip = {NULL, 0},
+		.body.trace_parent = {NULL, 0},
 		.body.extra = {NULL, 0},
+		.body.context_sources = {NULL, 0},
 		.body.session_digest = {NULL, 0},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000000000000000000000000000000000000"
 		"00000000000000000000000000000000000000000000000000000000000000000000000000000000"
 		"00000000000000000000000000000000000000000000000000000000ffffffffffffffffffffffff"
-		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
-		.hash = "0628398d2f1e3d3b9686ad6c1cb4e540b1cec9b607bba70140b32c529ba34fa4",
-		.leaf = "a066595df044b4bcc0945d233db45a55972af14673974cb321a77256b5ff8a56",
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		"ffffffff",
+		.hash = "0dfd1fba39d1741bacadbd125819d084ac970c0bb7e1521d6d6302460f89d976",
+		.leaf = "d33e3c6722d60f6d71a020ea4cf9e0aca3a9fa96dd4063ae682956ab23a2b3c8",
 	},
 	{
 		.name = "ATX1, all strings empty, integers zero",
@@ -351,15 +367,20 @@ static const struct
 		.body.application_name = {"", 0},
 		.body.request_id = {"", 0},
 		.body.reason = {"", 0},
+		.body.claimed_session = {"", 0},
+		.body.claimed_client_ip = {"", 0},
+		.body.trace_parent = {"", 0},
 		.body.extra = {"", 0},
+		.body.context_sources = {"", 0},
 		.body.session_digest = {"", 0},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000000000000000000000000000000000000"
 		"00000000000000000000000000000000000000000000000000000000000000000000000000000000"
 		"00000000000000000000000000000000000000000000000000000000000000000000000000000000"
-		"00000000000000000000000000000000000000000000000000000000",
-		.hash = "120a3dc7528e047032129b8bc944ebbf2684741ddf88dd3642bbe93031dd9c6d",
-		.leaf = "5c42ac2d98d9e503e47979e45ff83fcbc27a60936961d7bb546c6b9364bd09be",
+		"00000000000000000000000000000000000000000000000000000000000000000000000000000000"
+		"00000000",
+		.hash = "d0392d4ccbd71eab92194d8a1befcb6404b76f2bd1c6d23f09fca2c1a81e82ac",
+		.leaf = "212473fd383a9c7410f31902e9ccae71f6b8662e6dc211a0aa938f949be4b1a6",
 	},
 	{
 		.name = "ATX1, all strings one zero byte, integers least",
@@ -381,15 +402,20 @@ static const struct
 		.body.application_name = {"\000", 1},
 		.body.request_id = {"\000", 1},
 		.body.reason = {"\000", 1},
+		.body.claimed_session = {"\000", 1},
+		.body.claimed_client_ip = {"\000", 1},
+		.body.trace_parent = {"\000", 1},
 		.body.extra = {"\000", 1},
+		.body.context_sources = {"\000", 1},
 		.body.session_digest = {"\000", 1},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000000000000800000000000000080000000"
 		"000000000000000000000000000000000000000000000000ffffffffffffffffffffffffffffffff"
 		"ffffffffffffffffffffffffffffffff000000000000000000000000000000010000000001000000"
-		"0001000000000100000000010000000001000000000100000000010000000001000000000100",
-		.hash = "08bdc2124850bb24b037956a499b5f82c1bffe580c30d7820db692bacc95b322",
-		.leaf = "9fd2368159ac5bc2a6ebc81631225c64ad7ab8fbca599ccc10c2b0a86c31385e",
+		"00010000000001000000000100000000010000000001000000000100000000010000000001000000"
+		"000100000000010000000001000000000100",
+		.hash = "5e631344dc8fccafc651d889232b1d976d89fdde99a93ade39fd403ddc9a7e9c",
+		.leaf = "0537fe0c627cad5d4380195bf121703882bd544ff594d4f6d4391e459bde75cd",
 	},
 	{
 		.name = "ATX1, UTF-8 and control bytes, integers greatest",
@@ -411,7 +437,11 @@ static const struct
 		.body.application_name = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
 		.body.request_id = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
 		.body.reason = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
+		.body.claimed_session = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
+		.body.claimed_client_ip = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
+		.body.trace_parent = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
 		.body.extra = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
+		.body.context_sources = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
 		.body.session_digest = {"na\303\257ve \000 \042\134\012 \346\274\242", 16},
 		.bytes =
 		"41545831a0a1a2a3a4a5a6a7a8a9aaabacadaeafffffffffffffffff7fffffffffffffff7fffffff"
@@ -421,9 +451,11 @@ static const struct
 		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2000000106e61c3af76652000"
 		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2000000106e61c3af76652000"
 		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2000000106e61c3af76652000"
+		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2000000106e61c3af76652000"
+		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2000000106e61c3af76652000"
 		"20225c0a20e6bca2000000106e61c3af7665200020225c0a20e6bca2",
-		.hash = "6f271626dbf0425c0bd7539eb8436c86a42f12f8c874328cf9b735eae9f70e63",
-		.leaf = "4495d4c4e927c51dc646503514ecd18448a6cefe232806f85e54b008cd797025",
+		.hash = "a7301c47220c1e6750e552fc56f9e571a3f0a4619ecc8e21826f86022e8739b9",
+		.leaf = "90ea0eb4e7772b9d5e5cd7c53f1fc2f88069a2130264ae9b28ab4f49f26a3bcb",
 	},
 };
 
