@@ -19,6 +19,7 @@
 #include "capture/policy.h"
 #include "core/hash.h"
 #include "ledger/append.h"
+#include "ledger/maintenance.h"
 #include "ledger/source.h"
 #include "ledger/transaction.h"
 #include "seal/sealer.h"
@@ -37,6 +38,7 @@ _PG_init(void)
 	at_catalog_init();
 	at_append_init();
 	at_transaction_init(); /* after append: its callback then runs before */
+	at_maintenance_init(); /* the same */
 	at_source_init();
 	at_policy_init();
 	at_alert_init();

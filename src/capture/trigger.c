@@ -40,6 +40,7 @@
 #include "capture/trigger.h"
 #include "ledger/event.h"
 #include "ledger/hooks.h"
+#include "ledger/maintenance.h"
 
 const AtTrigger at_triggers[AT_TRIGGERS] = {
 	{"00_audit_insert", "insert", "audit.capture_insert(NEW.tableoid, NEW.ctid)"},
@@ -136,7 +137,8 @@ capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer ne
 		state->relid = RelationGetRelid(change.rel);
 	}
 	change.policy = find_policy(change.rel);
-	if (change.policy != NULL)
+	if (change.policy != NULL &&
+		!at_maintenance_skips(change.policy->schema, change.policy->table, op))
 	{
 		MemoryContext save = MemoryContextSwitchTo(state->per_row);
 
@@ -360,7 +362,7 @@ at_capture(PG_FUNCTION_ARGS)
 
 	const AtPolicy *policy = find_policy(trigger->tg_relation);
 
-	if (policy != NULL)
+	if (policy != NULL && !at_maintenance_skips(policy->schema, policy->table, 'T'))
 		capture_truncate(trigger->tg_relation, policy);
 	error_context_stack = context.previous;
 	PG_RETURN_POINTER(NULL);
