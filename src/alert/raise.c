@@ -11,7 +11,6 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "commands/sequence.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
@@ -24,6 +23,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/hooks.h"
+#include "ledger/number.h"
 
 /* Hooks are set while the library is loaded; raised is cleared at the end of every transaction. */
 static struct
@@ -93,7 +93,7 @@ append_alert(const AtRule *rule, const AtChange *change, Datum changed)
 {
 	Datum values[Natts_alert];
 	bool nulls[Natts_alert] = {false};
-	int64 alert_id = nextval_internal(at_audit_relid("alert_id_seq"), false);
+	int64 alert_id = at_number_draw("alert_id_seq");
 
 	values[Anum_alert_alert_id - 1] = Int64GetDatum(alert_id);
 	values[Anum_alert_raised_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
