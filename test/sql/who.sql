@@ -61,7 +61,7 @@ INSERT INTO orders VALUES (17, 1);
 COMMIT;
 SELECT resource_id, nullif(actor, login_user) AS actor, nullif(db_user, login_user) AS db_user, nullif(db_role, login_user) AS db_role,
 	replace(extra::text, login_user, 'LOGIN') AS extra
-FROM audit.events WHERE table_schema = 'who' AND resource_id::int BETWEEN 10 AND 19 ORDER BY tx_id, ordinal;
+FROM audit.events WHERE table_schema = 'who' AND resource_id ~ '^1.$' ORDER BY tx_id, ordinal;
 
 -- depth of triggers: the client's own statement, a trigger's, and that trigger's; foreign keys' actions
 CREATE TABLE parent (id int PRIMARY KEY);
@@ -117,7 +117,7 @@ CALL try(43, '{"x": "' || repeat('[', 100) || '\"{", "sub": "deep in a string"}'
 CALL try(44, '{"sub": "' || repeat('x', 999) || 'é"}');
 CALL try(45, '{"sub": "' || repeat('x', 998) || 'é' || repeat('y', 100) || '"}');
 SELECT id, left(actor, 30) AS actor, octet_length(actor) AS bytes, right(actor, 1) AS last, source, type, claimed_session, claimed_client_ip
-FROM seen WHERE id::int BETWEEN 30 AND 49;
+FROM seen WHERE id ~ '^[3-4].$';
 -- the next in order; ours before all; sources of the other fields; gone with the transaction
 BEGIN;
 SET LOCAL app.member = 'fred';
@@ -139,7 +139,7 @@ SET LOCAL audit_trail.actor = '';
 INSERT INTO orders VALUES (54, 1);
 COMMIT;
 INSERT INTO orders VALUES (55, 1);
-SELECT id, actor, source, type, request_id, extra FROM seen WHERE id::int BETWEEN 50 AND 59;
+SELECT id, actor, source, type, request_id, extra FROM seen WHERE id ~ '^5.$';
 SELECT actor, request_id, context_sources FROM audit.transaction WHERE request_id IN ('req-7', 'req-8') ORDER BY tx_id;
 -- an extra that is no object, or too long, is none
 BEGIN; SET LOCAL pghistory.context_metadata = '[1]'; INSERT INTO orders VALUES (60, 1); COMMIT;
@@ -171,7 +171,7 @@ BEGIN;
 SELECT audit.set_context(actor => 'mia', extra => '{"x": 1}');
 INSERT INTO orders VALUES (78, 1) /*actor='not mia',request_id='req-10',route='/x'*/;
 COMMIT;
-SELECT id, actor, source, request_id, trace_parent, extra FROM seen WHERE id::int BETWEEN 70 AND 79;
+SELECT id, actor, source, request_id, trace_parent, extra FROM seen WHERE id ~ '^7.$';
 SELECT actor, context_sources FROM audit.transaction WHERE context_sources::text ~ 'comment' ORDER BY tx_id;
 
 -- nobody writes anonymously
@@ -203,7 +203,7 @@ SET audit_trail.require_context = 'off';
 RESET ROLE;
 ALTER ROLE who_app SET audit_trail.require_context = 'error';
 RESET audit_trail.require_context;
-SELECT id, actor, source FROM seen WHERE id::int BETWEEN 80 AND 89;
+SELECT id, actor, source FROM seen WHERE id ~ '^8.$';
 
 -- and all of that is bound by hashes
 SELECT audit.seal_now() IS NOT NULL AS sealed;
