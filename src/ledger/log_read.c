@@ -399,6 +399,19 @@ static pg_attribute_noreturn() void refuse_head(const char *detail)
 			 errdetail("%s", detail), errhint("SELECT * FROM audit.verify();")));
 }
 
+/* Tiles of an entry that is not there would be in the way of the next one. */
+static void
+check_no_tiles(Snapshot snapshot, uint64 log_size)
+{
+	AtTileReader *tiles = at_tile_reader_open(snapshot);
+	uint64 last;
+
+	if (at_tile_reader_last(tiles, &last) && last >= log_size)
+		refuse_head(
+			psprintf("There are tiles of entry " UINT64_FORMAT ", which is not there.", last));
+	at_tile_reader_close(tiles);
+}
+
 /* Does the entry lead from the checkpoint before it to the last one? */
 static bool
 leads_to(AtCheckpointReader *checkpoints, const AtEntryRow *entry, const AtHash *root)
@@ -446,6 +459,7 @@ at_log_head_read(Snapshot snapshot, AtLogHead *head)
 	if (entry->is_odd || !leads_to(checkpoints, entry, &root))
 		refuse_head(psprintf("Entry " UINT64_FORMAT " does not lead to the root of its checkpoint.",
 							 entry->place));
+	check_no_tiles(snapshot, head->tree.size);
 	at_entry_reader_close(entries);
 	at_checkpoint_reader_close(checkpoints);
 }

@@ -36,10 +36,13 @@
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
 #include "ledger/partition.h"
+#include "seal/attempt.h"
 #include "seal/batch.h"
 #include "seal/sealer.h"
 
-#define UPKEEP_INTERVAL (60 * 60 * USECS_PER_SEC)
+#define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
+#define UPKEEP_RETRY        (60 * USECS_PER_SEC)
+#define UPKEEP_LOCK_TIMEOUT "500ms"
 
 /* What a pass works with. */
 typedef struct Pass
@@ -80,6 +83,14 @@ run_pass(void)
 	return at_guc_seal_interval;
 }
 
+/* SET LOCAL */
+static void
+set_local(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+							 false);
+}
+
 /* The snapshot comes last: see the head of this file. */
 static void
 seal_settled(void)
@@ -87,8 +98,7 @@ seal_settled(void)
 	StartTransactionCommand();
 	XactIsoLevel = XACT_REPEATABLE_READ;
 	if (synchronous_commit < SYNCHRONOUS_COMMIT_ON)
-		set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
-						  true, 0, false);
+		set_local("synchronous_commit", "on");
 	if (at_ledger_exists())
 	{
 		Pass pass = {0};
@@ -111,20 +121,37 @@ seal_settled(void)
 	CommitTransactionCommand();
 }
 
-/* Make partitions ahead of time, once an hour. */
+static void
+make_partitions(void *arg)
+{
+	if (at_ledger_exists())
+		at_partitions_upkeep();
+}
+
+/*
+ * Make partitions ahead of time, once an hour. Attaching one waits for who
+ * reads the default partition, and others wait behind: so it gives up soon,
+ * and tries again when the reader may be gone.
+ */
 static void
 do_upkeep(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
+	char *message;
 
 	if (now < sealer.next_upkeep)
 		return;
 	sealer.next_upkeep = now + UPKEEP_INTERVAL;
 
 	StartTransactionCommand();
+	set_local("lock_timeout", UPKEEP_LOCK_TIMEOUT);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (at_ledger_exists())
-		at_partitions_upkeep();
+	if (!at_attempt(make_partitions, NULL, &message))
+	{
+		ereport(LOG, (errmsg("could not make partitions of the audit ledger ahead of time"),
+					  errdetail("%s", message), errhint("This is tried again in a minute.")));
+		sealer.next_upkeep = now + UPKEEP_RETRY;
+	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 }

@@ -31,7 +31,7 @@ PG_FUNCTION_INFO_V1(at_verify);
 static Snapshot take_snapshot(void);
 static AtVerify *begin_verify(Snapshot snapshot, bool is_careful);
 static void run_steps(void *arg);
-static void run_step(AtVerify *verify, void (*step)(AtVerify *), const char *name);
+static void run_step(AtVerify *verify, void (*step)(AtVerify *), AtThing thing, const char *name);
 static void close_readers(AtReaders *readers);
 static bool blame_log_id(AtVerify *verify);
 static void emit(ReturnSetInfo *result, const AtVerify *verify);
@@ -119,12 +119,12 @@ run_steps(void *arg)
 		return;
 	}
 
-	run_step(verify, at_verify_log, "audit.log_entry");
+	run_step(verify, at_verify_log, AT_THING_BATCH, "the log");
 	if (!blame_log_id(verify))
 	{
 		at_verify_batches(verify);
 		at_verify_tail(verify);
-		run_step(verify, at_verify_heap, "the ledger");
+		run_step(verify, at_verify_heap, AT_THING_EVENT, "the ledger");
 	}
 	close_readers(&verify->readers);
 }
@@ -137,19 +137,21 @@ call_step(void *arg)
 	step->step(step->verify);
 }
 
-/* Run a step that cannot be divided further. */
+/* Run a step that cannot be divided further; what it cannot read may be reported already. */
 static void
-run_step(AtVerify *verify, void (*step)(AtVerify *), const char *name)
+run_step(AtVerify *verify, void (*step)(AtVerify *), AtThing thing, const char *name)
 {
 	Step arg = {.verify = verify, .step = step};
 	char *message;
 
-	if (!at_verify_try(verify, call_step, &arg, &message))
-		at_findings_add(verify->findings,
-						&(AtFinding){.thing = AT_THING_BATCH,
-									 .fault = AT_FAULT_CHANGED,
-									 .place = name,
-									 .detail = psprintf("it cannot be read through: %s", message)});
+	if (at_verify_try(verify, call_step, &arg, &message))
+		return;
+	verify->unread = psprintf("%s could not be read through: %s", name, message);
+	if (at_findings_total(verify->findings) == 0)
+		at_findings_add(verify->findings, &(AtFinding){.thing = thing,
+													   .fault = AT_FAULT_CHANGED,
+													   .place = name,
+													   .detail = verify->unread});
 }
 
 static void
@@ -326,6 +328,6 @@ summarise(const AtVerify *verify)
 	if (count == 0)
 		return psprintf("%s; nothing wrong", checked);
 	if (count > kept)
-		return psprintf("%s; only the first %s findings are shown", checked, group_digits(kept));
-	return checked;
+		checked = psprintf("%s; only the first %s findings are shown", checked, group_digits(kept));
+	return verify->unread ? psprintf("%s; %s", checked, verify->unread) : checked;
 }

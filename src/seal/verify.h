@@ -55,7 +55,8 @@ typedef struct AtVerify
 	MemoryContext context;
 	AtFindings *findings;
 	AtReaders readers;
-	bool is_careful; /* something was unreadable: each piece is tried by itself */
+	const char *unread; /* why not all of the tables could be read through; NULL if they could */
+	bool is_careful;    /* something was unreadable: each piece is tried by itself */
 
 	/* step log */
 	uint64 log_size;

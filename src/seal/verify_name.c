@@ -119,6 +119,7 @@ static void compare_carefully(OwnerCheck *state);
 static void report_owner(OwnerCheck *state);
 static void read_window(void *arg);
 static void check_stranger(void *arg);
+static void report_unreadable(NameCheck *check, const char *message);
 static void check_unseen(NameCheck *check);
 
 void
@@ -152,7 +153,8 @@ at_verify_by_name(AtVerify *verify, const AtRange *range)
 		for (uint64 i = 0; i < check.nstrangers; i++)
 		{
 			check.present = &check.stranger[i];
-			at_verify_try(verify, check_stranger, &check, &message);
+			if (!at_verify_try(verify, check_stranger, &check, &message))
+				report_unreadable(&check, message);
 		}
 		check_unseen(&check);
 	}
@@ -609,6 +611,21 @@ check_stranger(void *arg)
 				.found = leaf->hash,
 				.detail = psprintf("and its %u events", leaf->transaction->body.event_count)});
 	}
+}
+
+/* A transaction that no tile names, so that nothing is known of its events. */
+static void
+report_unreadable(NameCheck *check, const char *message)
+{
+	uint64 log_index = check->range->is_tail ? AT_UNSEALED : check->range->last;
+	uint64 tx_id = check->present->tx_id;
+
+	at_findings_add(check->verify->findings,
+					&(AtFinding){.thing = AT_THING_TRANSACTION,
+								 .fault = AT_FAULT_CHANGED,
+								 .object = psprintf(UINT64_FORMAT, tx_id),
+								 .place = at_leaf_place(tx_id, 0, NULL, log_index),
+								 .detail = psprintf("it cannot be read: %s", message)});
 }
 
 /* A row that one index leads to, but not the one by which it is sealed. */

@@ -7,7 +7,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(edit_row remove_row swap_rows copy_row truncate_file field_at);
+our @EXPORT = qw(edit_row remove_row swap_rows copy_row truncate_file zero_page spoil_page field_at);
 
 my $page_size = 8192;
 my $page_header = 24;
@@ -93,6 +93,24 @@ sub truncate_file
 	my ($place) = @_;
 
 	truncate($place->[0], $place->[1] * $page_size) or die "$place->[0]: $!";
+	return;
+}
+
+# Fill the row's page with zeros, as a disk may do.
+sub zero_page
+{
+	my ($place) = @_;
+
+	change_page($place, sub { my ($page) = @_; $$page = "\0" x $page_size; });
+	return;
+}
+
+# Fill the row's page with noise.
+sub spoil_page
+{
+	my ($place) = @_;
+
+	change_page($place, sub { my ($page) = @_; $$page = "\xa5" x $page_size; });
 	return;
 }
 

@@ -49,6 +49,7 @@ my $head_root = bytes("SELECT root FROM audit.log_entry WHERE log_index = $head"
 my $previous = bytes("SELECT previous FROM audit.log_entry WHERE log_index = $batch + 1");
 my $log_root = bytes("SELECT root FROM audit.checkpoint WHERE size = $batch + 1");
 my $tile_hash = bytes("SELECT substr(hashes, 1, 32) FROM audit.leaf_tile WHERE log_index = $batch");
+my @sealed_events = split /\n/, $node->safe_psql('postgres', 'SELECT tx_id || $$.$$ || ordinal FROM audit.event JOIN audit.transaction USING (tx_id) WHERE request_id IS NULL OR request_id < $$t7$$');
 my $tile_owner = pack 'Q>NN', $tx{t1}, 1, 3 | 1 << 31;
 
 # Without the library in all processes there is no sealer that would seal what was changed.
@@ -82,6 +83,11 @@ check('two events of a transaction swapped', sub { swap_rows($e11, $e12) }, ["ev
 check('two events of different batches swapped', sub { swap_rows($e12, $e41) },
 	["event reordered|$tx{t1}.2"]);
 check('an unreadable value', sub { edit_row($e31, \&spoil_compressed) }, ["event changed|$tx{t3}.1"]);
+
+check('a page lost', sub { zero_page($e11) }, all_lost('missing'));
+check('a page that is none', sub { spoil_page($e11) },
+	[ (map { "event changed|$_" } @sealed_events), map { "transaction changed|$tx{$_}" } qw(t7 t8) ]);
+check('a file cut off', sub { truncate_file($e11) }, all_lost('missing'));
 
 # transactions
 check('an actor', sub { edit_row($t1, sub { s/alice/alicf/ }) }, ["transaction changed|$tx{t1}"]);
@@ -158,6 +164,20 @@ my ($status, undef, $error) = $node->psql('postgres', 'SELECT audit.seal_now()')
 isnt($status, 0, 'the sealer refuses to go on from a changed checkpoint');
 like($error, qr/audit log does not end in what was sealed/, 'and says why');
 $node->stop;
+restore();
+
+# What was changed before it was sealed is sealed as it is, and stays an offence.
+edit_row($e71, sub { s/fresh/flesh/ });
+$node->start;
+($status, undef, $error) = $node->psql('postgres', 'SELECT audit.seal_now()');
+is($status, 0, 'a broken transaction is sealed');
+is($node->safe_psql('postgres', "SELECT payload FROM audit.log_entry WHERE log_index = $head + 1"),
+	qq({"broken":[{"tx_id":$tx{t7},"why":"an event or the digest was changed"}]}), 'and named in the entry');
+is($node->safe_psql('postgres', 'SELECT finding, object, detail FROM audit.verify() LIMIT 1'),
+	"transaction changed|$tx{t7}|an event of it or its digest was changed, before it was sealed", 'and by verify');
+$node->stop;
+like(slurp_file($node->logfile), qr/WARNING:  transaction $tx{t7} of the audit trail is not as it was committed/,
+	'and in the log of the server');
 restore();
 $node->start;
 is($node->safe_psql('postgres', 'SELECT size FROM audit.seal_now()'), $head + 2, 'and goes on from a sound one');
@@ -256,6 +276,14 @@ sub restore
 	rmtree($database_dir);
 	PostgreSQL::Test::RecursiveCopy::copypath($untouched, $database_dir);
 	return;
+}
+
+# Findings where all events are gone at once.
+sub all_lost
+{
+	my ($fault) = @_;
+
+	return [ (map { "event $fault|$_" } @sealed_events), map { "event missing|$_" } "$tx{t7}.1", "$tx{t8}.1" ];
 }
 
 # Change something, rebuild the indexes of a ledger table if one is named, compare the findings.
