@@ -55,6 +55,7 @@ static void read_existing(const AtDefinition *definition, ExistingPolicy *existi
 static int32 append_version(const AtDefinition *definition, const ExistingPolicy *existing);
 static void write_policy(const AtDefinition *definition, int32 target_id, bool exists);
 static void create_triggers(const AtDefinition *definition);
+static bool has_triggers(const AtDefinition *definition);
 static void drop_triggers(Oid relid);
 static void check_disable(Oid relid, const char *reason);
 static bool disable_policy(Oid relid, const char *reason);
@@ -80,6 +81,8 @@ at_enable(PG_FUNCTION_ARGS)
 	at_owner_enter(&state);
 	SPI_connect();
 	read_existing(&definition, &existing);
+	if (existing.same && !has_triggers(&definition))
+		existing.enabled = false; /* they were dropped, or the policy was another table's */
 	if (existing.enabled && !existing.same)
 		ereport(ERROR,
 				(errcode(ERRCODE_AT_BAD_TARGET),
@@ -91,9 +94,9 @@ at_enable(PG_FUNCTION_ARGS)
 	if (!existing.enabled)
 	{
 		write_policy(&definition, append_version(&definition, &existing), existing.found);
-		create_triggers(&definition);
 		CacheInvalidateRelcacheByRelid(definition.relid);
 	}
+	create_triggers(&definition); /* or see to it that they are what they should be */
 	SPI_finish();
 	at_owner_leave(&state);
 
@@ -266,12 +269,13 @@ check_present(const AtTrigger *trigger, Oid relid)
 
 		if (strcmp(present->tgname, trigger->name) == 0 &&
 			(present->tgenabled != TRIGGER_FIRES_ALWAYS || !at_trigger_is_ours(present, trigger)))
-			ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
-							errmsg("cannot audit \"%s\": it has a trigger \"%s\" already",
-								   RelationGetRelationName(rel), trigger->name),
-							errdetail("It does not do what the audit trigger of this name does."),
-							errhint("DROP TRIGGER \"%s\" ON %s;", trigger->name,
-									at_qualified_name(relid))));
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_AT_BAD_TARGET),
+				 errmsg("cannot audit \"%s\": it has a trigger \"%s\" already",
+						RelationGetRelationName(rel), trigger->name),
+				 errdetail("It is not the audit trigger of this name, or not enabled as that is."),
+				 errhint("DROP TRIGGER \"%s\" ON %s;", trigger->name, at_qualified_name(relid))));
 	}
 	table_close(rel, NoLock);
 }
@@ -322,6 +326,23 @@ create_triggers(const AtDefinition *definition)
 		foreach (cell, trigger_relations(&at_triggers[i], definition->relid))
 			create_trigger(&at_triggers[i], lfirst_oid(cell));
 	}
+}
+
+/* Is every trigger there that the definition asks for? */
+static bool
+has_triggers(const AtDefinition *definition)
+{
+	for (int i = 0; i < AT_TRIGGERS; i++)
+	{
+		ListCell *cell;
+
+		if (!at_definition_wants(definition, at_triggers[i].operation))
+			continue;
+		foreach (cell, trigger_relations(&at_triggers[i], definition->relid))
+			if (!has_trigger(lfirst_oid(cell), at_triggers[i].name))
+				return false;
+	}
+	return true;
 }
 
 static void

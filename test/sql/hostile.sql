@@ -50,6 +50,15 @@ SELECT audit.enable('planted');
 INSERT INTO planted VALUES (1);
 SELECT * FROM trail('planted');
 
+-- a trigger was dropped: enabling again is no empty promise
+DROP TRIGGER "00_audit_insert" ON planted;
+SELECT audit.enable('planted');
+INSERT INTO planted VALUES (2);
+SELECT audit.enable('planted');
+ALTER TABLE planted DISABLE TRIGGER "00_audit_insert";
+SELECT audit.enable('planted');
+SELECT * FROM trail('planted');
+
 -- a partition that is stored elsewhere
 SET client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS postgres_fdw SCHEMA public;
