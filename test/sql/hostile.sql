@@ -50,6 +50,20 @@ SELECT audit.enable('planted');
 INSERT INTO planted VALUES (1);
 SELECT * FROM trail('planted');
 
+-- a condition that changes rows, evaluated before ours, and after
+CREATE TABLE early (id int PRIMARY KEY, v int);
+SELECT audit.enable('early');
+CREATE FUNCTION meddle(int) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+	UPDATE hostile.early SET v = v + 100 WHERE id = $1;
+	RETURN false;
+END $$;
+CREATE TRIGGER " early" AFTER INSERT ON early FOR EACH ROW WHEN (meddle(NEW.id)) EXECUTE FUNCTION audit.capture();
+INSERT INTO early VALUES (1, 1);
+ALTER TRIGGER " early" ON early RENAME TO late;
+INSERT INTO early VALUES (1, 1);
+SELECT * FROM trail('early');
+
 -- a trigger was dropped: enabling again is no empty promise
 DROP TRIGGER "00_audit_insert" ON planted;
 SELECT audit.enable('planted');
