@@ -14,10 +14,10 @@ $node->init;
 $node->append_conf('postgresql.conf',
 	"shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\naudit_trail.seal_interval = 1h\n");
 $node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION audit_trail;'
-	  . 'CREATE TABLE orders (id int PRIMARY KEY, note text);'
-	  . "SELECT audit.enable('orders');"
-	  . "INSERT INTO orders SELECT g, repeat('long note ', g) FROM generate_series(1, 1000) AS g;");
+$node->safe_psql('postgres', 'CREATE EXTENSION audit_trail; CREATE TABLE orders (id int PRIMARY KEY, note text)');
+is($node->safe_psql('postgres', "BEGIN; SELECT audit.enable('orders') \\g /dev/null\nSELECT object FROM audit.verify(); COMMIT"),
+	'ok', 'a ledger that is not committed yet is nothing to complain of');
+$node->safe_psql('postgres', "INSERT INTO orders SELECT g, repeat('long note ', g) FROM generate_series(1, 1000) AS g;");
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 $node->safe_psql('postgres', 'DELETE FROM orders WHERE id > 990');
 my $events = $node->safe_psql('postgres', 'SELECT count(*) FROM audit.event');
