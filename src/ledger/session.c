@@ -23,6 +23,7 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
+#include "ledger/context.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
 #include "ledger/session.h"
@@ -79,8 +80,10 @@ read_client(SessionFacts *facts)
 	if (entry == NULL)
 		return;
 	if (entry->st_ssl && entry->st_sslstatus != NULL)
-		facts->tls = psprintf("%s %s %s", entry->st_sslstatus->ssl_version,
-							  entry->st_sslstatus->ssl_cipher, entry->st_sslstatus->ssl_client_dn);
+		/* the name is cut to a fixed number of bytes, which may end within a character */
+		facts->tls = at_context_clean(psprintf("%s %s %s", entry->st_sslstatus->ssl_version,
+											   entry->st_sslstatus->ssl_cipher,
+											   entry->st_sslstatus->ssl_client_dn));
 	if ((entry->st_clientaddr.addr.ss_family == AF_INET ||
 		 entry->st_clientaddr.addr.ss_family == AF_INET6) &&
 		pg_getnameinfo_all(&entry->st_clientaddr.addr, entry->st_clientaddr.salen, host,
