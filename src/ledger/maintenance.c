@@ -163,13 +163,15 @@ end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId par
 		Skipped *inner = llast(state.skipped);
 
 		state.skipped = list_delete_last(state.skipped);
-		if (event == SUBXACT_EVENT_ABORT_SUB)
-			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+		{
+			Skipped *outer = find_skipped(inner->table, level - 1);
 
-		Skipped *outer = find_skipped(inner->table, level - 1);
-
-		for (int i = 0; i < lengthof(operations); i++)
-			outer->count[i] += inner->count[i];
+			for (int i = 0; i < lengthof(operations); i++)
+				outer->count[i] += inner->count[i];
+		}
+		pfree(inner->table);
+		pfree(inner);
 	}
 }
 
@@ -180,9 +182,13 @@ end_transaction(XactEvent event, void *arg)
 	{
 		if (state.skipped != NIL)
 		{
+			/* a procedure that commits goes on with its own context */
+			MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
+
 			PushActiveSnapshot(GetTransactionSnapshot());
 			append_event();
 			PopActiveSnapshot();
+			MemoryContextSwitchTo(save);
 		}
 	}
 	else if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
