@@ -47,7 +47,10 @@ my $bouncer = IPC::Run::start([ $program, '-q', "$dir/ini" ], '>', \my $said, '2
 
 END
 {
+	my $status = $?;
+
 	$bouncer->kill_kill if defined $bouncer;
+	$? = $status;
 }
 
 # Run statements as a client of its own; what it read.
