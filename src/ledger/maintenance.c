@@ -119,7 +119,7 @@ count(AtSpan schema, AtSpan table, char op)
 
 	/* who acts is taken, and may be asked for, at the first change */
 	if (state.skipped == NIL)
-		(void) at_transaction_join();
+		at_transaction_pin();
 
 	skipped = find_skipped(name, GetCurrentTransactionNestLevel());
 	for (int i = 0; i < lengthof(operations); i++)

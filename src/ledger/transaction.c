@@ -51,7 +51,8 @@ typedef struct SavedState
 static struct
 {
 	bool active;
-	int began; /* nesting level at which it became active, as far as that stands */
+	int began;  /* nesting level at which it became active, as far as that stands */
+	int pinned; /* likewise, at which it was pinned; 0 if it is not */
 	AtTransaction tx;
 	AtHash chain;
 	MemoryContext identity; /* of the context's strings and these two */
@@ -92,13 +93,21 @@ at_transaction_join(void)
 {
 	if (!state.active)
 		begin();
-	if (state.tx.event_count == 0)
+	if (state.tx.event_count == 0 && state.pinned == 0)
 		take_identity();
 	if (state.tx.event_count == PG_INT32_MAX)
 		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 						errmsg("a transaction cannot have more than %d audit events", PG_INT32_MAX),
 						errhint("Split the work into several transactions.")));
 	return &state.tx;
+}
+
+void
+at_transaction_pin(void)
+{
+	(void) at_transaction_join();
+	if (state.pinned == 0)
+		state.pinned = GetCurrentTransactionNestLevel();
 }
 
 /* Name the transaction; the name is used up even if it is rolled back. */
@@ -172,6 +181,7 @@ end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId par
 	else if (event == SUBXACT_EVENT_COMMIT_SUB)
 	{
 		state.began = Min(state.began, level - 1);
+		state.pinned = Min(state.pinned, level - 1);
 		hand_up(level);
 	}
 }
@@ -189,6 +199,8 @@ roll_back_to(int level)
 		state.saved = saved->outer;
 		pfree(saved);
 	}
+	if (state.pinned == level)
+		state.pinned = 0;
 	if (state.began == level)
 	{
 		if (state.identity != NULL)

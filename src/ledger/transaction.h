@@ -27,6 +27,12 @@ typedef struct AtTransaction
  */
 extern const AtTransaction *at_transaction_join(void);
 
+/*
+ * Prepare it for an event that is written at its end only: who acts is taken
+ * now, unless there were events. A rollback of the subtransaction undoes that.
+ */
+extern void at_transaction_pin(void);
+
 /* The next event stands: extend the chain by its leaf. */
 extern void at_transaction_add(const AtHash *leaf);
 

@@ -116,11 +116,25 @@ INSERT INTO mnt.orders VALUES (36, 1);
 ALTER ROLE mnt_worker SET audit_trail.require_context = 'error';
 \c - mnt_worker
 INSERT INTO mnt.orders VALUES (40, 1);
+-- and is who it was at the first change that stands
+BEGIN;
+SAVEPOINT a;
+INSERT INTO mnt.orders VALUES (41, 1) /*actor='xena'*/;
+ROLLBACK TO a;
+INSERT INTO mnt.orders VALUES (42, 1);
+ROLLBACK;
+BEGIN;
+SAVEPOINT a;
+SET LOCAL ROLE mnt_group;
+INSERT INTO mnt.orders VALUES (43, 1) /*actor='yves'*/;
+RELEASE a;
+RESET ROLE;
+COMMIT;
 
 \c - :me
 \pset null '(null)'
 SELECT * FROM mnt.told;
-SELECT table_schema, table_name, db_role <> 'x' AS has_role, reason FROM audit.events WHERE action = 'maintenance' AND actor = 'wendy';
+SELECT table_schema, table_name, actor, actor_source, db_user, db_role, reason FROM audit.events WHERE action = 'maintenance' AND actor_source <> 'db_user' ORDER BY tx_id;
 SELECT audit.to_jsonb(new_values) ->> 'reason' AS reason, login_user FROM audit.events
 WHERE table_schema = 'audit' AND table_name = 'policy' AND audit.to_jsonb(new_values) ->> 'reason' = 'end of test';
 SELECT audit.seal_now() IS NOT NULL AS sealed;
