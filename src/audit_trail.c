@@ -16,6 +16,7 @@
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "capture/baseline.h"
 #include "capture/policy.h"
 #include "core/hash.h"
 #include "ledger/append.h"
@@ -41,6 +42,7 @@ _PG_init(void)
 	at_maintenance_init(); /* the same */
 	at_source_init();
 	at_policy_init();
+	at_baseline_init();
 	at_alert_init();
 	at_seal_init();
 	if (process_shared_preload_libraries_in_progress)

@@ -71,12 +71,13 @@ CREATE FUNCTION audit.enable(
 	resource_type text DEFAULT NULL,
 	operations text[] DEFAULT '{insert,update,delete,truncate}',
 	ignore text[] DEFAULT '{}',
-	key text[] DEFAULT NULL
+	key text[] DEFAULT NULL,
+	baseline boolean DEFAULT false
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
-COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[]) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given';
-REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[]) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';

@@ -12,8 +12,9 @@
 #error "audit_trail needs PostgreSQL 15 or newer"
 #endif
 
-/* 16 asks for the owner of any object with one function. */
+/* 16 asks for the owner of any object with one function, and finds backends by an index. */
 #if PG_VERSION_NUM < 160000
+#define pgstat_get_local_beentry_by_index(i) pgstat_fetch_stat_local_beentry(i)
 #define object_ownercheck(classid, objectid, roleid)                                               \
 	((void) (classid), pg_database_ownercheck((objectid), (roleid)))
 #endif

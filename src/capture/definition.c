@@ -33,7 +33,8 @@ enum
 	ARG_RESOURCE_TYPE,
 	ARG_OPERATIONS,
 	ARG_IGNORE,
-	ARG_KEY
+	ARG_KEY,
+	ARG_BASELINE
 };
 
 static void check_relation(Relation rel);
@@ -75,6 +76,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.resource_type = get_name(fcinfo, ARG_RESOURCE_TYPE, "resource_type", table),
 		.operations = check_operations(get_names(fcinfo, ARG_OPERATIONS, "operations")),
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
+		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
 		.columns_json = describe_columns(rel),
 	};
 	definition->keys = PG_ARGISNULL(ARG_KEY) ? primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");

@@ -24,6 +24,7 @@ typedef struct AtDefinition
 	bool truncate;    /* is among them */
 	List *ignored;
 	List *keys;         /* NIL: the table has none */
+	bool baseline;      /* its rows are to be recorded */
 	char *columns_json; /* JSON array of {"name", "type"} */
 } AtDefinition;
 

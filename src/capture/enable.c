@@ -31,6 +31,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "capture/baseline.h"
 #include "capture/definition.h"
 #include "capture/policy.h"
 #include "capture/trigger.h"
@@ -99,6 +100,8 @@ at_enable(PG_FUNCTION_ARGS)
 	create_triggers(&definition); /* or see to it that they are what they should be */
 	SPI_finish();
 	at_owner_leave(&state);
+	if (!existing.enabled && definition.baseline)
+		at_baseline_request(definition.relid);
 
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf(
 		"%s %s", existing.enabled ? "audited already:" : "audited:", describe(&definition))));

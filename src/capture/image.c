@@ -65,73 +65,73 @@ at_image_shape(Relation rel, const AtPolicy *policy)
 		column->name = pstrdup(NameStr(attribute->attname));
 		column->type = format_type_extended(attribute->atttypid, attribute->atttypmod,
 											FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
-		column->attnum = attribute->attnum;
 		column->verbatim = is_json(attribute->atttypid);
 		column->compared = !policy->columns[i].ignored;
-		shape->live.names[i] = (AtImageName){.name = column->name, .column = i};
+		shape->live.names[i] = (AtImageName){.name = column->name, .column = i, .same_type = true};
 	}
 	shape->ncolumns = shape->live.nnames = policy->ncolumns;
 	return shape;
 }
 
-/* Which column of the table is it now? By number where that is recorded, else by name. */
-static int
-find_column(const AtImageShape *shape, const AtJsonSlice *name, const AtJsonSlice *type, int attnum)
+/* The value of a string member of an object; data is NULL if there is none. */
+static AtJsonSlice
+find_member(const char *object, AtJsonSlice wanted)
 {
-	for (int i = 0; i < shape->ncolumns; i++)
-	{
-		const AtImageColumn *column = &shape->columns[i];
+	AtJsonScan in;
 
-		if (attnum > 0 ? attnum == column->attnum : same(*name, slice_of(column->name)))
-			return same(*type, slice_of(column->type)) ? i : -1;
+	at_json_start(&in, object, strlen(object));
+	if (!at_json_next(&in) || in.kind != '{')
+		return (AtJsonSlice){0};
+	while (at_json_next(&in) && in.kind != '}')
+	{
+		bool found;
+
+		if (in.kind != '"')
+			continue;
+		found = same(at_json_string(&in), wanted);
+		at_json_next(&in);
+		at_json_next(&in);
+		if (found && in.kind == '"')
+			return at_json_string(&in);
+		(void) at_json_value(&in);
 	}
-	return -1;
+	return (AtJsonSlice){0};
 }
 
 /* One {"name", "type"}; the scan stands on its brace. */
 static AtImageName
-read_column(const AtImageShape *shape, AtJsonScan *in)
+read_column(const AtImageShape *shape, const AtImageVersion *next, const char *renamed,
+			AtJsonScan *in)
 {
-	AtJsonSlice name = {0};
-	AtJsonSlice type = {0};
-	int attnum = 0;
+	AtJsonSlice text = at_json_value(in);
+	char *object = pnstrdup(text.data, text.len);
+	AtJsonSlice name = find_member(object, slice_of("name"));
+	AtJsonSlice type = find_member(object, slice_of("type"));
+	AtJsonSlice later = renamed ? find_member(renamed, name) : (AtJsonSlice){0};
+	int found = find_name(next, later.data ? later : name, 0);
+	int column = found >= 0 ? next->names[found].column : -1;
 
-	while (at_json_next(in) && in->kind != '}')
-	{
-		AtJsonSlice member;
-		AtJsonSlice value;
-
-		if (in->kind != '"')
-			continue;
-		member = at_json_string(in);
-		at_json_next(in);
-		at_json_next(in);
-		value = in->kind == '"' ? at_json_string(in) : at_json_value(in);
-		if (same(member, slice_of("name")))
-			name = value;
-		else if (same(member, slice_of("type")))
-			type = value;
-		else if (same(member, slice_of("attnum")))
-			attnum = atoi(pnstrdup(value.data, value.len));
-	}
-	return (AtImageName){.name = pnstrdup(name.data, name.len),
-						 .column = find_column(shape, &name, &type, attnum)};
+	return (AtImageName){
+		.name = pnstrdup(name.data, name.len),
+		.column = column,
+		.same_type = column >= 0 && same(type, slice_of(shape->columns[column].type)),
+	};
 }
 
 AtImageVersion *
-at_image_version(const AtImageShape *shape, int32 target_id, const char *columns,
-				 const char *key_columns)
+at_image_version(const AtImageShape *shape, const AtImageVersion *next, int32 target_id,
+				 const char *columns, const char *renamed)
 {
 	AtImageVersion *version = palloc0(sizeof(AtImageVersion));
 	AtJsonScan in;
 
 	version->target_id = target_id;
-	version->key_columns = pstrdup(key_columns);
 	version->names = palloc0(sizeof(AtImageName) * MaxHeapAttributeNumber);
 	at_json_start(&in, columns, strlen(columns));
 	while (at_json_next(&in))
 		if (in.kind == '{' && version->nnames < MaxHeapAttributeNumber)
-			version->names[version->nnames++] = read_column(shape, &in);
+			version->names[version->nnames++] =
+				read_column(shape, next ? next : &shape->live, renamed, &in);
 	return version;
 }
 
@@ -157,7 +157,7 @@ at_image_read(const AtImageShape *shape, const AtImageVersion *version,
 			read_member(&in, &name, &value);
 			found = find_name(version, name, expected);
 			expected = found + 1;
-			if (found >= 0 && version->names[found].column >= 0)
+			if (found >= 0 && version->names[found].same_type)
 			{
 				int i = version->names[found].column;
 
@@ -336,6 +336,15 @@ get_cells(const AtImageShape *shape, const AtImage *image)
 
 	at_image_cells(shape, image, cells);
 	return cells;
+}
+
+AtImage *
+at_image_forget(const AtImageShape *shape, const AtImage *image, int column)
+{
+	AtJsonSlice *cells = get_cells(shape, image);
+
+	cells[column] = (AtJsonSlice){0};
+	return store(shape, cells);
 }
 
 AtImage *

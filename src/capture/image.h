@@ -25,8 +25,7 @@
 typedef struct AtImageColumn
 {
 	char *name;
-	char *type; /* as in audit.target.columns */
-	AttrNumber attnum;
+	char *type;    /* as in audit.target.columns */
 	bool verbatim; /* json: the JSON text is the value's own text */
 	bool compared; /* not ignored, and known in every version if that is needed */
 } AtImageColumn;
@@ -35,13 +34,13 @@ typedef struct AtImageColumn
 typedef struct AtImageName
 {
 	char *name;
-	int column; /* of the shape; -1: not there any more, or of another type */
+	int column;     /* of the shape; -1: it is not there any more */
+	bool same_type; /* as now; values of another type cannot be compared */
 } AtImageName;
 
 typedef struct AtImageVersion
 {
 	int32 target_id;
-	char *key_columns; /* JSON array of names */
 	int nnames;
 	AtImageName *names;
 } AtImageVersion;
@@ -59,9 +58,14 @@ typedef struct varlena AtImage;
 /* The shape of a table; in the current memory context. */
 extern AtImageShape *at_image_shape(Relation rel, const AtPolicy *policy);
 
-/* A version by its row of audit.target: JSON array of {"name", "type"}, with "attnum" if known. */
-extern AtImageVersion *at_image_version(const AtImageShape *shape, int32 target_id,
-										const char *columns, const char *key_columns);
+/*
+ * A version by the columns of its row of audit.target, a JSON array of
+ * {"name", "type"}. It is older than `next`, or the newest if that is NULL;
+ * `renamed` is a JSON object of those columns that have another name in
+ * `next`, or NULL.
+ */
+extern AtImageVersion *at_image_version(const AtImageShape *shape, const AtImageVersion *next,
+										int32 target_id, const char *columns, const char *renamed);
 
 /*
  * An image of recorded values, a JSON object; `extra` of the event tells
@@ -69,6 +73,9 @@ extern AtImageVersion *at_image_version(const AtImageShape *shape, int32 target_
  */
 extern AtImage *at_image_read(const AtImageShape *shape, const AtImageVersion *version,
 							  const struct varlena *values, const struct varlena *extra);
+
+/* The same image, with a cell that is not known any more. */
+extern AtImage *at_image_forget(const AtImageShape *shape, const AtImage *image, int column);
 
 /* The cells; data is NULL where unknown. Slices point into the image. */
 extern void at_image_cells(const AtImageShape *shape, const AtImage *image, AtJsonSlice *cells);

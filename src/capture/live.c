@@ -25,7 +25,7 @@
 
 static void check_audited(const AtLive *live);
 static void check_readable(Relation rel);
-static List *leaves_of(Relation rel);
+static List *storage_of(const AtLive *live);
 static void scan_one(const AtLive *live, Relation rel, AtLiveRow callback, void *arg);
 
 void
@@ -35,7 +35,7 @@ at_live_open(Oid relid, AtLive *live)
 	check_readable(live->rel);
 	live->policy = at_policy_lookup(live->rel);
 	check_audited(live);
-	live->relids = leaves_of(live->rel);
+	live->relids = storage_of(live);
 	live->snapshot = RegisterSnapshot(GetLatestSnapshot());
 	PushActiveSnapshot(live->snapshot);
 }
@@ -46,12 +46,11 @@ check_audited(const AtLive *live)
 	const char *name = at_qualified_name(RelationGetRelid(live->rel));
 
 	if (live->policy == NULL)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_AT_BAD_TARGET),
-			 errmsg("table \"%s\" is not audited", RelationGetRelationName(live->rel)),
-			 errdetail("There is no enabled row for it in audit.policy."),
-			 errhint("SELECT audit.enable(%s, baseline => true);", quote_literal_cstr(name))));
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_BAD_TARGET),
+				 errmsg("table \"%s\" is not audited", RelationGetRelationName(live->rel)),
+				 errdetail("There is no enabled row for it in audit.policy."),
+				 errhint("SELECT audit.enable(%s, baseline => true);", quote_literal_cstr(name))));
 	if (live->policy->root_relid != RelationGetRelid(live->rel))
 		ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
 						errmsg("\"%s\" is a partition", RelationGetRelationName(live->rel)),
@@ -77,18 +76,24 @@ check_readable(Relation rel)
 						errhint("Use a role that its policies do not apply to.")));
 }
 
+/* The table and all below it that its policy serves, as far as rows are stored there. */
 static List *
-leaves_of(Relation rel)
+storage_of(const AtLive *live)
 {
-	List *leaves = NIL;
+	List *relids = NIL;
 	ListCell *cell;
 
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return list_make1_oid(RelationGetRelid(rel));
-	foreach (cell, find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL))
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
-			leaves = lappend_oid(leaves, lfirst_oid(cell));
-	return leaves;
+	foreach (cell, find_all_inheritors(RelationGetRelid(live->rel), AccessShareLock, NULL))
+	{
+		Relation rel = table_open(lfirst_oid(cell), NoLock);
+		const AtPolicy *policy =
+			rel->rd_rel->relkind == RELKIND_RELATION ? at_policy_lookup(rel) : NULL;
+
+		if (policy != NULL && policy->root_relid == RelationGetRelid(live->rel))
+			relids = lappend_oid(relids, RelationGetRelid(rel));
+		table_close(rel, NoLock);
+	}
+	return relids;
 }
 
 void

@@ -69,6 +69,9 @@ static const Oid param_types[PARAMS] = {
 	"THEN NOT pg_visible_in_snapshot(t.xid::text::xid8, $5::pg_snapshot) "                         \
 	"ELSE t.tx_at > $8 END))) "
 
+/* What comes after the last TRUNCATE. */
+#define AFTER_CUT "($9 IS NULL OR (e.occurred_at, e.tx_id, e.ordinal) > ($9, $10, $11)) "
+
 typedef struct Reconciliation
 {
 	AtLive live;
@@ -81,7 +84,8 @@ typedef struct Reconciliation
 	/* the trail */
 	int nversions;
 	AtImageVersion **versions;
-	int32 first_version; /* from which on events count */
+	TimestampTz *rewrites; /* of each column, when a command last computed its values; 0: never */
+	int32 first_version;   /* from which on events count */
 	Datum values[PARAMS];
 	char nulls[PARAMS + 1];
 } Reconciliation;
@@ -93,6 +97,8 @@ static void read_policy(Reconciliation *work);
 static void read_versions(Reconciliation *work);
 static void find_baseline(Reconciliation *work);
 static void find_truncates(Reconciliation *work);
+static void find_rewrites(Reconciliation *work);
+static const AtImageVersion *find_version(const Reconciliation *work, int32 target_id);
 static void choose_columns(Reconciliation *work);
 static void read_events(Reconciliation *work);
 static void add_event(Reconciliation *work, HeapTuple tuple, TupleDesc desc);
@@ -132,6 +138,7 @@ read_trail(Reconciliation *work)
 	read_versions(work);
 	find_baseline(work);
 	find_truncates(work);
+	find_rewrites(work);
 	choose_columns(work);
 
 	MemoryContext save = MemoryContextSwitchTo(work->memory);
@@ -154,8 +161,8 @@ set_param(Reconciliation *work, int param, Datum value)
 static uint64
 query(Reconciliation *work, const char *text)
 {
-	if (SPI_execute_with_args(text, PARAMS, (Oid *) param_types, work->values,
-							  work->nulls, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(text, PARAMS, (Oid *) param_types, work->values, work->nulls, true,
+							  0) != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of: %s", text);
 	return SPI_processed;
 }
@@ -186,27 +193,35 @@ read_policy(Reconciliation *work)
 	work->rules.deletes = DatumGetBool(result_column(work, 0, 3, true, 1));
 }
 
-/* All versions of the table, the oldest first. */
+/* All versions of the table, the newest first. */
 static void
 read_versions(Reconciliation *work)
 {
 	Datum *ids;
 	MemoryContext save;
 
-	work->nversions = query(work, "SELECT v.target_id, v.columns::text, v.key_columns::text "
-								  "FROM audit.policy p JOIN audit.target n USING (target_id) "
-								  "JOIN audit.target v ON v.lineage = n.lineage "
-								  "WHERE p.target = $1 ORDER BY v.target_id");
+	work->nversions = query(
+		work, "SELECT v.target_id, v.columns::text, "
+			  "lead(r.renamed, -1) OVER (ORDER BY v.target_id DESC) "
+			  "FROM audit.policy p JOIN audit.target n USING (target_id) "
+			  "JOIN audit.target v ON v.lineage = n.lineage "
+			  "LEFT JOIN LATERAL (SELECT (audit.to_jsonb(e.extra) -> 'renamed')::text AS renamed "
+			  "FROM audit.event e WHERE e.target_id = v.target_id AND e.op = 'A' "
+			  "AND e.record_key IS NULL AND audit.to_jsonb(e.extra) ? 'renamed' "
+			  "ORDER BY e.occurred_at LIMIT 1) r ON true "
+			  "WHERE p.target = $1 ORDER BY v.target_id DESC");
 	save = MemoryContextSwitchTo(work->memory);
 	ids = palloc(sizeof(Datum) * Max(work->nversions, 1));
 	work->versions = palloc(sizeof(AtImageVersion *) * Max(work->nversions, 1));
 	for (int i = 0; i < work->nversions; i++)
 	{
-		char *columns = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
-		char *keys = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3);
+		HeapTuple row = SPI_tuptable->vals[i];
+		TupleDesc desc = SPI_tuptable->tupdesc;
 
 		ids[i] = result_column(work, i, 1, true, sizeof(int32));
-		work->versions[i] = at_image_version(work->shape, DatumGetInt32(ids[i]), columns, keys);
+		work->versions[i] = at_image_version(work->shape, i > 0 ? work->versions[i - 1] : NULL,
+											 DatumGetInt32(ids[i]), SPI_getvalue(row, desc, 2),
+											 SPI_getvalue(row, desc, 3));
 	}
 	set_param(work, PARAM_TARGETS,
 			  PointerGetDatum(construct_array(ids, work->nversions, INT4OID, sizeof(int32), true,
@@ -218,15 +233,14 @@ read_versions(Reconciliation *work)
 static void
 find_baseline(Reconciliation *work)
 {
-	if (query(work,
-			  "SELECT e.tx_id, e.ordinal, audit.to_jsonb(e.extra) #>> '{baseline,snapshot}', "
-			  "coalesce(t.system_identifier, (pg_control_system()).system_identifier), "
-			  "coalesce(t.database_oid, (SELECT oid FROM pg_database "
-			  "WHERE datname = current_database())), e.tx_at, e.target_id "
-			  "FROM audit.event e LEFT JOIN audit.transaction t USING (tx_at, tx_id) "
-			  "WHERE e.target_id = ANY ($2) AND e.record_key IS NULL AND e.op = 'B' "
-			  "AND e.new_values IS NULL "
-			  "ORDER BY e.occurred_at DESC, e.tx_id DESC, e.ordinal DESC LIMIT 1") == 0)
+	if (query(work, "SELECT e.tx_id, e.ordinal, audit.to_jsonb(e.extra) #>> '{baseline,snapshot}', "
+					"coalesce(t.system_identifier, (pg_control_system()).system_identifier), "
+					"coalesce(t.database_oid, (SELECT oid FROM pg_database "
+					"WHERE datname = current_database())), e.tx_at, e.target_id "
+					"FROM audit.event e LEFT JOIN audit.transaction t USING (tx_at, tx_id) "
+					"WHERE e.target_id = ANY ($2) AND e.record_key IS NULL AND e.op = 'B' "
+					"AND e.new_values IS NULL "
+					"ORDER BY e.occurred_at DESC, e.tx_id DESC, e.ordinal DESC LIMIT 1") == 0)
 		return;
 
 	set_param(work, PARAM_BASE_TX_ID, result_column(work, 0, 1, true, sizeof(int64)));
@@ -239,7 +253,7 @@ find_baseline(Reconciliation *work)
 	work->rules.whole = true;
 }
 
-/* The last TRUNCATE of the whole table, and the last one of a part. */
+/* The last TRUNCATE of the whole table; and partitions that were emptied, came or went. */
 static void
 find_truncates(Reconciliation *work)
 {
@@ -255,11 +269,42 @@ find_truncates(Reconciliation *work)
 		work->first_version = DatumGetInt32(result_column(work, 0, 4, true, sizeof(int32)));
 		work->rules.whole = true;
 	}
-	(void) query(work, "SELECT max(e.occurred_at) FROM audit.event e "
-					   "WHERE e.target_id = ANY ($2) AND e.record_key IS NULL AND e.op = 'T' "
-					   "AND audit.to_jsonb(e.extra) ? 'partition' AND " AFTER_BASELINE);
-	work->rules.partition_emptied_at =
+	(void) query(work, "SELECT max(e.occurred_at) FILTER (WHERE e.op = 'T' "
+					   "OR e.event_type LIKE '%.detached'), "
+					   "coalesce(bool_or(e.event_type LIKE '%.attached'), false) "
+					   "FROM audit.event e WHERE e.target_id = ANY ($2) AND e.record_key IS NULL "
+					   "AND (e.op = 'T' AND audit.to_jsonb(e.extra) ? 'partition' OR e.op = 'A') "
+					   "AND " AFTER_CUT "AND " AFTER_BASELINE);
+	work->rules.rows_left_at =
 		DatumGetTimestampTz(result_column(work, 0, 1, true, sizeof(TimestampTz)));
+	work->rules.rows_came = DatumGetBool(result_column(work, 0, 2, true, sizeof(bool)));
+}
+
+/* Columns whose values a command computed anew: what was recorded of them before is void. */
+static void
+find_rewrites(Reconciliation *work)
+{
+	uint64 n =
+		query(work, "SELECT e.occurred_at, e.target_id, r.name "
+					"FROM audit.event e, "
+					"jsonb_array_elements_text(audit.to_jsonb(e.extra) -> 'rewritten') r (name) "
+					"WHERE e.target_id = ANY ($2) AND e.record_key IS NULL AND e.op = 'A' "
+					"AND " AFTER_CUT "AND " AFTER_BASELINE);
+
+	work->rewrites =
+		MemoryContextAllocZero(work->memory, sizeof(TimestampTz) * Max(work->shape->ncolumns, 1));
+	for (uint64 i = 0; i < n; i++)
+	{
+		TimestampTz at = DatumGetTimestampTz(result_column(work, i, 1, true, sizeof(TimestampTz)));
+		int32 target_id = DatumGetInt32(result_column(work, i, 2, true, sizeof(int32)));
+		const AtImageVersion *version = find_version(work, target_id);
+		char *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3);
+
+		for (int c = 0; c < version->nnames; c++)
+			if (version->names[c].column >= 0 && strcmp(version->names[c].name, name) == 0)
+				work->rewrites[version->names[c].column] =
+					Max(work->rewrites[version->names[c].column], at);
+	}
 }
 
 /* Without a key the contents are counted: only columns that all versions know tell them apart. */
@@ -276,10 +321,11 @@ choose_columns(Reconciliation *work)
 		if (version->target_id < work->first_version)
 			continue;
 		for (int i = 0; i < version->nnames; i++)
-			if (version->names[i].column >= 0)
+			if (version->names[i].same_type)
 				known[version->names[i].column] = true;
 		for (int i = 0; i < work->shape->ncolumns; i++)
-			work->shape->columns[i].compared = work->shape->columns[i].compared && known[i];
+			work->shape->columns[i].compared =
+				work->shape->columns[i].compared && known[i] && work->rewrites[i] == 0;
 	}
 }
 
@@ -297,8 +343,7 @@ read_events(Reconciliation *work)
 		"e.old_values, e.new_values, e.extra "
 		"FROM audit.event e JOIN audit.target v USING (target_id) "
 		"WHERE e.target_id = ANY ($2) AND e.op IN ('I', 'U', 'D', 'B') "
-		"AND ($9 IS NULL OR (e.occurred_at, e.tx_id, e.ordinal) > ($9, $10, $11)) "
-		"AND " AFTER_BASELINE,
+		"AND " AFTER_CUT "AND " AFTER_BASELINE,
 		PARAMS, (Oid *) param_types, work->values, work->nulls, true, 0);
 
 	for (;;)
@@ -340,11 +385,17 @@ find_version(const Reconciliation *work, int32 target_id)
 	elog(ERROR, "the table has no version %d", target_id);
 }
 
+/* Recorded values; without those that a command computed anew since. */
 static AtImage *
 read_image(Reconciliation *work, const AtImageVersion *version, struct varlena *values,
-		   struct varlena *extra)
+		   struct varlena *extra, TimestampTz at)
 {
-	return values ? at_image_read(work->shape, version, values, extra) : NULL;
+	AtImage *image = values ? at_image_read(work->shape, version, values, extra) : NULL;
+
+	for (int i = 0; image != NULL && i < work->shape->ncolumns; i++)
+		if (work->rewrites[i] > at)
+			image = at_image_forget(work->shape, image, i);
+	return image;
 }
 
 static void
@@ -354,17 +405,21 @@ add_event(Reconciliation *work, HeapTuple tuple, TupleDesc desc)
 	int32 target_id = DatumGetInt32(SPI_getbinval(tuple, desc, 5, &isnull));
 	const AtImageVersion *version = find_version(work, target_id);
 	struct varlena *extra = get_varlena(tuple, desc, 10);
+	TimestampTz at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 2, &isnull));
 	AtReplayEvent event = {
 		.op = DatumGetChar(SPI_getbinval(tuple, desc, 1, &isnull)),
-		.at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 2, &isnull)),
+		.at = at,
 		.tx_id = DatumGetInt64(SPI_getbinval(tuple, desc, 3, &isnull)),
 		.ordinal = DatumGetInt32(SPI_getbinval(tuple, desc, 4, &isnull)),
 		.key = get_varlena(tuple, desc, 6),
 		.former = get_varlena(tuple, desc, 7),
-		.before = read_image(work, version, get_varlena(tuple, desc, 8), extra),
-		.after = read_image(work, version, get_varlena(tuple, desc, 9), extra),
+		.before = read_image(work, version, get_varlena(tuple, desc, 8), extra, at),
+		.after = read_image(work, version, get_varlena(tuple, desc, 9), extra, at),
 	};
 
+	/* what a baseline has was there before all that comes after its snapshot */
+	if (event.op == 'B')
+		event.at = DT_NOBEGIN;
 	if (event.before != NULL || event.after != NULL) /* else: the head of a baseline */
 		at_replay_add(work->replay, &event);
 }
@@ -418,14 +473,14 @@ report_summary(Reconciliation *work, const AtReplayTotals *totals)
 	if (totals->findings == 0)
 		appendStringInfoString(&detail, "ok");
 	else
-		appendStringInfo(&detail, UINT64_FORMAT " findings", totals->findings);
+		appendStringInfo(&detail, UINT64_FORMAT " finding%s", totals->findings,
+						 totals->findings == 1 ? "" : "s");
 	if (left_out != NULL)
 		appendStringInfo(&detail, "; not compared: %s", left_out);
 	if (totals->presumed > 0)
-		appendStringInfo(&detail,
-						 "; " UINT64_FORMAT
-						 " rows are presumed to have gone with a TRUNCATE of a partition",
-						 totals->presumed);
+		appendStringInfo(
+			&detail, "; " UINT64_FORMAT " rows are presumed to have come or gone with a partition",
+			totals->presumed);
 	if (!work->rules.inserts || !work->rules.updates || !work->rules.deletes)
 		appendStringInfoString(&detail, "; not all operations are recorded");
 	report_finding(

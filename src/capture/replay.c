@@ -14,36 +14,15 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_collation.h"
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#include "utils/tuplesort.h"
-#include "utils/typcache.h"
 
 #include "capture/replay.h"
+#include "capture/replay_sort.h"
 #include "core/hash.h"
 #include "ledger/datum.h"
-
-/* Columns of a sorted record. */
-enum
-{
-	COL_GROUP = 1,
-	COL_AT,
-	COL_TX_ID,
-	COL_ORDINAL,
-	COL_OP,
-	COL_KEY,
-	COL_FORMER,
-	COL_BEFORE,
-	COL_AFTER
-};
-
-#define SORT_COLUMNS COL_AFTER
-#define SORT_KEYS    COL_ORDINAL
 
 #define OP_LIVE  'L' /* a row that is in the table */
 #define OP_COMES '+' /* of a table without key: a row with this content comes, or goes */
@@ -77,17 +56,14 @@ struct AtReplay
 	void *arg;
 	AtReplayTotals totals;
 
-	TupleDesc desc;
-	TupleTableSlot *slot; /* to write */
-	Tuplesortstate *sort;
-	Tuplesortstate *moved; /* records that changed their key, by time */
-	HTAB *moved_keys;      /* of digests; NULL: there are none */
-	HTAB *records;         /* of moved ones; NULL: the only one is in single */
-	MemoryContext memory;  /* of rows */
+	AtReplaySort *sort;
+	AtReplaySort *moved;  /* records that changed their key, by time */
+	HTAB *moved_keys;     /* of digests; NULL: there are none */
+	HTAB *records;        /* of moved ones; NULL: the only one is in single */
+	MemoryContext memory; /* of rows */
 	Record single;
 };
 
-static void put(AtReplay *replay, struct varlena *group, const AtReplayEvent *event);
 static void put_content(AtReplay *replay, char op, const AtReplayEvent *event, AtImage *image);
 static void note_moved(AtReplay *replay, struct varlena *key);
 static void run_keyed(AtReplay *replay);
@@ -96,39 +72,14 @@ static void run_contents(AtReplay *replay);
 static void apply(AtReplay *replay, const AtReplayEvent *event);
 static void settle(AtReplay *replay, Record *record);
 
-static Tuplesortstate *
-begin_sort(TupleDesc desc, int first)
-{
-	static const Oid types[SORT_KEYS] = {BYTEAOID, TIMESTAMPTZOID, INT8OID, INT4OID};
-	AttrNumber columns[SORT_KEYS];
-	Oid operators[SORT_KEYS];
-	Oid collations[SORT_KEYS] = {InvalidOid};
-	bool nulls_first[SORT_KEYS] = {false};
-
-	for (int i = first; i < SORT_KEYS; i++)
-	{
-		columns[i] = i + 1;
-		operators[i] = lookup_type_cache(types[i], TYPECACHE_LT_OPR)->lt_opr;
-	}
-	return tuplesort_begin_heap(desc, SORT_KEYS - first, columns + first, operators + first,
-								collations + first, nulls_first + first, work_mem, NULL,
-								TUPLESORT_NONE);
-}
-
 AtReplay *
 at_replay_begin(const AtImageShape *shape, const AtReplayRules *rules)
 {
-	static const Oid types[SORT_COLUMNS] = {BYTEAOID, TIMESTAMPTZOID, INT8OID, INT4OID, CHAROID,
-											BYTEAOID, BYTEAOID,       BYTEAOID, BYTEAOID};
 	AtReplay *replay = palloc0(sizeof(AtReplay));
 
 	replay->shape = shape;
 	replay->rules = *rules;
-	replay->desc = CreateTemplateTupleDesc(SORT_COLUMNS);
-	for (int i = 0; i < SORT_COLUMNS; i++)
-		TupleDescInitEntry(replay->desc, i + 1, NULL, types[i], -1, 0);
-	replay->slot = MakeSingleTupleTableSlot(replay->desc, &TTSOpsVirtual);
-	replay->sort = begin_sort(replay->desc, 0);
+	replay->sort = at_replay_sort_begin(true);
 	replay->memory =
 		AllocSetContextCreate(CurrentMemoryContext, "audit_trail replay", ALLOCSET_DEFAULT_SIZES);
 	return replay;
@@ -138,8 +89,7 @@ at_replay_begin(const AtImageShape *shape, const AtReplayRules *rules)
 static HTAB *
 make_table(const char *name, Size size)
 {
-	HASHCTL control = {
-		.keysize = sizeof(AtHash), .entrysize = size, .hcxt = CurrentMemoryContext};
+	HASHCTL control = {.keysize = sizeof(AtHash), .entrysize = size, .hcxt = CurrentMemoryContext};
 
 	return hash_create(name, 1024, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
@@ -160,7 +110,7 @@ at_replay_add(AtReplay *replay, const AtReplayEvent *event)
 	replay->totals.events++;
 	if (replay->rules.keyed)
 	{
-		put(replay, event->key, event);
+		at_replay_sort_put(replay->sort, event->key, event);
 		if (event->former != NULL)
 		{
 			note_moved(replay, event->former);
@@ -185,42 +135,9 @@ at_replay_add_live(AtReplay *replay, struct varlena *key, AtImage *image)
 
 	replay->totals.live_rows++;
 	if (replay->rules.keyed)
-		put(replay, key, &live);
+		at_replay_sort_put(replay->sort, key, &live);
 	else
 		put_content(replay, OP_LIVE, &live, image);
-}
-
-static inline void
-set_column(TupleTableSlot *slot, int column, struct varlena *value)
-{
-	slot->tts_values[column - 1] = PointerGetDatum(value);
-	slot->tts_isnull[column - 1] = value == NULL;
-}
-
-/* A record without a key has an empty group. */
-static void
-put_into(Tuplesortstate *sort, TupleTableSlot *slot, struct varlena *group,
-		 const AtReplayEvent *event)
-{
-	ExecClearTuple(slot);
-	memset(slot->tts_isnull, 0, sizeof(bool) * SORT_COLUMNS);
-	set_column(slot, COL_GROUP, group ? group : (struct varlena *) cstring_to_text(""));
-	slot->tts_values[COL_AT - 1] = TimestampTzGetDatum(event->at);
-	slot->tts_values[COL_TX_ID - 1] = Int64GetDatum(event->tx_id);
-	slot->tts_values[COL_ORDINAL - 1] = Int32GetDatum(event->ordinal);
-	slot->tts_values[COL_OP - 1] = CharGetDatum(event->op);
-	set_column(slot, COL_KEY, event->key);
-	set_column(slot, COL_FORMER, event->former);
-	set_column(slot, COL_BEFORE, event->before);
-	set_column(slot, COL_AFTER, event->after);
-	ExecStoreVirtualTuple(slot);
-	tuplesort_puttupleslot(sort, slot);
-}
-
-static void
-put(AtReplay *replay, struct varlena *group, const AtReplayEvent *event)
-{
-	put_into(replay->sort, replay->slot, group, event);
 }
 
 /* A row of a table without key; it is grouped by what is compared of it. */
@@ -235,7 +152,7 @@ put_content(AtReplay *replay, char op, const AtReplayEvent *event, AtImage *imag
 						  .ordinal = event->ordinal,
 						  .after = content};
 
-	put(replay, (struct varlena *) DatumGetPointer(at_bytea_datum(&digest, AT_HASH_LEN)), &part);
+	at_replay_sort_put(replay->sort, DatumGetByteaPP(at_bytea_datum(&digest, AT_HASH_LEN)), &part);
 }
 
 /* The record has, or had, more than one key. */
@@ -262,45 +179,18 @@ at_replay_run(AtReplay *replay, AtReplayReport report, void *arg)
 {
 	replay->report = report;
 	replay->arg = arg;
-	tuplesort_performsort(replay->sort);
 	if (!replay->rules.keyed)
 		run_contents(replay);
 	else
 	{
 		if (replay->moved_keys != NULL)
-			replay->moved = begin_sort(replay->desc, 1);
+			replay->moved = at_replay_sort_begin(false);
 		run_keyed(replay);
 		if (replay->moved != NULL)
 			run_moved(replay);
 	}
-	tuplesort_end(replay->sort);
-	ExecDropSingleTupleTableSlot(replay->slot);
+	at_replay_sort_end(replay->sort);
 	return replay->totals;
-}
-
-static struct varlena *
-get_varlena(TupleTableSlot *slot, int column)
-{
-	bool isnull;
-	Datum value = slot_getattr(slot, column, &isnull);
-
-	return isnull ? NULL : (struct varlena *) DatumGetPointer(value);
-}
-
-/* The event that a sorted record holds; valid until the slot gets another. */
-static void
-get_event(TupleTableSlot *slot, AtReplayEvent *event)
-{
-	bool isnull;
-
-	event->at = DatumGetTimestampTz(slot_getattr(slot, COL_AT, &isnull));
-	event->tx_id = DatumGetInt64(slot_getattr(slot, COL_TX_ID, &isnull));
-	event->ordinal = DatumGetInt32(slot_getattr(slot, COL_ORDINAL, &isnull));
-	event->op = DatumGetChar(slot_getattr(slot, COL_OP, &isnull));
-	event->key = get_varlena(slot, COL_KEY);
-	event->former = get_varlena(slot, COL_FORMER);
-	event->before = get_varlena(slot, COL_BEFORE);
-	event->after = get_varlena(slot, COL_AFTER);
 }
 
 static inline bool
@@ -335,17 +225,13 @@ has_moved(AtReplay *replay, struct varlena *key)
 static void
 run_keyed(AtReplay *replay)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(replay->desc, &TTSOpsMinimalTuple);
 	struct varlena *group = NULL;
+	struct varlena *this_group;
+	AtReplayEvent event;
 	bool moved = false;
 
-	while (tuplesort_gettupleslot(replay->sort, true, false, slot, NULL))
+	while (at_replay_sort_next(replay->sort, &this_group, &event))
 	{
-		struct varlena *this_group = get_varlena(slot, COL_GROUP);
-		AtReplayEvent event;
-
-		CHECK_FOR_INTERRUPTS();
-		get_event(slot, &event);
 		if (group == NULL || !same_bytes(group, this_group))
 		{
 			settle(replay, &replay->single);
@@ -356,38 +242,30 @@ run_keyed(AtReplay *replay)
 			moved = has_moved(replay, event.key);
 		}
 		if (moved)
-			put_into(replay->moved, replay->slot, this_group, &event);
+			at_replay_sort_put(replay->moved, this_group, &event);
 		else
 			apply(replay, &event);
 	}
 	settle(replay, &replay->single);
 	MemoryContextReset(replay->memory);
-	ExecDropSingleTupleTableSlot(slot);
 }
 
 /* The others: all of them at once, in the order of time. */
 static void
 run_moved(AtReplay *replay)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(replay->desc, &TTSOpsMinimalTuple);
 	HASH_SEQ_STATUS status;
+	struct varlena *group;
+	AtReplayEvent event;
 	Record *record;
 
 	replay->records = make_table("audit_trail moved records", sizeof(Record));
-	tuplesort_performsort(replay->moved);
-	while (tuplesort_gettupleslot(replay->moved, true, false, slot, NULL))
-	{
-		AtReplayEvent event;
-
-		CHECK_FOR_INTERRUPTS();
-		get_event(slot, &event);
+	while (at_replay_sort_next(replay->moved, &group, &event))
 		apply(replay, &event);
-	}
 	hash_seq_init(&status, replay->records);
 	while ((record = hash_seq_search(&status)) != NULL)
 		settle(replay, record);
-	tuplesort_end(replay->moved);
-	ExecDropSingleTupleTableSlot(slot);
+	at_replay_sort_end(replay->moved);
 }
 
 static Record *
@@ -510,7 +388,7 @@ take_row(AtReplay *replay, Record *record, const AtReplayEvent *event)
 		if (replay->rules.updates && !at_image_agrees(replay->shape, row->image, event->before))
 			tell_unrecorded(replay, record, row, event);
 	}
-	else if (replay->rules.whole && replay->rules.inserts)
+	else if (replay->rules.whole && replay->rules.inserts && !replay->rules.rows_came)
 		tell(replay,
 			 &(AtReplayFinding){
 				 .finding = "unrecorded change",
@@ -617,20 +495,22 @@ static void
 tell_missing_in_trail(AtReplay *replay, const Record *record, const ReplayRow *row,
 					  const ReplayRow *live)
 {
-	if (replay->rules.inserts)
-		tell(replay, &(AtReplayFinding){
-						 .finding = "missing in the trail",
-						 .record_key = text_of(record->key),
-						 .live_value = at_image_show(replay->shape, live->image),
-						 .detail = row ? "the trail has changes of this row, not the row itself"
-									   : NULL,
-					 });
+	if (replay->rules.rows_came)
+		replay->totals.presumed++;
+	else if (replay->rules.inserts)
+		tell(replay,
+			 &(AtReplayFinding){
+				 .finding = "missing in the trail",
+				 .record_key = text_of(record->key),
+				 .live_value = at_image_show(replay->shape, live->image),
+				 .detail = row ? "the trail has changes of this row, not the row itself" : NULL,
+			 });
 }
 
 static void
 tell_missing_in_table(AtReplay *replay, const Record *record, const ReplayRow *row)
 {
-	if (row->at < replay->rules.partition_emptied_at)
+	if (row->at < replay->rules.rows_left_at)
 		replay->totals.presumed++;
 	else if (replay->rules.deletes)
 		tell(replay, &(AtReplayFinding){
@@ -692,9 +572,9 @@ settle_content(AtReplay *replay, const Content *content)
 	replay->totals.trail_rows += Max(trail, 0);
 	if (trail == live)
 		return;
-	if (trail > live && content->example.at < replay->rules.partition_emptied_at)
+	if (trail > live ? content->example.at < replay->rules.rows_left_at : replay->rules.rows_came)
 	{
-		replay->totals.presumed += trail - live;
+		replay->totals.presumed += Abs(trail - live);
 		return;
 	}
 	if (trail > live ? !replay->rules.deletes : !replay->rules.inserts)
@@ -713,17 +593,13 @@ settle_content(AtReplay *replay, const Content *content)
 static void
 run_contents(AtReplay *replay)
 {
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(replay->desc, &TTSOpsMinimalTuple);
 	struct varlena *group = NULL;
+	struct varlena *this_group;
+	AtReplayEvent event;
 	Content content = {0};
 
-	while (tuplesort_gettupleslot(replay->sort, true, false, slot, NULL))
+	while (at_replay_sort_next(replay->sort, &this_group, &event))
 	{
-		struct varlena *this_group = get_varlena(slot, COL_GROUP);
-		AtReplayEvent event;
-
-		CHECK_FOR_INTERRUPTS();
-		get_event(slot, &event);
 		if (group == NULL || !same_bytes(group, this_group))
 		{
 			if (group != NULL)
@@ -740,5 +616,4 @@ run_contents(AtReplay *replay)
 	if (group != NULL)
 		settle_content(replay, &content);
 	MemoryContextReset(replay->memory);
-	ExecDropSingleTupleTableSlot(slot);
 }

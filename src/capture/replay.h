@@ -24,7 +24,8 @@ typedef struct AtReplayRules
 	bool inserts;
 	bool updates;
 	bool deletes;
-	TimestampTz partition_emptied_at; /* rows not seen since may have gone with it; 0: never */
+	TimestampTz rows_left_at; /* rows not changed since may have gone with a partition */
+	bool rows_came;           /* rows may have come with a partition */
 } AtReplayRules;
 
 /* An event. Varlenas may be packed; they are copied. */
@@ -60,7 +61,7 @@ typedef struct AtReplayTotals
 	uint64 live_rows;
 	uint64 trail_rows;
 	uint64 findings;
-	uint64 presumed; /* rows that a TRUNCATE of a partition is presumed to have taken */
+	uint64 presumed; /* rows that are presumed to have come or gone with a partition */
 } AtReplayTotals;
 
 typedef struct AtReplay AtReplay;
