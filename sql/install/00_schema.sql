@@ -7,7 +7,7 @@ GRANT USAGE ON SCHEMA audit TO PUBLIC;
 
 CREATE FUNCTION audit.worm_handler(internal) RETURNS table_am_handler
 	LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'at_worm_handler';
-COMMENT ON FUNCTION audit.worm_handler(internal) IS 'handler of the access method audit_worm';
+COMMENT ON FUNCTION audit.worm_handler(internal) IS 'internal: handler of the access method audit_worm';
 REVOKE ALL ON FUNCTION audit.worm_handler(internal) FROM PUBLIC;
 
 CREATE ACCESS METHOD audit_worm TYPE TABLE HANDLER audit.worm_handler;
