@@ -13,6 +13,7 @@
  * change, with a line of context that names the table.
  *
  * Memory: a context of the query's own, reset after each row.
+ *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 

@@ -7,6 +7,7 @@
  * transaction. Counts are kept a level of nesting, so that what is rolled back
  * is not counted; memory grows with the number of tables and the depth of
  * nesting, not with the number of rows.
+ *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 

@@ -12,6 +12,7 @@
  * A transaction that used the exemption and commits has one event of type
  * audit.maintenance, about audit.policy, which tells how many changes of
  * which tables it does not record.
+ *-------------------------------------------------------------------------
  */
 #ifndef AT_MAINTENANCE_H
 #define AT_MAINTENANCE_H

@@ -6,6 +6,7 @@
  * An invalidation of the table flips the cache, and the next look-up reads
  * it anew; a trigger on the table causes one with every change. The newest
  * rows count, whatever the transaction's snapshot is.
+ *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 

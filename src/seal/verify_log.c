@@ -7,6 +7,7 @@
  * it, the checkpoint was changed; if both are, the entry was. After an entry
  * that cannot be used the tree is taken from the next sound checkpoint, so
  * that one forged entry makes one finding.
+ *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
