@@ -46,6 +46,7 @@ static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
 
+/* Long because it is a table: a call each setting. */
 void
 at_guc_init(void)
 {

@@ -274,7 +274,8 @@ at_announce(PG_FUNCTION_ARGS)
 {
 	if (!at_shmem_ready())
 		ereport(WARNING,
-				(errmsg("audit_trail is not loaded by shared_preload_libraries"),
+				(errcode(ERRCODE_WARNING),
+				 errmsg("audit_trail is not loaded by shared_preload_libraries"),
 				 errdetail("Changes are captured, but sealing and the delivery of alerts are "
 						   "inactive."),
 				 errhint("Add audit_trail to shared_preload_libraries and restart the server.")));

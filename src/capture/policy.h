@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * policy.h
  *		What is captured of a table: a row of audit.policy with the version
- *		of the table it names, made ready for the trigger.
+ *		of the table it names, made ready for the triggers.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_POLICY_H

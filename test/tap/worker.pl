@@ -118,5 +118,18 @@ workers_run($standby, $_, "workers run in $_ after promotion") foreach 'postgres
 $standby->safe_psql('shop', 'SELECT audit.seal_now()');
 
 $standby->stop;
+
+# Nor does anything run in a server that pg_upgrade starts. Who asks for a seal waits for a worker.
+$node->stop;
+command_ok([ 'pg_ctl', '-s', '-w', '-D', $node->data_dir, '-l', $node->logfile, '-o', '-b', 'start' ],
+	'the server starts as pg_upgrade starts it');
+($status, $out, $err) = $node->psql('shop', 'SELECT audit.seal_now()');
+like($err, qr/the audit_trail sealer is not running/, 'no sealing in binary upgrade');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'audit_trail%'}),
+	'0', 'and no worker');
+command_ok([ 'pg_ctl', '-s', '-w', '-D', $node->data_dir, '-m', 'fast', 'stop' ], 'it stops');
+$node->start;
+workers_run($node, 'shop', 'afterwards workers run again');
+
 $node->stop;
 done_testing();
