@@ -189,7 +189,7 @@ at_log_id(void)
 bool
 at_incarnation_begun(void)
 {
-	if (!cache.begun && at_ledger_exists())
+	if (!cache.begun && OidIsValid(ledger_relid_or_invalid(AT_LEDGER_INCARNATION)))
 		read_incarnations();
 	return cache.begun;
 }

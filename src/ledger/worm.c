@@ -127,6 +127,8 @@ at_worm_check_insert(Relation rel)
 	/* ALTER TABLE fills the new heap of a table by ordinary inserts */
 	if (OidIsValid(rel->rd_rel->relrewrite))
 		at_worm_refuse(rel, &at_deed_rewrite);
+	/* a dump has all tables before the first row, so a table that is missing was renamed */
+	(void) at_ledger_relid(AT_LEDGER_INCARNATION);
 	if (at_incarnation_begun())
 		at_worm_refuse(rel, &at_deed_insert);
 }

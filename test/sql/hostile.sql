@@ -64,6 +64,16 @@ ALTER TRIGGER " early" ON early RENAME TO late;
 INSERT INTO early VALUES (1, 1);
 SELECT * FROM trail('early');
 
+-- the ledger does not become writable because a part of it is not found
+BEGIN;
+ALTER TABLE audit.alert_pass RENAME TO elsewhere;
+INSERT INTO audit.session VALUES (0, now(), 1, 1, 'forged');
+ROLLBACK;
+BEGIN;
+ALTER TABLE audit.incarnation RENAME TO elsewhere;
+INSERT INTO audit.session VALUES (0, now(), 1, 1, 'forged');
+ROLLBACK;
+
 -- a trigger was dropped: enabling again is no empty promise
 DROP TRIGGER "00_audit_insert" ON planted;
 SELECT audit.enable('planted');
