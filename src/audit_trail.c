@@ -17,6 +17,7 @@
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "capture/baseline.h"
+#include "capture/evolve.h"
 #include "capture/policy.h"
 #include "core/hash.h"
 #include "ledger/append.h"
@@ -43,6 +44,7 @@ _PG_init(void)
 	at_source_init();
 	at_policy_init();
 	at_baseline_init();
+	at_evolve_init();
 	at_alert_init();
 	at_seal_init();
 	if (process_shared_preload_libraries_in_progress)

@@ -125,7 +125,7 @@ CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
 CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate, B baseline (a row that was there already), M changes that were counted as maintenance';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate, B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted or truncated';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';

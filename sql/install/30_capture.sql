@@ -10,7 +10,8 @@ CREATE TABLE audit.policy (
 	key_columns text[] NOT NULL,
 	enabled boolean NOT NULL,
 	changed_at timestamptz NOT NULL,
-	reason text
+	reason text,
+	key_given boolean NOT NULL
 );
 COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
 COMMENT ON COLUMN audit.policy.target IS 'the table';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN audit.policy.ignored_columns IS 'an update that changes only t
 COMMENT ON COLUMN audit.policy.key_columns IS 'columns that identify a row; empty if nothing does';
 COMMENT ON COLUMN audit.policy.enabled IS 'false after audit.disable(): the history stays readable';
 COMMENT ON COLUMN audit.policy.reason IS 'why it was disabled';
+COMMENT ON COLUMN audit.policy.key_given IS 'key_columns were named by who enabled it; else they follow the primary key';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 

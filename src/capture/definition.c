@@ -23,6 +23,7 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "capture/definition.h"
+#include "capture/stored.h"
 #include "capture/trigger.h"
 
 /* Arguments of audit.enable(). */
@@ -40,26 +41,13 @@ enum
 static void check_relation(Relation rel);
 static void check_kind(Relation rel);
 static void check_ancestors(Relation rel);
-static void check_partitions(Relation rel);
+static void check_below(Relation rel);
 static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const char *otherwise);
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
 static void check_ignored(const AtDefinition *definition);
-static List *primary_key(Relation rel);
 static List *column_names(Relation rel);
-static char *describe_columns(Relation rel);
-
-static bool
-contains(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 void
 at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definition)
@@ -77,9 +65,11 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.operations = check_operations(get_names(fcinfo, ARG_OPERATIONS, "operations")),
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
 		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
-		.columns_json = describe_columns(rel),
+		.key_given = !PG_ARGISNULL(ARG_KEY),
+		.columns_json = at_describe_columns(rel),
 	};
-	definition->keys = PG_ARGISNULL(ARG_KEY) ? primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
+	definition->keys =
+		PG_ARGISNULL(ARG_KEY) ? at_primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
 	check_columns(rel, definition->ignored, "ignore");
 	check_columns(rel, definition->keys, "key");
 	check_ignored(definition);
@@ -108,8 +98,8 @@ check_relation(Relation rel)
 			rel, "unlogged, so a crash would empty it without an event",
 			psprintf("ALTER TABLE %s SET LOGGED;", at_qualified_name(RelationGetRelid(rel))));
 	check_ancestors(rel);
-	check_partitions(rel);
 	at_definition_check_owner(rel);
+	check_below(rel);
 }
 
 static void
@@ -144,20 +134,33 @@ check_ancestors(Relation rel)
 			   psprintf("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(root))));
 }
 
-/* A foreign partition's rows are stored elsewhere, and may change there. */
+/* Partitions share the table's triggers; what is below it must be fit to be audited too. */
 static void
-check_partitions(Relation rel)
+check_below(Relation rel)
 {
+	AtStoredPolicy stored;
 	ListCell *cell;
 
-	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return;
 	foreach (cell, find_all_inheritors(RelationGetRelid(rel), AccessShareLock, NULL))
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_FOREIGN_TABLE)
+	{
+		Oid relid = lfirst_oid(cell);
+		char *name = at_qualified_name(relid);
+
+		if (get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE)
+			bad_target(
+				rel,
+				psprintf("partly stored elsewhere, in foreign table \"%s\"", get_rel_name(relid)),
+				"Detach that one, and audit it where it is stored.");
+		if (get_rel_persistence(relid) == RELPERSISTENCE_UNLOGGED)
 			bad_target(rel,
-					   psprintf("partly stored elsewhere, in foreign table \"%s\"",
-								get_rel_name(lfirst_oid(cell))),
-					   "Detach that one, and audit it where it is stored.");
+					   psprintf("unlogged in %s, so a crash would empty it without an event", name),
+					   psprintf("ALTER TABLE %s SET LOGGED;", name));
+		if (relid != RelationGetRelid(rel) && get_rel_relispartition(relid) && at_stored_ready() &&
+			at_stored_read(relid, &stored))
+			bad_target(rel, psprintf("audited already in its partition %s", name),
+					   psprintf("SELECT audit.disable(%s, 'audited with its table');",
+								quote_literal_cstr(name)));
+	}
 }
 
 void
@@ -203,7 +206,7 @@ get_names(FunctionCallInfo fcinfo, int arg, const char *what)
 		if (name == NULL)
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("%s must not contain nulls", what)));
-		if (!contains(names, name))
+		if (!at_names_contain(names, name))
 			names = lappend(names, name);
 	}
 	return names;
@@ -217,11 +220,11 @@ check_operations(List *given)
 	ListCell *cell;
 
 	for (int i = 0; i < AT_TRIGGERS; i++)
-		if (contains(given, at_triggers[i].operation))
+		if (at_names_contain(given, at_triggers[i].operation))
 			known = lappend(known, pstrdup(at_triggers[i].operation));
 
 	foreach (cell, given)
-		if (!contains(known, lfirst(cell)))
+		if (!at_names_contain(known, lfirst(cell)))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("unknown operation \"%s\"", (char *) lfirst(cell)),
 							errhint("Operations are insert, update, delete and truncate.")));
@@ -256,16 +259,15 @@ check_ignored(const AtDefinition *definition)
 	ListCell *cell;
 
 	foreach (cell, definition->ignored)
-		if (contains(definition->keys, lfirst(cell)))
+		if (at_names_contain(definition->keys, lfirst(cell)))
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("key column \"%s\" cannot be ignored", (char *) lfirst(cell)),
 							errdetail("A change of the key changes which row an event is about."),
 							errhint("Take it out of \"ignore\", or give another \"key\".")));
 }
 
-/* Names of the primary key's columns in its order; NIL without one. */
-static List *
-primary_key(Relation rel)
+List *
+at_primary_key(Relation rel)
 {
 	List *names = NIL;
 
@@ -295,8 +297,8 @@ column_names(Relation rel)
 	return names;
 }
 
-static char *
-describe_columns(Relation rel)
+char *
+at_describe_columns(Relation rel)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	StringInfoData json;
@@ -323,7 +325,7 @@ describe_columns(Relation rel)
 bool
 at_definition_wants(const AtDefinition *definition, const char *operation)
 {
-	return contains(definition->operations, operation);
+	return at_names_contain(definition->operations, operation);
 }
 
 Datum

@@ -25,6 +25,7 @@ typedef struct AtDefinition
 	List *ignored;
 	List *keys;         /* NIL: the table has none */
 	bool baseline;      /* its rows are to be recorded */
+	bool key_given;     /* else they are those of the primary key */
 	char *columns_json; /* JSON array of {"name", "type"} */
 } AtDefinition;
 
@@ -37,6 +38,12 @@ extern void at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefiniti
 
 /* Raises an error unless the current user owns the table. */
 extern void at_definition_check_owner(Relation rel);
+
+/* Names of the primary key's columns in its order; NIL without one. */
+extern List *at_primary_key(Relation rel);
+
+/* Columns of a table as audit.target has them: a JSON array of {"name", "type"}. */
+extern char *at_describe_columns(Relation rel);
 
 /* Is the operation among those to be recorded? */
 extern bool at_definition_wants(const AtDefinition *definition, const char *operation);

@@ -32,9 +32,9 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "capture/baseline.h"
+#include "capture/cover.h"
 #include "capture/definition.h"
-#include "capture/policy.h"
-#include "capture/trigger.h"
+#include "capture/stored.h"
 #include "ledger/init.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
@@ -54,12 +54,8 @@ PG_FUNCTION_INFO_V1(at_disable);
 
 static void read_existing(const AtDefinition *definition, ExistingPolicy *existing);
 static int32 append_version(const AtDefinition *definition, const ExistingPolicy *existing);
-static void write_policy(const AtDefinition *definition, int32 target_id, bool exists);
-static void create_triggers(const AtDefinition *definition);
-static bool has_triggers(const AtDefinition *definition);
-static void drop_triggers(Oid relid);
+static void write_policy(const AtDefinition *definition, int32 target_id);
 static void check_disable(Oid relid, const char *reason);
-static bool disable_policy(Oid relid, const char *reason);
 static char *describe(const AtDefinition *definition);
 
 Datum
@@ -82,7 +78,7 @@ at_enable(PG_FUNCTION_ARGS)
 	at_owner_enter(&state);
 	SPI_connect();
 	read_existing(&definition, &existing);
-	if (existing.same && !has_triggers(&definition))
+	if (existing.same && !at_is_covered(definition.relid, definition.operations))
 		existing.enabled = false; /* they were dropped, or the policy was another table's */
 	if (existing.enabled && !existing.same)
 		ereport(ERROR,
@@ -94,10 +90,10 @@ at_enable(PG_FUNCTION_ARGS)
 						 quote_literal_cstr(definition.qualified_name))));
 	if (!existing.enabled)
 	{
-		write_policy(&definition, append_version(&definition, &existing), existing.found);
+		write_policy(&definition, append_version(&definition, &existing));
 		CacheInvalidateRelcacheByRelid(definition.relid);
 	}
-	create_triggers(&definition); /* or see to it that they are what they should be */
+	at_cover(definition.relid); /* or see to it that they are what they should be */
 	SPI_finish();
 	at_owner_leave(&state);
 	if (!existing.enabled && definition.baseline)
@@ -118,11 +114,11 @@ at_disable(PG_FUNCTION_ARGS)
 	at_owner_enter(&state);
 	SPI_connect();
 
-	bool was_enabled = disable_policy(relid, reason);
+	bool was_enabled = at_stored_disable(relid, reason);
 
 	if (was_enabled)
 	{
-		drop_triggers(relid);
+		at_cover(relid);
 		CacheInvalidateRelcacheByRelid(relid);
 	}
 	SPI_finish();
@@ -148,20 +144,6 @@ check_disable(Oid relid, const char *reason)
 				 errdetail("The end of an audit is itself an event, and the reason part of it."),
 				 errhint("SELECT audit.disable(%s, 'why');",
 						 quote_literal_cstr(at_qualified_name(relid)))));
-}
-
-/* Switch the stored policy off; returns whether it was on. */
-static bool
-disable_policy(Oid relid, const char *reason)
-{
-	Oid types[] = {REGCLASSOID, TEXTOID};
-	Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(reason)};
-
-	if (SPI_execute_with_args("UPDATE audit.policy SET enabled = false, reason = $2, "
-							  "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
-							  2, types, values, NULL, false, 0) != SPI_OK_UPDATE)
-		elog(ERROR, "could not update audit.policy");
-	return SPI_processed > 0;
 }
 
 static void
@@ -220,146 +202,20 @@ append_version(const AtDefinition *definition, const ExistingPolicy *existing)
 }
 
 static void
-write_policy(const AtDefinition *definition, int32 target_id, bool exists)
+write_policy(const AtDefinition *definition, int32 target_id)
 {
-	static const char insert[] =
-		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
-		"ignored_columns, key_columns, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, true, pg_catalog.now())";
-	static const char update[] =
-		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
-		"operations = $5, ignored_columns = $6, key_columns = $7, enabled = true, "
-		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
-	Oid types[] = {REGCLASSOID,  INT4OID,      TEXTOID,     TEXTOID,
-				   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
-	Datum values[] = {
-		ObjectIdGetDatum(definition->relid),      Int32GetDatum(target_id),
-		CStringGetTextDatum(definition->context), CStringGetTextDatum(definition->resource_type),
-		at_name_array(definition->operations),    at_name_array(definition->ignored),
-		at_name_array(definition->keys),
+	AtStoredPolicy stored = {
+		.root = definition->relid,
+		.target_id = target_id,
+		.context = definition->context,
+		.resource_type = definition->resource_type,
+		.operations = definition->operations,
+		.ignored = definition->ignored,
+		.keys = definition->keys,
+		.key_given = definition->key_given,
 	};
 
-	if (SPI_execute_with_args(exists ? update : insert, lengthof(types), types, values, NULL, false,
-							  0) < 0 ||
-		SPI_processed != 1)
-		elog(ERROR, "could not write audit.policy");
-}
-
-/* Does the table have a trigger of this name? Our configuration tables are born with theirs. */
-static bool
-has_trigger(Oid relid, const char *name)
-{
-	return OidIsValid(get_trigger_oid(relid, name, true));
-}
-
-static void
-run(const char *command)
-{
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "unexpected result of: %s", command);
-}
-
-/* Its name may be taken: by the trigger itself on our own tables, else by somebody who was here
- * before us. */
-static void
-check_present(const AtTrigger *trigger, Oid relid)
-{
-	Relation rel = table_open(relid, NoLock);
-
-	for (int i = 0; i < rel->trigdesc->numtriggers; i++)
-	{
-		const Trigger *present = &rel->trigdesc->triggers[i];
-
-		if (strcmp(present->tgname, trigger->name) == 0 &&
-			(present->tgenabled != TRIGGER_FIRES_ALWAYS || !at_trigger_is_ours(present, trigger)))
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_AT_BAD_TARGET),
-				 errmsg("cannot audit \"%s\": it has a trigger \"%s\" already",
-						RelationGetRelationName(rel), trigger->name),
-				 errdetail("It is not the audit trigger of this name, or not enabled as that is."),
-				 errhint("DROP TRIGGER \"%s\" ON %s;", trigger->name, at_qualified_name(relid))));
-	}
-	table_close(rel, NoLock);
-}
-
-/* Create one trigger and make it fire whatever session_replication_role says. */
-static void
-create_trigger(const AtTrigger *trigger, Oid relid)
-{
-	char *table = at_qualified_name(relid);
-	char *when = "";
-
-	if (has_trigger(relid, trigger->name))
-	{
-		check_present(trigger, relid);
-		return;
-	}
-	if (trigger->when != NULL)
-		when = psprintf("FOR EACH ROW WHEN (%s)", trigger->when);
-	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",
-				 trigger->name, trigger->operation, table, when));
-	run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER \"%s\"", table, trigger->name));
-}
-
-/* The relations that need a trigger: PostgreSQL clones those for rows to partitions, no others. */
-static List *
-trigger_relations(const AtTrigger *trigger, Oid relid)
-{
-	List *relations = list_make1_oid(relid);
-	ListCell *cell;
-
-	if (trigger->when != NULL)
-		return relations;
-	foreach (cell, find_all_inheritors(relid, ShareRowExclusiveLock, NULL))
-		if (get_rel_relispartition(lfirst_oid(cell)))
-			relations = list_append_unique_oid(relations, lfirst_oid(cell));
-	return relations;
-}
-
-static void
-create_triggers(const AtDefinition *definition)
-{
-	for (int i = 0; i < AT_TRIGGERS; i++)
-	{
-		ListCell *cell;
-
-		if (!at_definition_wants(definition, at_triggers[i].operation))
-			continue;
-		foreach (cell, trigger_relations(&at_triggers[i], definition->relid))
-			create_trigger(&at_triggers[i], lfirst_oid(cell));
-	}
-}
-
-/* Is every trigger there that the definition asks for? */
-static bool
-has_triggers(const AtDefinition *definition)
-{
-	for (int i = 0; i < AT_TRIGGERS; i++)
-	{
-		ListCell *cell;
-
-		if (!at_definition_wants(definition, at_triggers[i].operation))
-			continue;
-		foreach (cell, trigger_relations(&at_triggers[i], definition->relid))
-			if (!has_trigger(lfirst_oid(cell), at_triggers[i].name))
-				return false;
-	}
-	return true;
-}
-
-static void
-drop_triggers(Oid relid)
-{
-	for (int i = 0; i < AT_TRIGGERS; i++)
-	{
-		ListCell *cell;
-
-		foreach (cell, trigger_relations(&at_triggers[i], relid))
-			if (has_trigger(lfirst_oid(cell), at_triggers[i].name))
-				run(psprintf("DROP TRIGGER \"%s\" ON %s", at_triggers[i].name,
-							 at_qualified_name(lfirst_oid(cell))));
-	}
+	at_stored_write(&stored);
 }
 
 /* What is audited, in one line. */

@@ -22,6 +22,7 @@
 #include "base/errors.h"
 #include "capture/definition.h"
 #include "capture/live.h"
+#include "capture/stored.h"
 
 static void check_audited(const AtLive *live);
 static void check_readable(Relation rel);

@@ -24,7 +24,7 @@ typedef struct AtLive
 {
 	Relation rel;
 	const AtPolicy *policy;
-	List *relids;      /* what holds the rows: the table, or its leaf partitions */
+	List *relids;      /* what holds the rows: the table and its children, or its leaf partitions */
 	Snapshot snapshot; /* the active one until the close */
 } AtLive;
 

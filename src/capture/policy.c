@@ -11,36 +11,21 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/partition.h"
-#include "catalog/pg_type.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "capture/definition.h"
 #include "capture/policy.h"
+#include "capture/stored.h"
 #include "capture/trigger.h"
+#include "capture/version.h"
 #include "ledger/datum.h"
 #include "ledger/hooks.h"
 #include "ledger/target.h"
-
-/* Policies as they are stored. */
-typedef struct StoredPolicy
-{
-	Oid root; /* the table that the policy names */
-	int32 target_id;
-	List *ignored; /* of names */
-	List *keys;
-} StoredPolicy;
 
 typedef struct CacheEntry
 {
@@ -58,10 +43,10 @@ static struct
 
 static void forget_relation(Datum arg, Oid relid);
 static AtPolicy *build(Relation rel);
-static bool find_stored(Relation rel, StoredPolicy *stored);
-static bool read_stored(Oid relid, StoredPolicy *stored);
-static void build_columns(AtPolicy *policy, Relation rel, const StoredPolicy *stored);
-static void build_keys(AtPolicy *policy, Relation rel, const StoredPolicy *stored);
+static void read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target);
+static void build_place(AtPolicy *policy, Relation rel);
+static void build_columns(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored);
+static void build_keys(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored);
 
 void
 at_policy_init(void)
@@ -140,12 +125,13 @@ static AtPolicy *
 build(Relation rel)
 {
 	uint64 invalidations = cache.invalidations;
-	StoredPolicy stored;
+	AtStoredPolicy stored;
 	AtTarget target;
 
-	if (!find_stored(rel, &stored))
+	if (!at_stored_find(RelationGetRelid(rel), &stored))
 		return NULL;
 	at_trigger_check(rel);
+	read_target(rel, &stored, &target);
 
 	MemoryContext memory =
 		AllocSetContextCreate(CurrentMemoryContext, "audit_trail policy", ALLOCSET_SMALL_SIZES);
@@ -156,16 +142,12 @@ build(Relation rel)
 	policy->relid = RelationGetRelid(rel);
 	policy->root_relid = stored.root;
 	policy->watched = at_change_wanted_hook != NULL && at_change_wanted_hook(stored.root);
-	if (!at_target_read(stored.target_id, &target))
-		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
-						errmsg("audit.target has no row %d, which the policy of \"%s\" names",
-							   stored.target_id, RelationGetRelationName(rel)),
-						errhint("SELECT * FROM audit.verify();")));
 	policy->target_id = target.target_id;
 	policy->retention_class = target.retention_class;
-	policy->schema = at_span_of(target.table_schema);
-	policy->table = at_span_of(target.table_name);
-	policy->resource_type = at_span_of(target.resource_type);
+	policy->schema = at_span_of(pstrdup(target.table_schema));
+	policy->table = at_span_of(pstrdup(target.table_name));
+	policy->resource_type = at_span_of(pstrdup(target.resource_type));
+	build_place(policy, rel);
 	build_columns(policy, rel, &stored);
 	build_keys(policy, rel, &stored);
 	MemoryContextSwitchTo(save);
@@ -175,90 +157,58 @@ build(Relation rel)
 	return policy;
 }
 
-/* The stored policy of the relation or of its nearest ancestor that has one. */
-static bool
-find_stored(Relation rel, StoredPolicy *stored)
-{
-	ListCell *cell;
-
-	if (read_stored(RelationGetRelid(rel), stored))
-		return true;
-	if (!rel->rd_rel->relispartition)
-		return false;
-
-	foreach (cell, get_partition_ancestors(RelationGetRelid(rel)))
-		if (read_stored(lfirst_oid(cell), stored))
-			return true;
-	return false;
-}
-
-static List *
-names_of(Datum array)
-{
-	ArrayType *names = DatumGetArrayTypeP(array);
-	Datum *elements;
-	bool *nulls;
-	int count;
-	List *list = NIL;
-
-	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
-	for (int i = 0; i < count; i++)
-		list = lappend(list, TextDatumGetCString(elements[i]));
-	return list;
-}
-
+/*
+ * The version of the table that the policy names. Where the table was altered
+ * by a session without our hook, it is followed here. Its own following
+ * writes to audit.policy, so once at a time; and a copy that is being
+ * restored waits until it is begun.
+ */
 static void
-fill_stored(HeapTuple tuple, TupleDesc desc, StoredPolicy *stored)
+read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target)
 {
-	bool isnull;
+	static bool following = false; /* reset by whoever set it */
+	AtSchemaChange unseen = {.command = NULL};
+	bool found = at_target_read(stored->target_id, target);
 
-	stored->root = DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull));
-	stored->target_id = DatumGetInt32(heap_getattr(tuple, Anum_policy_target_id, desc, &isnull));
-	stored->ignored = names_of(heap_getattr(tuple, Anum_policy_ignored_columns, desc, &isnull));
-	stored->keys = names_of(heap_getattr(tuple, Anum_policy_key_columns, desc, &isnull));
-}
-
-/* Read an enabled policy; the newest, whatever the transaction's snapshot is. */
-static bool
-read_stored(Oid relid, StoredPolicy *stored)
-{
-	Relation rel = table_open(at_audit_relid(AT_POLICY_TABLE), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	ScanKeyData key;
-	bool found = false;
-	bool isnull;
-
-	ScanKeyInit(&key, Anum_policy_target, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid(AT_POLICY_INDEX), true, snapshot, 1, &key);
-	HeapTuple tuple = systable_getnext(scan);
-
-	if (HeapTupleIsValid(tuple) &&
-		DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, RelationGetDescr(rel), &isnull)))
+	if (found && !following && at_incarnation_begun() && at_version_differs(stored->root, target))
 	{
-		fill_stored(tuple, RelationGetDescr(rel), stored);
-		found = true;
+		following = true;
+		PG_TRY();
+		{
+			at_version_follow(stored->root, &unseen);
+		}
+		PG_FINALLY();
+		{
+			following = false;
+		}
+		PG_END_TRY();
+		found = at_stored_find(RelationGetRelid(rel), stored) &&
+				at_target_read(stored->target_id, target);
 	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return found;
+	if (!found)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("audit.target has no row %d, which the policy of \"%s\" names",
+							   stored->target_id, RelationGetRelationName(rel)),
+						errhint("SELECT * FROM audit.verify();")));
 }
 
-static bool
-contains_name(List *names, const char *name)
+/* A child may have a row with the key of another's; in partitions the key is that of the table. */
+static void
+build_place(AtPolicy *policy, Relation rel)
 {
-	ListCell *cell;
+	const char *name = at_qualified_name(policy->relid);
+	StringInfoData json;
 
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
+	if (policy->relid == policy->root_relid || rel->rd_rel->relispartition)
+		return;
+	initStringInfo(&json);
+	appendStringInfoString(&json, "\"relation\":");
+	at_render_string(name, strlen(name), &json);
+	policy->place_json = json.data;
 }
 
 static void
-build_column(AtColumn *column, Form_pg_attribute attribute, const StoredPolicy *stored)
+build_column(AtColumn *column, Form_pg_attribute attribute, const AtStoredPolicy *stored)
 {
 	StringInfoData json;
 
@@ -275,13 +225,13 @@ build_column(AtColumn *column, Form_pg_attribute attribute, const StoredPolicy *
 	column->name = pstrdup(NameStr(attribute->attname));
 	column->json_name = json.data;
 	column->json_name_len = json.len;
-	column->is_key = contains_name(stored->keys, column->name);
-	column->ignored = contains_name(stored->ignored, column->name);
+	column->is_key = at_names_contain(stored->keys, column->name);
+	column->ignored = at_names_contain(stored->ignored, column->name);
 	at_render_choose(column, attribute->atttypid, CurrentMemoryContext);
 }
 
 static void
-build_columns(AtPolicy *policy, Relation rel, const StoredPolicy *stored)
+build_columns(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 
@@ -292,7 +242,7 @@ build_columns(AtPolicy *policy, Relation rel, const StoredPolicy *stored)
 }
 
 static void
-build_keys(AtPolicy *policy, Relation rel, const StoredPolicy *stored)
+build_keys(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored)
 {
 	ListCell *cell;
 

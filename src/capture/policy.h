@@ -12,21 +12,6 @@
 #include "capture/render.h"
 #include "core/body.h"
 
-/* Name of the configuration table and its columns (sql/install/30_capture.sql). */
-#define AT_POLICY_TABLE "policy"
-#define AT_POLICY_INDEX "policy_pkey"
-
-#define Anum_policy_target          1
-#define Anum_policy_target_id       2
-#define Anum_policy_context         3
-#define Anum_policy_resource_type   4
-#define Anum_policy_operations      5
-#define Anum_policy_ignored_columns 6
-#define Anum_policy_key_columns     7
-#define Anum_policy_enabled         8
-#define Anum_policy_changed_at      9
-#define Anum_policy_reason          10
-
 /* Belongs to the backend's cache; use it until control goes back to the executor. */
 typedef struct AtPolicy
 {
@@ -35,6 +20,9 @@ typedef struct AtPolicy
 	bool valid;
 	bool watched; /* another room wants to hear of updates */
 	MemoryContext memory;
+
+	char *
+		place_json; /* which relation it is, as a member of extra; NULL where rows do not tell it */
 
 	/* of audit.target */
 	int32 target_id;

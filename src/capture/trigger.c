@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -50,6 +51,8 @@ const AtTrigger at_triggers[AT_TRIGGERS] = {
 /* What a WHEN condition keeps between rows, in fn_extra. */
 typedef struct CallState
 {
+	MemoryContext query;
+	MemoryContextCallback at_end;
 	MemoryContext per_row;
 	Oid relid; /* what the slots are made for; set at the first row */
 	TupleTableSlot *old_row;
@@ -62,9 +65,21 @@ typedef struct RowChange
 	Relation rel;
 	const AtPolicy *policy;
 	char op;
+	bool moved;              /* by an update, from or to another partition */
 	TupleTableSlot *old_row; /* NULL for an insert */
 	TupleTableSlot *new_row; /* NULL for a delete */
 } RowChange;
+
+/*
+ * An update that moves a row to another partition deletes it in one and then
+ * inserts it into the other. Set in between; reset by the end of the query,
+ * failed or not.
+ */
+static struct
+{
+	MemoryContext query; /* the query whose update it is; NULL: none */
+	Oid root_relid;
+} moving;
 
 PG_FUNCTION_INFO_V1(at_capture);
 PG_FUNCTION_INFO_V1(at_capture_insert);
@@ -74,6 +89,9 @@ PG_FUNCTION_INFO_V1(at_capture_delete);
 static void capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer new_at);
 static void check_move(Oid tableoid, char op);
 static CallState *begin_calls(FunctionCallInfo fcinfo);
+static void end_calls(void *arg);
+static bool is_moved(const RowChange *change, MemoryContext query);
+static void add_extra(StringInfo *extra, const char *member);
 static void check_caller(FunctionCallInfo fcinfo);
 static TupleTableSlot *fetch(Relation rel, TupleTableSlot **slot, ItemPointer at,
 							 MemoryContext mcx);
@@ -142,6 +160,7 @@ capture_row(FunctionCallInfo fcinfo, char op, ItemPointer old_at, ItemPointer ne
 
 		change.old_row = fetch(change.rel, &state->old_row, old_at, query);
 		change.new_row = fetch(change.rel, &state->new_row, new_at, query);
+		change.moved = is_moved(&change, query);
 		record(&change);
 		if (change.old_row)
 			ExecClearTuple(change.old_row);
@@ -187,9 +206,42 @@ begin_calls(FunctionCallInfo fcinfo)
 
 	check_caller(fcinfo);
 	state = MemoryContextAllocZero(query, sizeof(CallState));
+	state->query = query;
+	state->at_end = (MemoryContextCallback){.func = end_calls, .arg = state};
+	MemoryContextRegisterResetCallback(query, &state->at_end);
 	state->per_row = AllocSetContextCreate(query, "audit_trail row", ALLOCSET_DEFAULT_SIZES);
 	fcinfo->flinfo->fn_extra = state;
 	return state;
+}
+
+static void
+end_calls(void *arg)
+{
+	if (moving.query == ((CallState *) arg)->query)
+		moving.query = NULL;
+}
+
+/* Has the row left a partition with this delete, or come to it with this insert? */
+static bool
+is_moved(const RowChange *change, MemoryContext query)
+{
+	Oid root_relid = change->policy->root_relid;
+	bool moved = false;
+
+	if (change->op == 'I')
+		moved = moving.query == query && moving.root_relid == root_relid;
+	else if (change->op == 'D' && TTS_IS_BUFFERTUPLE(change->old_row))
+		moved = HeapTupleHeaderIndicatesMovedPartitions(
+			((HeapTupleTableSlot *) change->old_row)->tuple->t_data);
+
+	if (change->op == 'D' && moved)
+	{
+		moving.query = query;
+		moving.root_relid = root_relid;
+	}
+	else if (moving.query == query)
+		moving.query = NULL;
+	return moved;
 }
 
 /*
@@ -261,11 +313,26 @@ record(const RowChange *change)
 	event.old_values = delta.old_values;
 	event.new_values = delta.new_values;
 	event.extra = delta.extra;
+	if (policy->place_json != NULL)
+		add_extra(&event.extra, policy->place_json);
+	if (change->moved)
+		add_extra(&event.extra, "\"moved\":true");
 
 	AtEventName name = at_event_append(&event);
 
 	if (policy->watched && change->op == 'U')
 		tell_others(policy, &delta, name);
+}
+
+/* Add a member to the extra of an event. */
+static void
+add_extra(StringInfo *extra, const char *member)
+{
+	if (*extra == NULL)
+		*extra = makeStringInfo();
+	else
+		appendStringInfoChar(*extra, ',');
+	appendStringInfoString(*extra, member);
 }
 
 static void
@@ -366,7 +433,7 @@ at_capture(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(NULL);
 }
 
-/* One event a relation emptied; a partition is named beside its table. */
+/* One event a relation emptied; a partition or child is named beside its table. */
 static void
 capture_truncate(Relation rel, const AtPolicy *policy)
 {

@@ -5,8 +5,8 @@ SET search_path = evo, public;
 CREATE FUNCTION trail(which regclass, OUT ordinal int, OUT op "char", OUT old_values text, OUT new_values text)
 RETURNS SETOF record LANGUAGE sql AS $$
 	SELECT e.ordinal, e.op, e.old_values::text, e.new_values::text
-	FROM audit.event e JOIN audit.policy p USING (target_id)
-	WHERE p.target = which
+	FROM audit.event e JOIN audit.target v USING (target_id)
+	WHERE e.op <> 'A' AND v.lineage = (SELECT n.lineage FROM audit.policy p JOIN audit.target n USING (target_id) WHERE p.target = which)
 	ORDER BY e.tx_id, e.ordinal
 $$;
 

@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ * stored.c
+ *		Rows of audit.policy: which tables are captured, and how.
+ *
+ * The tables above a table are read from pg_inherits and not with
+ * get_partition_ancestors(), which leaves out a partition that is being
+ * detached concurrently: until that is done its triggers are still there.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "capture/definition.h"
+#include "capture/stored.h"
+
+static void fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored);
+static List *parents_of(Oid relid);
+
+bool
+at_names_contain(List *names, const char *name)
+{
+	ListCell *cell;
+
+	foreach (cell, names)
+		if (strcmp(lfirst(cell), name) == 0)
+			return true;
+	return false;
+}
+
+bool
+at_stored_ready(void)
+{
+	Oid schema = at_audit_schema();
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid(AT_POLICY_TABLE, schema)) &&
+		   at_incarnation_begun();
+}
+
+bool
+at_stored_read(Oid relid, AtStoredPolicy *stored)
+{
+	Relation rel = table_open(at_audit_relid(AT_POLICY_TABLE), AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	ScanKeyData key;
+	bool found = false;
+	bool isnull;
+
+	ScanKeyInit(&key, Anum_policy_target, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+
+	SysScanDesc scan =
+		systable_beginscan(rel, at_audit_relid(AT_POLICY_INDEX), true, snapshot, 1, &key);
+	HeapTuple tuple = systable_getnext(scan);
+
+	if (HeapTupleIsValid(tuple) &&
+		DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, RelationGetDescr(rel), &isnull)))
+	{
+		fill(tuple, RelationGetDescr(rel), stored);
+		found = true;
+	}
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+static List *
+get_names(HeapTuple tuple, int column, TupleDesc desc)
+{
+	Datum *elements;
+	bool *nulls;
+	bool isnull;
+	int count;
+	List *list = NIL;
+
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, column, desc, &isnull)), TEXTOID, -1,
+					  false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		list = lappend(list, TextDatumGetCString(elements[i]));
+	return list;
+}
+
+static char *
+get_text(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool isnull;
+
+	return TextDatumGetCString(heap_getattr(tuple, column, desc, &isnull));
+}
+
+static void
+fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
+{
+	bool isnull;
+
+	*stored = (AtStoredPolicy){
+		.root = DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull)),
+		.target_id = DatumGetInt32(heap_getattr(tuple, Anum_policy_target_id, desc, &isnull)),
+		.context = get_text(tuple, Anum_policy_context, desc),
+		.resource_type = get_text(tuple, Anum_policy_resource_type, desc),
+		.operations = get_names(tuple, Anum_policy_operations, desc),
+		.ignored = get_names(tuple, Anum_policy_ignored_columns, desc),
+		.keys = get_names(tuple, Anum_policy_key_columns, desc),
+		.key_given = DatumGetBool(heap_getattr(tuple, Anum_policy_key_given, desc, &isnull)),
+	};
+}
+
+bool
+at_stored_find(Oid relid, AtStoredPolicy *stored)
+{
+	List *above = list_make1_oid(relid);
+
+	/* grows while it is walked: first the parents, then theirs */
+	for (int i = 0; i < list_length(above); i++)
+	{
+		if (at_stored_read(list_nth_oid(above, i), stored))
+			return true;
+		above = list_concat_unique_oid(above, parents_of(list_nth_oid(above, i)));
+	}
+	return false;
+}
+
+/* The tables that this one is a partition or a child of, in their order. */
+static List *
+parents_of(Oid relid)
+{
+	Relation rel = table_open(InheritsRelationId, AccessShareLock);
+	List *parents = NIL;
+	ScanKeyData key;
+	HeapTuple tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+
+	SysScanDesc scan = systable_beginscan(rel, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return parents;
+}
+
+List *
+at_stored_tables(void)
+{
+	Relation rel = table_open(at_audit_relid(AT_POLICY_TABLE), AccessShareLock);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
+	TupleDesc desc = RelationGetDescr(rel);
+	List *tables = NIL;
+	HeapTuple tuple;
+	bool isnull;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		if (DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, desc, &isnull)))
+			tables = lappend_oid(
+				tables, DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull)));
+	systable_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	table_close(rel, AccessShareLock);
+	list_sort(tables, list_oid_cmp);
+	return tables;
+}
+
+/* Run a command that sees the newest rows; returns how many it changed. */
+static uint64
+execute(const char *command, int count, Oid *types, Datum *values)
+{
+	SPIPlanPtr plan = SPI_prepare(command, count, types);
+
+	if (plan == NULL || SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+											 InvalidSnapshot, false, true, 0) < 0)
+		elog(ERROR, "could not write audit.policy");
+	return SPI_processed;
+}
+
+void
+at_stored_write(const AtStoredPolicy *stored)
+{
+	static const char update[] =
+		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
+		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, enabled = true, "
+		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
+	static const char insert[] =
+		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
+		"ignored_columns, key_columns, key_given, enabled, changed_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, true, pg_catalog.now())";
+	Oid types[] = {REGCLASSOID,  INT4OID,      TEXTOID,      TEXTOID,
+				   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID};
+	Datum values[] = {
+		ObjectIdGetDatum(stored->root),       Int32GetDatum(stored->target_id),
+		CStringGetTextDatum(stored->context), CStringGetTextDatum(stored->resource_type),
+		at_name_array(stored->operations),    at_name_array(stored->ignored),
+		at_name_array(stored->keys),          BoolGetDatum(stored->key_given),
+	};
+
+	if (execute(update, lengthof(types), types, values) == 0 &&
+		execute(insert, lengthof(types), types, values) != 1)
+		elog(ERROR, "could not write audit.policy");
+}
+
+bool
+at_stored_disable(Oid relid, const char *reason)
+{
+	Oid types[] = {REGCLASSOID, TEXTOID};
+	Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(reason)};
+
+	return execute("UPDATE audit.policy SET enabled = false, reason = $2, "
+				   "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
+				   lengthof(types), types, values) > 0;
+}

@@ -1,0 +1,69 @@
+/*-------------------------------------------------------------------------
+ * stored.h
+ *		Rows of audit.policy: which tables are captured, and how.
+ *
+ * Reading needs no privilege and sees the newest rows, whatever the
+ * transaction's snapshot is. Writing goes through SPI, connected by the
+ * caller as the ledger's owner, since each change is itself an event; it
+ * sees the newest rows too, so it cannot fail to serialize.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_STORED_H
+#define AT_STORED_H
+
+#include "nodes/pg_list.h"
+
+/* Name of the configuration table and its columns (sql/install/30_capture.sql). */
+#define AT_POLICY_TABLE "policy"
+#define AT_POLICY_INDEX "policy_pkey"
+
+#define Anum_policy_target          1
+#define Anum_policy_target_id       2
+#define Anum_policy_context         3
+#define Anum_policy_resource_type   4
+#define Anum_policy_operations      5
+#define Anum_policy_ignored_columns 6
+#define Anum_policy_key_columns     7
+#define Anum_policy_enabled         8
+#define Anum_policy_changed_at      9
+#define Anum_policy_reason          10
+#define Anum_policy_key_given       11
+
+/* A row; lists are of C strings, in the context of the reader. */
+typedef struct AtStoredPolicy
+{
+	Oid root; /* the table that the policy names */
+	int32 target_id;
+	char *context;
+	char *resource_type;
+	List *operations;
+	List *ignored;
+	List *keys;
+	bool key_given; /* by who enabled it; else the keys are those of the primary key */
+} AtStoredPolicy;
+
+/* Is there configuration, and a ledger that was begun in this database? Raises nothing. */
+extern bool at_stored_ready(void);
+
+/* The enabled policy that names the table; false if there is none. */
+extern bool at_stored_read(Oid relid, AtStoredPolicy *stored);
+
+/*
+ * The enabled policy that serves the table: its own or that of the nearest
+ * table that it is a partition or a child of.
+ */
+extern bool at_stored_find(Oid relid, AtStoredPolicy *stored);
+
+/* Oids of all tables with an enabled policy, ascending. */
+extern List *at_stored_tables(void);
+
+/* Write an enabled policy; replaces the row of the table if there is one. */
+extern void at_stored_write(const AtStoredPolicy *stored);
+
+/* Switch the policy of a table off; returns whether it was on. */
+extern bool at_stored_disable(Oid relid, const char *reason);
+
+/* Is the name in the list? */
+extern bool at_names_contain(List *names, const char *name);
+
+#endif

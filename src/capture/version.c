@@ -1,0 +1,379 @@
+/*-------------------------------------------------------------------------
+ * version.c
+ *		An audited table whose definition has changed.
+ *
+ * The version and its event are appended before the ledger's owner acts,
+ * so that the transaction has the role of who changed the table. The policy
+ * is written last, and that is an event too.
+ *
+ * Locks: none on the table. Whoever altered it holds one; where a schema or
+ * a type got another name nobody does, and a table that another session is
+ * altering right now is followed by that session.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "executor/spi.h"
+#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "base/errors.h"
+#include "capture/definition.h"
+#include "capture/version.h"
+#include "ledger/datum.h"
+#include "ledger/event.h"
+#include "ledger/owner.h"
+#include "ledger/partition.h"
+
+/* A table as it is now and as its policy has it. */
+typedef struct Comparison
+{
+	Relation rel;
+	AtStoredPolicy stored; /* becomes the new policy */
+	AtTarget former;
+	AtTarget present; /* target_id 0: not appended */
+	List *lost_keys;  /* why there is no key any more */
+} Comparison;
+
+static bool compare(Oid relid, const AtSchemaChange *change, Comparison *comparison);
+static void follow_names(Comparison *comparison, const AtSchemaChange *change);
+static void follow_keys(Comparison *comparison);
+static bool same_target(const AtTarget *a, const AtTarget *b);
+static bool was_rewritten(Oid relid, const AtSchemaChange *change);
+static void tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten);
+static void append_renames(StringInfo extra, Oid relid, List *renames);
+static void append_difference(StringInfo out, const char *name, const char *value,
+							  const char *other, bool is_json);
+static void write_policy(const AtStoredPolicy *stored);
+
+void
+at_version_follow(Oid relid, const AtSchemaChange *change)
+{
+	Comparison comparison;
+	bool rewritten = was_rewritten(relid, change);
+
+	if (!compare(relid, change, &comparison))
+		return;
+
+	bool changed = !same_target(&comparison.former, &comparison.present);
+
+	if (changed)
+	{
+		at_target_append(&comparison.present);
+		comparison.stored.target_id = comparison.present.target_id;
+		CommandCounterIncrement();
+	}
+	else
+		comparison.present = comparison.former;
+	if (changed || rewritten)
+		tell(&comparison, change, rewritten);
+	if (changed)
+		write_policy(&comparison.stored);
+	RelationClose(comparison.rel);
+}
+
+/* Fill in the comparison; false if nobody audits the table. The relation stays open. */
+static bool
+compare(Oid relid, const AtSchemaChange *change, Comparison *comparison)
+{
+	*comparison = (Comparison){.rel = NULL};
+	if (!at_stored_read(relid, &comparison->stored) ||
+		!at_target_read(comparison->stored.target_id, &comparison->former))
+		return false;
+	comparison->rel = RelationIdGetRelation(relid);
+	if (comparison->rel == NULL)
+		return false;
+
+	follow_names(comparison, change);
+	follow_keys(comparison);
+	comparison->present = (AtTarget){
+		.lineage = comparison->former.lineage,
+		.retention_class = comparison->former.retention_class,
+		.table_schema = get_namespace_name(RelationGetNamespace(comparison->rel)),
+		.table_name = pstrdup(RelationGetRelationName(comparison->rel)),
+		.resource_type = comparison->former.resource_type,
+		.context = comparison->former.context,
+		.key_columns = at_name_json(comparison->stored.keys),
+		.columns = at_describe_columns(comparison->rel),
+	};
+	return true;
+}
+
+void
+at_version_check_logged(Oid relid)
+{
+	AtStoredPolicy stored;
+
+	if (get_rel_name(relid) == NULL || get_rel_persistence(relid) != RELPERSISTENCE_UNLOGGED ||
+		!at_stored_find(relid, &stored))
+		return;
+	ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
+					errmsg("table \"%s\" is audited and cannot be unlogged", get_rel_name(relid)),
+					errdetail("A crash would empty it without an event."),
+					errhint("SELECT audit.disable(%s, 'why');",
+							quote_literal_cstr(at_qualified_name(stored.root)))));
+}
+
+/* The present name of a column that had this one. */
+static char *
+present_name(Oid relid, char *name, const AtSchemaChange *change)
+{
+	ListCell *cell;
+
+	foreach (cell, change->renames)
+	{
+		AtRename *rename = lfirst(cell);
+
+		if (rename->relid == relid && strcmp(rename->old_name, name) == 0)
+			return get_attname(relid, rename->attnum, false);
+	}
+	return name;
+}
+
+static bool
+has_column(Oid relid, const char *name)
+{
+	return get_attnum(relid, name) > 0;
+}
+
+/* Renamed columns stay what they were to the policy; ignored ones that are gone are forgotten. */
+static void
+follow_names(Comparison *comparison, const AtSchemaChange *change)
+{
+	Oid relid = RelationGetRelid(comparison->rel);
+	List *ignored = NIL;
+	ListCell *cell;
+
+	foreach (cell, comparison->stored.keys)
+		lfirst(cell) = present_name(relid, lfirst(cell), change);
+	foreach (cell, comparison->stored.ignored)
+	{
+		char *name = present_name(relid, lfirst(cell), change);
+
+		if (has_column(relid, name))
+			ignored = lappend(ignored, name);
+	}
+	comparison->stored.ignored = ignored;
+}
+
+/* Keys that were given stay while their columns are there; others are the primary key's. */
+static void
+follow_keys(Comparison *comparison)
+{
+	AtStoredPolicy *stored = &comparison->stored;
+	List *ignored = NIL;
+	List *keys = NIL;
+	ListCell *cell;
+
+	foreach (cell, stored->keys)
+	{
+		if (has_column(RelationGetRelid(comparison->rel), lfirst(cell)))
+			keys = lappend(keys, lfirst(cell));
+		else
+			comparison->lost_keys = lappend(comparison->lost_keys, lfirst(cell));
+	}
+	if (!stored->key_given)
+		keys = at_primary_key(comparison->rel);
+	else if (comparison->lost_keys != NIL)
+		keys = NIL;
+	stored->keys = keys;
+
+	/* a change of the key must be seen */
+	foreach (cell, stored->ignored)
+		if (!at_names_contain(keys, lfirst(cell)))
+			ignored = lappend(ignored, lfirst(cell));
+	stored->ignored = ignored;
+}
+
+static bool
+same_target(const AtTarget *a, const AtTarget *b)
+{
+	return strcmp(a->table_schema, b->table_schema) == 0 &&
+		   strcmp(a->table_name, b->table_name) == 0 &&
+		   strcmp(a->key_columns, b->key_columns) == 0 && strcmp(a->columns, b->columns) == 0;
+}
+
+bool
+at_version_differs(Oid relid, const AtTarget *target)
+{
+	Relation rel = RelationIdGetRelation(relid);
+
+	if (rel == NULL)
+		return false;
+
+	AtTarget present = {
+		.table_schema = get_namespace_name(RelationGetNamespace(rel)),
+		.table_name = RelationGetRelationName(rel),
+		.key_columns = target->key_columns,
+		.columns = at_describe_columns(rel),
+	};
+	bool differs = !same_target(&present, target);
+
+	RelationClose(rel);
+	return differs;
+}
+
+static bool
+was_rewritten(Oid relid, const AtSchemaChange *change)
+{
+	if (change->rewritten == NIL)
+		return false;
+	return list_member_oid(find_all_inheritors(change->rewritten_table, NoLock, NULL), relid);
+}
+
+/* The event of a change. */
+static void
+tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten)
+{
+	const AtTarget *a = &comparison->former;
+	const AtTarget *b = &comparison->present;
+	StringInfo extra = at_version_extra(change->command, NULL, NULL);
+	StringInfoData old_values;
+	StringInfoData new_values;
+
+	initStringInfo(&old_values);
+	append_difference(&old_values, "schema", a->table_schema, b->table_schema, false);
+	append_difference(&old_values, "name", a->table_name, b->table_name, false);
+	append_difference(&old_values, "key_columns", a->key_columns, b->key_columns, true);
+	append_difference(&old_values, "columns", a->columns, b->columns, true);
+	initStringInfo(&new_values);
+	append_difference(&new_values, "schema", b->table_schema, a->table_schema, false);
+	append_difference(&new_values, "name", b->table_name, a->table_name, false);
+	append_difference(&new_values, "key_columns", b->key_columns, a->key_columns, true);
+	append_difference(&new_values, "columns", b->columns, a->columns, true);
+
+	bool same = old_values.len == 0;
+
+	appendStringInfoChar(&old_values, '}');
+	appendStringInfoChar(&new_values, '}');
+	append_renames(extra, RelationGetRelid(comparison->rel), change->renames);
+	if (rewritten)
+		appendStringInfo(extra, ",\"rewritten\":%s", at_name_json(change->rewritten));
+	if (comparison->lost_keys != NIL)
+		appendStringInfo(extra, ",\"lost_key\":%s", at_name_json(comparison->lost_keys));
+	at_version_tell(comparison->stored.target_id, "altered", same ? NULL : old_values.data,
+					same ? NULL : new_values.data, extra);
+}
+
+/* The columns that got another name: "renamed":{"old":"new"}. */
+static void
+append_renames(StringInfo extra, Oid relid, List *renames)
+{
+	bool any = false;
+	ListCell *cell;
+
+	foreach (cell, renames)
+	{
+		AtRename *rename = lfirst(cell);
+		char *name = get_attname(rename->relid, rename->attnum, true);
+
+		if (rename->relid != relid || name == NULL || strcmp(name, rename->old_name) == 0)
+			continue;
+		appendStringInfoString(extra, any ? "," : ",\"renamed\":{");
+		escape_json(extra, rename->old_name);
+		appendStringInfoChar(extra, ':');
+		escape_json(extra, name);
+		any = true;
+	}
+	if (any)
+		appendStringInfoChar(extra, '}');
+}
+
+static void
+append_difference(StringInfo out, const char *name, const char *value, const char *other,
+				  bool is_json)
+{
+	if (strcmp(value, other) == 0)
+		return;
+	appendStringInfo(out, "%c\"%s\":", out->len == 0 ? '{' : ',', name);
+	if (is_json)
+		appendStringInfoString(out, value);
+	else
+		escape_json(out, value);
+}
+
+void
+at_version_begin(AtStoredPolicy *stored)
+{
+	Relation rel = RelationIdGetRelation(stored->root);
+
+	if (rel == NULL)
+		elog(ERROR, "relation %u is not there", stored->root);
+
+	AtTarget target = {
+		.retention_class = AT_RETENTION_CLASS_DEFAULT,
+		.table_schema = get_namespace_name(RelationGetNamespace(rel)),
+		.table_name = pstrdup(RelationGetRelationName(rel)),
+		.resource_type = stored->resource_type,
+		.context = stored->context,
+		.key_columns = at_name_json(stored->keys),
+		.columns = at_describe_columns(rel),
+	};
+
+	RelationClose(rel);
+	at_target_append(&target);
+	stored->target_id = target.target_id;
+	CommandCounterIncrement();
+}
+
+void
+at_version_tell(int32 target_id, const char *what, const char *old_values, const char *new_values,
+				StringInfo extra)
+{
+	AtTarget target;
+
+	if (!at_target_read(target_id, &target))
+		elog(ERROR, "audit.target has no row %d", target_id);
+
+	AtEvent event = {
+		.target_id = target_id,
+		.retention_class = target.retention_class,
+		.schema = at_span_of(target.table_schema),
+		.table = at_span_of(target.table_name),
+		.resource_type = at_span_of(target.resource_type),
+		.op = 'A',
+		.event_type = cstring_to_text(psprintf("%s.%s", target.resource_type, what)),
+		.old_values = old_values ? cstring_to_text(old_values) : NULL,
+		.new_values = new_values ? cstring_to_text(new_values) : NULL,
+		.extra = extra,
+	};
+
+	(void) at_event_append(&event);
+}
+
+StringInfo
+at_version_extra(const char *command, const char *what, const char *name)
+{
+	StringInfo extra = makeStringInfo();
+
+	appendStringInfoString(extra, "\"command\":");
+	if (command)
+		escape_json(extra, command);
+	else
+		appendStringInfoString(extra, "null");
+	if (what)
+	{
+		appendStringInfo(extra, ",\"%s\":", what);
+		escape_json(extra, name);
+	}
+	return extra;
+}
+
+static void
+write_policy(const AtStoredPolicy *stored)
+{
+	AtOwnerState state;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	at_stored_write(stored);
+	SPI_finish();
+	CacheInvalidateRelcacheByRelid(stored->root);
+	at_owner_leave(&state);
+}
