@@ -189,6 +189,7 @@ at_log_id(void)
 bool
 at_incarnation_begun(void)
 {
+	/* while a dump is being restored, some tables are there and others not yet */
 	if (!cache.begun && OidIsValid(ledger_relid_or_invalid(AT_LEDGER_INCARNATION)))
 		read_incarnations();
 	return cache.begun;
