@@ -60,6 +60,23 @@ COMMIT;
 \pset null '(null)'
 SELECT record_key, nullif(actor, session_user) AS actor, actor_type, actor_source, request_id, reason, tx_extra, event_extra FROM who;
 
+-- the application's session, its client's address and the trace go the same ways
+BEGIN;
+SELECT audit.set_context(app_session => 's-1', client_ip => '203.0.113.9');
+INSERT INTO orders VALUES (14, 1);
+SAVEPOINT a;
+SELECT audit.set_context(app_session => 's-2', client_ip => '203.0.113.10', trace_parent => '00-rolled-back-01');
+INSERT INTO orders VALUES (15, 1);
+ROLLBACK TO a;
+SELECT audit.set_context(client_ip => '::1', trace_parent => '00-said-late-01');
+INSERT INTO orders VALUES (16, 1);
+SET LOCAL audit_trail.app_session = '';
+INSERT INTO orders VALUES (17, 1);
+COMMIT;
+SELECT e.resource_id, e.claimed_session, e.claimed_client_ip, e.trace_parent, e.extra
+FROM audit.events e WHERE e.table_schema = 'ctx' AND e.resource_id IN ('14', '15', '16', '17') ORDER BY e.ordinal;
+SELECT claimed_session, claimed_client_ip, trace_parent FROM audit.transaction WHERE claimed_session = 's-1';
+
 -- hostile values are data, or refused
 SELECT audit.set_context(actor => repeat('x', 1001));
 SET audit_trail.extra = 'no json';

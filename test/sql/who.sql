@@ -80,6 +80,15 @@ INSERT INTO parent VALUES (2);
 SELECT table_name, action, trigger_depth, extra FROM audit.events
 WHERE table_schema = 'who' AND table_name <> 'orders' ORDER BY tx_id, ordinal;
 
+-- a foreign key's action is done as the table's owner
+INSERT INTO child VALUES (2, 2);
+GRANT ALL ON ALL TABLES IN SCHEMA who TO who_app;
+SET ROLE who_app;
+DELETE FROM who.parent WHERE id = 2;
+RESET ROLE;
+SELECT table_name, action, replace(db_role, login_user, 'OWNER') AS db_role, trigger_depth FROM audit.events
+WHERE table_schema = 'who' AND action = 'delete' AND resource_id = '2' ORDER BY tx_id, ordinal;
+
 -- others' settings, by priority, ours first
 INSERT INTO audit.context_source VALUES
 	('actor', 1, 'request.jwt.claims', 'sub'),
