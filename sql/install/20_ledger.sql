@@ -38,8 +38,12 @@ CREATE TABLE audit.incarnation (
 CREATE UNIQUE INDEX incarnation_pkey ON audit.incarnation (incarnation);
 COMMENT ON TABLE audit.incarnation IS
 	'a life of this ledger: the server and database that it was written in from then on';
+COMMENT ON COLUMN audit.incarnation.incarnation IS 'its number, from 1';
+COMMENT ON COLUMN audit.incarnation.began_at IS 'when it began';
 COMMENT ON COLUMN audit.incarnation.system_identifier IS 'of the server, as pg_control_system() tells';
+COMMENT ON COLUMN audit.incarnation.database_oid IS 'oid of the database in that server';
 COMMENT ON COLUMN audit.incarnation.log_id IS 'of the ledger, drawn at random once; the same in every incarnation';
+COMMENT ON COLUMN audit.incarnation.reason IS 'why it began';
 
 CREATE TABLE audit.session (
 	session_id bigint NOT NULL,
@@ -53,7 +57,13 @@ CREATE TABLE audit.session (
 ) USING audit_worm;
 CREATE UNIQUE INDEX session_pkey ON audit.session (session_id);
 COMMENT ON TABLE audit.session IS 'a backend session that wrote: what the server knows of its origin';
+COMMENT ON COLUMN audit.session.session_id IS 'names the session; a backend may have two';
+COMMENT ON COLUMN audit.session.started_at IS 'when the backend was started';
+COMMENT ON COLUMN audit.session.backend_pid IS 'process id of the backend';
+COMMENT ON COLUMN audit.session.client_port IS 'TCP port of the client; 0 without TCP/IP';
 COMMENT ON COLUMN audit.session.login_user IS 'the role that was authenticated; no SET changes it';
+COMMENT ON COLUMN audit.session.client_addr IS 'address that the session came from; null without TCP/IP';
+COMMENT ON COLUMN audit.session.application_name IS 'application_name when the row was written';
 COMMENT ON COLUMN audit.session.tls IS 'TLS version, cipher and client certificate name; null without TLS';
 
 CREATE TABLE audit.transaction (
@@ -91,16 +101,28 @@ CREATE INDEX transaction_tx_at_idx ON audit.transaction (tx_at);
 CREATE INDEX transaction_session_idx ON audit.transaction (session_id);
 CREATE INDEX transaction_request_idx ON audit.transaction (request_id) WHERE request_id IS NOT NULL;
 COMMENT ON TABLE audit.transaction IS 'a recorded transaction: who, whence, why, how many events, digest of their chain';
+COMMENT ON COLUMN audit.transaction.tx_id IS 'names the transaction';
 COMMENT ON COLUMN audit.transaction.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.transaction.committed_at IS 'when it was about to commit (for two-phase commit: to prepare)';
 COMMENT ON COLUMN audit.transaction.xid IS 'full 64-bit transaction id in the server named by system_identifier';
+COMMENT ON COLUMN audit.transaction.session_id IS 'session, see audit.session';
+COMMENT ON COLUMN audit.transaction.system_identifier IS 'server in which it ran';
+COMMENT ON COLUMN audit.transaction.database_oid IS 'oid of the database in which it ran';
+COMMENT ON COLUMN audit.transaction.event_count IS 'how many events it has';
+COMMENT ON COLUMN audit.transaction.retention_class IS 'how long it is kept; where its row is stored, and not hashed';
 COMMENT ON COLUMN audit.transaction.digest IS 'end of the hash chain over the transaction''s events';
+COMMENT ON COLUMN audit.transaction.actor IS 'who acted, as the application says; without that, db_user';
+COMMENT ON COLUMN audit.transaction.actor_type IS 'user, service, ...: what the application says';
 COMMENT ON COLUMN audit.transaction.actor_source IS 'where actor was learnt: setting, source:NAME (a setting that audit.context_source names), comment or db_user';
 COMMENT ON COLUMN audit.transaction.db_user IS 'session_user at the first event';
 COMMENT ON COLUMN audit.transaction.db_role IS 'current_user at the first event';
+COMMENT ON COLUMN audit.transaction.application_name IS 'application_name at the end of the transaction';
+COMMENT ON COLUMN audit.transaction.request_id IS 'request that it belongs to, as the application says';
+COMMENT ON COLUMN audit.transaction.reason IS 'why, as the application says';
 COMMENT ON COLUMN audit.transaction.claimed_session IS 'session of the application, as it says';
 COMMENT ON COLUMN audit.transaction.claimed_client_ip IS 'address that the application''s client came from, as it says; what the server knows is in audit.session';
 COMMENT ON COLUMN audit.transaction.trace_parent IS 'W3C trace context of the request, as the application says';
+COMMENT ON COLUMN audit.transaction.extra IS 'further context, as the application says: a JSON object';
 COMMENT ON COLUMN audit.transaction.context_sources IS 'where fields other than actor were learnt, by name, if not from settings audit_trail.*';
 COMMENT ON COLUMN audit.transaction.session_digest IS 'hash of the audit.session row, if this transaction wrote it';
 
@@ -124,12 +146,18 @@ CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
 	WITH (deduplicate_items = off);
 CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
+COMMENT ON COLUMN audit.event.tx_id IS 'recorded transaction, see audit.transaction';
+COMMENT ON COLUMN audit.event.tx_at IS 'when the transaction began';
+COMMENT ON COLUMN audit.event.occurred_at IS 'when it happened';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
 COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate, B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted or truncated';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';
 COMMENT ON COLUMN audit.event.new_values IS 'the exact text that was hashed; for an update the changed columns only';
+COMMENT ON COLUMN audit.event.target_id IS 'version of the table, see audit.target';
+COMMENT ON COLUMN audit.event.retention_class IS 'how long it is kept; where its row is stored, and not hashed';
+COMMENT ON COLUMN audit.event.extra IS 'what else is known: trigger_depth, maintenance, partition, what was shortened, and context where it is not that of the transaction';
 
 CREATE TABLE audit.target (
 	target_id int NOT NULL,
@@ -146,7 +174,17 @@ CREATE TABLE audit.target (
 ) USING audit_worm;
 CREATE UNIQUE INDEX target_pkey ON audit.target (target_id);
 COMMENT ON TABLE audit.target IS 'one version of an audited table: its names, key and columns';
+COMMENT ON COLUMN audit.target.target_id IS 'names the version';
 COMMENT ON COLUMN audit.target.lineage IS 'target_id of the first version of the same table';
+COMMENT ON COLUMN audit.target.tx_id IS 'recorded transaction that defined it';
+COMMENT ON COLUMN audit.target.defined_at IS 'when it was defined';
+COMMENT ON COLUMN audit.target.retention_class IS 'how long its events are kept';
+COMMENT ON COLUMN audit.target.table_schema IS 'schema of the table';
+COMMENT ON COLUMN audit.target.table_name IS 'name of the table';
+COMMENT ON COLUMN audit.target.resource_type IS 'what a row is called in events';
+COMMENT ON COLUMN audit.target.context IS 'business context of its events';
+COMMENT ON COLUMN audit.target.key_columns IS 'JSON array of the names of the columns that identify a row';
+COMMENT ON COLUMN audit.target.columns IS 'JSON array: name and type of each column';
 
 CREATE TABLE audit.log_entry (
 	log_index bigint NOT NULL,
@@ -165,9 +203,19 @@ CREATE TABLE audit.log_entry (
 ) USING audit_worm;
 CREATE UNIQUE INDEX log_entry_pkey ON audit.log_entry (log_index);
 COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of events, or a control record';
+COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
+COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';
+COMMENT ON COLUMN audit.log_entry.incarnation IS 'life of the ledger, see audit.incarnation';
+COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot or incarnation';
 COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
 COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
+COMMENT ON COLUMN audit.log_entry.leaf_count IS 'leaves of the batch: its events and transactions';
+COMMENT ON COLUMN audit.log_entry.tx_count IS 'transactions of the batch';
+COMMENT ON COLUMN audit.log_entry.event_count IS 'events of the batch';
+COMMENT ON COLUMN audit.log_entry.first_tx_at IS 'earliest tx_at in the batch';
+COMMENT ON COLUMN audit.log_entry.last_tx_at IS 'latest tx_at in the batch';
 COMMENT ON COLUMN audit.log_entry.snapshot IS 'all that was settled in this snapshot is sealed by this entry or an earlier one';
+COMMENT ON COLUMN audit.log_entry.payload IS 'of a control record what it says; of a batch the transactions that were broken when it was sealed';
 
 CREATE TABLE audit.leaf_tile (
 	log_index bigint NOT NULL,
@@ -178,6 +226,10 @@ CREATE TABLE audit.leaf_tile (
 ALTER TABLE audit.leaf_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX leaf_tile_pkey ON audit.leaf_tile (log_index, tile);
 COMMENT ON TABLE audit.leaf_tile IS '256 leaf hashes of a batch and whose they are';
+COMMENT ON COLUMN audit.leaf_tile.log_index IS 'entry of the log that the batch has';
+COMMENT ON COLUMN audit.leaf_tile.tile IS 'its place in the batch, from 0';
+COMMENT ON COLUMN audit.leaf_tile.hashes IS 'up to 256 SHA-256 leaf hashes, one behind the other';
+COMMENT ON COLUMN audit.leaf_tile.owners IS 'runs of 16 bytes: tx_id, first ordinal, and how many; the highest bit of that: the transactions own leaf follows';
 
 CREATE TABLE audit.checkpoint (
 	size bigint NOT NULL,
@@ -187,6 +239,9 @@ CREATE TABLE audit.checkpoint (
 ) USING audit_worm;
 CREATE UNIQUE INDEX checkpoint_pkey ON audit.checkpoint (size);
 COMMENT ON TABLE audit.checkpoint IS 'the head of the global log after each entry: its size and RFC 6962 root';
+COMMENT ON COLUMN audit.checkpoint.size IS 'how many entries the log had';
+COMMENT ON COLUMN audit.checkpoint.made_at IS 'when';
+COMMENT ON COLUMN audit.checkpoint.root IS 'RFC 6962 root over these entries';
 COMMENT ON COLUMN audit.checkpoint.frontier IS 'roots of the perfect subtrees, largest first: what the next entry is added to';
 
 CREATE TABLE audit.alert (
@@ -205,6 +260,17 @@ CREATE TABLE audit.alert (
 CREATE UNIQUE INDEX alert_pkey ON audit.alert (alert_id);
 CREATE INDEX alert_xid_idx ON audit.alert (xid, alert_id);
 COMMENT ON TABLE audit.alert IS 'a raised alert, written in the transaction of the event that raised it';
+COMMENT ON COLUMN audit.alert.alert_id IS 'names the alert';
+COMMENT ON COLUMN audit.alert.raised_at IS 'when it was raised';
+COMMENT ON COLUMN audit.alert.xid IS 'full 64-bit transaction id in the server that raised it';
+COMMENT ON COLUMN audit.alert.tx_id IS 'recorded transaction of the event';
+COMMENT ON COLUMN audit.alert.ordinal IS 'ordinal of the event';
+COMMENT ON COLUMN audit.alert.target_id IS 'version of the table, see audit.target';
+COMMENT ON COLUMN audit.alert.rule_name IS 'rule that raised it, see audit.alert_rule';
+COMMENT ON COLUMN audit.alert.severity IS 'severity of the rule then';
+COMMENT ON COLUMN audit.alert.channel IS 'channel of the rule then';
+COMMENT ON COLUMN audit.alert.record_key IS 'key of the row';
+COMMENT ON COLUMN audit.alert.changed IS 'columns that the rule watches and that changed';
 
 CREATE TABLE audit.alert_delivery (
 	alert_id bigint NOT NULL,
@@ -215,6 +281,11 @@ CREATE TABLE audit.alert_delivery (
 ) USING audit_worm;
 CREATE INDEX alert_delivery_alert_idx ON audit.alert_delivery (alert_id);
 COMMENT ON TABLE audit.alert_delivery IS 'an attempt to deliver an alert';
+COMMENT ON COLUMN audit.alert_delivery.alert_id IS 'alert that was delivered';
+COMMENT ON COLUMN audit.alert_delivery.delivered_at IS 'when';
+COMMENT ON COLUMN audit.alert_delivery.attempt IS 'number of the attempt, from 1';
+COMMENT ON COLUMN audit.alert_delivery.channel IS 'channel that it was told on';
+COMMENT ON COLUMN audit.alert_delivery.outcome IS 'notified: those who LISTEN were told';
 
 CREATE TABLE audit.alert_pass (
 	pass_id bigint NOT NULL,
@@ -226,6 +297,12 @@ CREATE TABLE audit.alert_pass (
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_pass_pkey ON audit.alert_pass (pass_id);
 COMMENT ON TABLE audit.alert_pass IS 'a pass of the notifier: all alerts settled in its snapshot were delivered';
+COMMENT ON COLUMN audit.alert_pass.pass_id IS 'its number, from 1';
+COMMENT ON COLUMN audit.alert_pass.passed_at IS 'when';
+COMMENT ON COLUMN audit.alert_pass.system_identifier IS 'server of the pass';
+COMMENT ON COLUMN audit.alert_pass.database_oid IS 'oid of the database in that server';
+COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
+COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.alert, audit.alert_delivery,

@@ -22,6 +22,7 @@ COMMENT ON COLUMN audit.policy.operations IS 'insert, update, delete, truncate: 
 COMMENT ON COLUMN audit.policy.ignored_columns IS 'an update that changes only these is no event';
 COMMENT ON COLUMN audit.policy.key_columns IS 'columns that identify a row; empty if nothing does';
 COMMENT ON COLUMN audit.policy.enabled IS 'false after audit.disable(): the history stays readable';
+COMMENT ON COLUMN audit.policy.changed_at IS 'when it was enabled or disabled last';
 COMMENT ON COLUMN audit.policy.reason IS 'why it was disabled';
 COMMENT ON COLUMN audit.policy.key_given IS 'key_columns were named by who enabled it; else they follow the primary key';
 REVOKE ALL ON audit.policy FROM PUBLIC;

@@ -18,6 +18,7 @@ COMMENT ON COLUMN audit.alert_rule.columns IS 'a change of one of these raises t
 COMMENT ON COLUMN audit.alert_rule.severity IS 'what alerts say of their weight: notice, warning, ...';
 COMMENT ON COLUMN audit.alert_rule.channel IS 'LISTEN here; every alert is also told on audit_alert';
 COMMENT ON COLUMN audit.alert_rule.enabled IS 'false: raises nothing';
+COMMENT ON COLUMN audit.alert_rule.changed_at IS 'when the rule was made or changed last';
 REVOKE ALL ON audit.alert_rule FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.alert_rule', '');
 

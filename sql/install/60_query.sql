@@ -153,7 +153,7 @@ COMMENT ON COLUMN audit.events.actor_source IS 'where actor was learnt: setting,
 COMMENT ON COLUMN audit.events.db_user IS 'session_user at the event';
 COMMENT ON COLUMN audit.events.db_role IS 'current_user at the event: that of SET ROLE or of a SECURITY DEFINER function too';
 COMMENT ON COLUMN audit.events.login_user IS 'the role that was authenticated; no SET changes it';
-COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; local for a Unix socket';
+COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; null for a Unix socket';
 COMMENT ON COLUMN audit.events.application_name IS 'application_name at the transaction''s end';
 COMMENT ON COLUMN audit.events.session_id IS 'session, see audit.session';
 COMMENT ON COLUMN audit.events.request_id IS 'request that it belongs to, as the application says';
