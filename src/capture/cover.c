@@ -8,6 +8,7 @@
  *
  * Locks: ShareRowExclusiveLock on each relation, as CREATE TRIGGER takes it;
  * DROP TRIGGER takes AccessExclusiveLock.
+ *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 

@@ -8,6 +8,7 @@
  * leaves it by '<resource_type>.detached'; a new table is empty and is not
  * told. Who leaves is audited by a policy of its own from then on, with the
  * same settings, and its own trail begins with '<resource_type>.left'.
+ *-------------------------------------------------------------------------
  */
 #ifndef AT_FAMILY_H
 #define AT_FAMILY_H
