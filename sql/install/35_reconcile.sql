@@ -30,6 +30,11 @@ CREATE VIEW audit.baseline_progress AS
 	SELECT pid, target, began_at, rows_done, rows_expected FROM audit.read_baseline_progress();
 COMMENT ON VIEW audit.baseline_progress IS
 	'baselines that are being recorded now; rows_expected is what the last VACUUM or ANALYZE knew';
+COMMENT ON COLUMN audit.baseline_progress.pid IS 'process that records';
+COMMENT ON COLUMN audit.baseline_progress.target IS 'the table';
+COMMENT ON COLUMN audit.baseline_progress.began_at IS 'when it was begun';
+COMMENT ON COLUMN audit.baseline_progress.rows_done IS 'rows recorded so far';
+COMMENT ON COLUMN audit.baseline_progress.rows_expected IS 'rows that the last VACUUM or ANALYZE counted';
 REVOKE ALL ON audit.baseline_progress FROM PUBLIC;
 
 -- What the policy's own events tell. They name the table as it was called then, and another one
