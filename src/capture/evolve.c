@@ -29,6 +29,8 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_type.h"
 #include "storage/lockdefs.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
@@ -59,6 +61,8 @@ typedef struct Command
 	List *created; /* oids of relations */
 	List *dropped; /* oids of tables that policies name */
 	List *notes;   /* of AtFamilyNote */
+
+	const AlterEnumStmt *relabel; /* NULL: no label of an enum is renamed */
 
 	uint64 files; /* of rewritten_table and all below it, before */
 	List *added;  /* names of columns */
@@ -155,6 +159,8 @@ static void
 prepare(Command *command, Node *statement)
 {
 	command->all = IsA(statement, RenameStmt) || IsA(statement, AlterObjectSchemaStmt);
+	if (IsA(statement, AlterEnumStmt) && castNode(AlterEnumStmt, statement)->oldVal != NULL)
+		command->relabel = castNode(AlterEnumStmt, statement);
 	if (!IsA(statement, AlterTableStmt) || !at_stored_ready())
 		return;
 
@@ -219,7 +225,8 @@ files_of(Oid relid)
 static void
 settle(Command *command)
 {
-	if (!command->all && command->ntouched == 0 && command->notes == NIL && command->dropped == NIL)
+	if (!command->all && command->ntouched == 0 && command->notes == NIL &&
+		command->dropped == NIL && command->relabel == NULL)
 		return;
 	if (!at_stored_ready())
 		return;
@@ -265,6 +272,11 @@ settle_all(Command *command)
 	list_sort(tables, list_oid_cmp);
 	foreach (cell, command->all ? at_stored_tables() : tables)
 		at_version_follow(lfirst_oid(cell), &command->change);
+
+	if (command->relabel != NULL)
+		at_version_relabel(
+			typenameTypeId(NULL, makeTypeNameFromNameList(command->relabel->typeName)),
+			command->relabel->oldVal, command->relabel->newVal, &command->change);
 
 	foreach (cell, command->notes)
 	{

@@ -56,6 +56,15 @@ SELECT audit.enable('moody');
 ALTER TYPE mood RENAME TO humour;
 SELECT event_type, new_values, extra FROM told('moody');
 
+-- a label that is renamed changes values without touching a row
+CREATE DOMAIN moods AS humour[];
+CREATE TABLE moodier (id int PRIMARY KEY, a humour[], d moods, t text);
+SELECT audit.enable('moodier');
+ALTER TYPE humour ADD VALUE 'so so';
+ALTER TYPE humour RENAME VALUE 'bad' TO 'sad';
+SELECT event_type, old_values, new_values, extra FROM told('moody') WHERE new_values LIKE '%label%';
+SELECT event_type, old_values, new_values, extra FROM told('moodier');
+
 -- the key follows the primary key, unless it was given; without it, recording goes on
 CREATE TABLE keyed (a int, b int, c int, v int, CONSTRAINT keyed_pkey PRIMARY KEY (a));
 SELECT audit.enable('keyed', ignore => '{c}');
