@@ -159,29 +159,18 @@ build(Relation rel)
 
 /*
  * The version of the table that the policy names. Where the table was altered
- * by a session without our hook, it is followed here. Its own following
- * writes to audit.policy, so once at a time; and a copy that is being
+ * by a session without our hook, it is followed here. A copy that is being
  * restored waits until it is begun.
  */
 static void
 read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target)
 {
-	static bool following = false; /* reset by whoever set it */
 	AtSchemaChange unseen = {.command = NULL};
 	bool found = at_target_read(stored->target_id, target);
 
-	if (found && !following && at_incarnation_begun() && at_version_differs(stored->root, target))
+	if (found && at_incarnation_begun() && at_version_differs(stored->root, target))
 	{
-		following = true;
-		PG_TRY();
-		{
-			at_version_follow(stored->root, &unseen);
-		}
-		PG_FINALLY();
-		{
-			following = false;
-		}
-		PG_END_TRY();
+		at_version_follow(stored->root, &unseen);
 		found = at_stored_find(RelationGetRelid(rel), stored) &&
 				at_target_read(stored->target_id, target);
 	}

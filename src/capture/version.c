@@ -41,6 +41,13 @@ typedef struct Comparison
 	List *lost_keys;  /* why there is no key any more */
 } Comparison;
 
+/*
+ * The table that is being followed, which capture must not follow once more
+ * when it records that its policy was written: audit.policy is audited too.
+ */
+static Oid following = InvalidOid;
+
+static void follow(Oid relid, const AtSchemaChange *change);
 static bool compare(Oid relid, const AtSchemaChange *change, Comparison *comparison);
 static void follow_names(Comparison *comparison, const AtSchemaChange *change);
 static void follow_keys(Comparison *comparison);
@@ -54,6 +61,25 @@ static void write_policy(const AtStoredPolicy *stored);
 
 void
 at_version_follow(Oid relid, const AtSchemaChange *change)
+{
+	Oid outer = following;
+
+	if (following == relid)
+		return;
+	following = relid;
+	PG_TRY();
+	{
+		follow(relid, change);
+	}
+	PG_FINALLY();
+	{
+		following = outer;
+	}
+	PG_END_TRY();
+}
+
+static void
+follow(Oid relid, const AtSchemaChange *change)
 {
 	Comparison comparison;
 	bool rewritten = was_rewritten(relid, change);
