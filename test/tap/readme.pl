@@ -34,13 +34,16 @@ foreach my $i (0 .. $#examples)
 
 # what the examples say that they do
 is($node->safe_psql('postgres', q{
-		SELECT action, actor, request_id, reason, audit.to_jsonb(new_values) FROM audit.history('orders', '42') LIMIT 1}),
+		SELECT action, actor, request_id, reason, audit.to_jsonb(new_values) FROM audit.history('orders', '42')
+		WHERE action = 'update' LIMIT 1}),
 	'update|anna|r-4711|customer called|{"status": "cancelled"}', 'the life of a row is told');
 is($node->safe_psql('postgres', q{SELECT actor || ' ' || actor_source FROM audit.events WHERE request_id = 'r-4712'}),
 	'bert comment', 'who acts is learnt from a comment');
 is($node->safe_psql('postgres', q{SELECT rule || ' ' || severity || ' ' || resource_id FROM audit.alerts_since(0)}),
 	'price changed warning 42', 'an alert is raised');
 is($node->safe_psql('postgres', 'SELECT finding, object FROM audit.verify()'), 'summary|ok', 'verify is green');
+is($node->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('orders')}), 'summary|ok',
+	'trail and table agree');
 
 is(join("\n", functions_told()), $node->safe_psql('postgres', q{
 		SELECT proname || '(' || coalesce(array_to_string(proargnames[1:pronargs], ', '), '') || ')'
