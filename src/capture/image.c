@@ -135,6 +135,43 @@ at_image_version(const AtImageShape *shape, const AtImageVersion *next, int32 ta
 	return version;
 }
 
+/* The next name of a key; NULL behind the last one, or if the column is not what it is now. */
+static const AtImageName *
+next_key(const AtImageVersion *version, AtJsonScan *in)
+{
+	while (at_json_next(in))
+	{
+		int found;
+
+		if (in->kind != '"')
+			continue;
+		found = find_name(version, at_json_string(in), 0);
+		return found >= 0 && version->names[found].same_type ? &version->names[found] : NULL;
+	}
+	return NULL;
+}
+
+bool
+at_image_same_key(const AtImageVersion *version, const char *key_columns,
+				  const AtImageVersion *newer, const char *newer_keys)
+{
+	AtJsonScan a;
+	AtJsonScan b;
+	const AtImageName *left;
+	const AtImageName *right;
+
+	at_json_start(&a, key_columns, strlen(key_columns));
+	at_json_start(&b, newer_keys, strlen(newer_keys));
+	do
+	{
+		left = next_key(version, &a);
+		right = next_key(newer, &b);
+		if (left == NULL || right == NULL)
+			return left == NULL && right == NULL && a.kind == '\0' && b.kind == '\0';
+	} while (left->column == right->column);
+	return false;
+}
+
 AtImage *
 at_image_read(const AtImageShape *shape, const AtImageVersion *version,
 			  const struct varlena *values, const struct varlena *extra)

@@ -67,6 +67,11 @@ extern AtImageShape *at_image_shape(Relation rel, const AtPolicy *policy);
 extern AtImageVersion *at_image_version(const AtImageShape *shape, const AtImageVersion *next,
 										int32 target_id, const char *columns, const char *renamed);
 
+/* Is the key, a JSON array of names, made of the same columns as that of a newer version, and of
+ * the same types? */
+extern bool at_image_same_key(const AtImageVersion *version, const char *key_columns,
+							  const AtImageVersion *newer, const char *newer_keys);
+
 /*
  * An image of recorded values, a JSON object; `extra` of the event tells
  * which were shortened, and may be NULL.

@@ -83,7 +83,9 @@ typedef struct Reconciliation
 
 	/* the trail */
 	int nversions;
-	AtImageVersion **versions;
+	AtImageVersion **versions; /* the newest first; those with the present key */
+	char *keys;                /* a JSON array of names, in the newest */
+	bool key_changed;          /* there are versions with another key */
 	TimestampTz *rewrites; /* of each column, when a command last computed its values; 0: never */
 	int32 first_version;   /* from which on events count */
 	Datum values[PARAMS];
@@ -95,6 +97,7 @@ PG_FUNCTION_INFO_V1(at_reconcile);
 static void read_trail(Reconciliation *work);
 static void read_policy(Reconciliation *work);
 static void read_versions(Reconciliation *work);
+static bool add_version(Reconciliation *work, HeapTuple row, TupleDesc desc);
 static void find_baseline(Reconciliation *work);
 static void find_truncates(Reconciliation *work);
 static void find_rewrites(Reconciliation *work);
@@ -199,9 +202,10 @@ read_versions(Reconciliation *work)
 {
 	Datum *ids;
 	MemoryContext save;
+	uint64 n;
 
-	work->nversions = query(
-		work, "SELECT v.target_id, v.columns::text, "
+	n = query(work,
+			  "SELECT v.target_id, v.columns::text, v.key_columns::text, "
 			  "lead(r.renamed, -1) OVER (ORDER BY v.target_id DESC) "
 			  "FROM audit.policy p JOIN audit.target n USING (target_id) "
 			  "JOIN audit.target v ON v.lineage = n.lineage "
@@ -211,22 +215,38 @@ read_versions(Reconciliation *work)
 			  "ORDER BY e.occurred_at LIMIT 1) r ON true "
 			  "WHERE p.target = $1 ORDER BY v.target_id DESC");
 	save = MemoryContextSwitchTo(work->memory);
+	work->versions = palloc(sizeof(AtImageVersion *) * Max(n, 1));
+	for (uint64 i = 0; i < n; i++)
+		if (!add_version(work, SPI_tuptable->vals[i], SPI_tuptable->tupdesc))
+			break;
 	ids = palloc(sizeof(Datum) * Max(work->nversions, 1));
-	work->versions = palloc(sizeof(AtImageVersion *) * Max(work->nversions, 1));
 	for (int i = 0; i < work->nversions; i++)
-	{
-		HeapTuple row = SPI_tuptable->vals[i];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-
-		ids[i] = result_column(work, i, 1, true, sizeof(int32));
-		work->versions[i] = at_image_version(work->shape, i > 0 ? work->versions[i - 1] : NULL,
-											 DatumGetInt32(ids[i]), SPI_getvalue(row, desc, 2),
-											 SPI_getvalue(row, desc, 3));
-	}
+		ids[i] = Int32GetDatum(work->versions[i]->target_id);
 	set_param(work, PARAM_TARGETS,
 			  PointerGetDatum(construct_array(ids, work->nversions, INT4OID, sizeof(int32), true,
 											  TYPALIGN_INT)));
 	MemoryContextSwitchTo(save);
+}
+
+/* Add an older version; false if it had another key, so that its events name other records. */
+static bool
+add_version(Reconciliation *work, HeapTuple row, TupleDesc desc)
+{
+	AtImageVersion *next = work->nversions > 0 ? work->versions[work->nversions - 1] : NULL;
+	char *keys = SPI_getvalue(row, desc, 3);
+	int32 target_id = atoi(SPI_getvalue(row, desc, 1));
+	AtImageVersion *version = at_image_version(
+		work->shape, next, target_id, SPI_getvalue(row, desc, 2), SPI_getvalue(row, desc, 4));
+
+	if (next != NULL && !at_image_same_key(version, keys, work->versions[0], work->keys))
+	{
+		work->key_changed = work->rules.rows_came = true;
+		return false;
+	}
+	if (next == NULL)
+		work->keys = keys;
+	work->versions[work->nversions++] = version;
+	return true;
 }
 
 /* The last baseline: what happened before its snapshot does not matter any more. */
@@ -251,6 +271,7 @@ find_baseline(Reconciliation *work)
 	set_param(work, PARAM_BASE_TX_AT, result_column(work, 0, 6, true, sizeof(TimestampTz)));
 	work->first_version = DatumGetInt32(result_column(work, 0, 7, true, sizeof(int32)));
 	work->rules.whole = true;
+	work->rules.rows_came = work->key_changed = false;
 }
 
 /* The last TRUNCATE of the whole table; and partitions that were emptied, came or went. */
@@ -268,16 +289,18 @@ find_truncates(Reconciliation *work)
 		set_param(work, PARAM_CUT_ORDINAL, result_column(work, 0, 3, true, sizeof(int32)));
 		work->first_version = DatumGetInt32(result_column(work, 0, 4, true, sizeof(int32)));
 		work->rules.whole = true;
+		work->rules.rows_came = work->key_changed = false;
 	}
 	(void) query(work, "SELECT max(e.occurred_at) FILTER (WHERE e.op = 'T' "
 					   "OR e.event_type LIKE '%.detached'), "
-					   "coalesce(bool_or(e.event_type LIKE '%.attached'), false) "
+					   "coalesce(bool_or(e.event_type ~ '[.](attached|left)$'), false) "
 					   "FROM audit.event e WHERE e.target_id = ANY ($2) AND e.record_key IS NULL "
 					   "AND (e.op = 'T' AND audit.to_jsonb(e.extra) ? 'partition' OR e.op = 'A') "
 					   "AND " AFTER_CUT "AND " AFTER_BASELINE);
 	work->rules.rows_left_at =
 		DatumGetTimestampTz(result_column(work, 0, 1, true, sizeof(TimestampTz)));
-	work->rules.rows_came = DatumGetBool(result_column(work, 0, 2, true, sizeof(bool)));
+	if (DatumGetBool(result_column(work, 0, 2, true, sizeof(bool))))
+		work->rules.rows_came = true;
 }
 
 /* Columns whose values a command computed anew: what was recorded of them before is void. */
@@ -477,10 +500,12 @@ report_summary(Reconciliation *work, const AtReplayTotals *totals)
 						 totals->findings == 1 ? "" : "s");
 	if (left_out != NULL)
 		appendStringInfo(&detail, "; not compared: %s", left_out);
+	if (work->key_changed)
+		appendStringInfoString(&detail, "; only what was recorded since its key was changed");
 	if (totals->presumed > 0)
-		appendStringInfo(
-			&detail, "; " UINT64_FORMAT " rows are presumed to have come or gone with a partition",
-			totals->presumed);
+		appendStringInfo(&detail, "; " UINT64_FORMAT " rows are presumed to have come or gone %s",
+						 totals->presumed,
+						 work->key_changed ? "before" : "with a partition or child");
 	if (!work->rules.inserts || !work->rules.updates || !work->rules.deletes)
 		appendStringInfoString(&detail, "; not all operations are recorded");
 	report_finding(

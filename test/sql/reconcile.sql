@@ -114,6 +114,48 @@ DELETE FROM parts_b WHERE id = 1;
 SELECT * FROM findings('parts');
 SELECT audit.reconcile('parts_a');
 
+-- schema changes: values keep their meaning under new names, and have none where they were computed anew
+CREATE TABLE moved (id int PRIMARY KEY, status text, total int, other int);
+SELECT audit.enable('moved');
+INSERT INTO moved SELECT i, 'new', i, 0 FROM generate_series(1, 5) i;
+ALTER TABLE moved ADD COLUMN note text DEFAULT 'x';
+UPDATE moved SET status = 'seen' WHERE id < 3;
+ALTER TABLE moved RENAME COLUMN id TO order_id;
+ALTER TABLE moved RENAME COLUMN other TO status_before;
+ALTER TABLE moved RENAME COLUMN status TO other;
+ALTER TABLE moved RENAME TO renamed;
+UPDATE renamed SET other = 'paid' WHERE order_id > 3;
+SELECT * FROM findings('renamed');
+ALTER TABLE renamed ALTER total TYPE bigint USING total * 2;
+ALTER TABLE renamed ALTER status_before TYPE int USING status_before + 2;
+UPDATE renamed SET total = 1, status_before = 1 WHERE order_id = 2;
+ALTER TABLE renamed DROP COLUMN note;
+ALTER TABLE renamed ADD COLUMN note text DEFAULT md5(random()::text);
+SELECT * FROM findings('renamed');
+SELECT audit.disable('renamed', 'test');
+UPDATE renamed SET other = 'unseen' WHERE order_id = 1;
+SELECT audit.enable('renamed');
+SELECT * FROM findings('renamed');
+-- another key: what was recorded under the former one tells nothing, until there is a baseline
+ALTER TABLE renamed DROP CONSTRAINT moved_pkey, ADD PRIMARY KEY (order_id, total);
+UPDATE renamed SET other = 'x' WHERE order_id = 3;
+DELETE FROM renamed WHERE order_id = 4;
+SELECT * FROM findings('renamed');
+SELECT audit.record_baseline('renamed');
+UPDATE renamed SET total = 3;
+SELECT * FROM findings('renamed');
+-- rows that come and go with children
+CREATE TABLE child (LIKE renamed);
+INSERT INTO child VALUES (30, 'child', 1, 1, ''), (31, 'child', 2, 2, '');
+ALTER TABLE child INHERIT renamed;
+UPDATE child SET other = 'changed' WHERE order_id = 30;
+SELECT * FROM findings('renamed');
+SELECT audit.record_baseline('renamed');
+SELECT * FROM findings('renamed');
+ALTER TABLE child NO INHERIT renamed;
+SELECT * FROM findings('renamed');
+SELECT * FROM findings('child');
+
 -- who may
 CREATE ROLE reconcile_auditor;
 GRANT USAGE ON SCHEMA reconcile TO reconcile_auditor;

@@ -21,6 +21,7 @@ sub text
 sub num { return pick('0', '1.0', '1.00', '-7.25', "'NaN'", "'infinity'", '1e20', 'NULL', int rand 100) }
 sub doc { return pick("'{\"a\": 1}'", "'{\"a\": 1.0}'", "'[]'", 'NULL', "'\"\\u00e9\"'") }
 sub note { return pick("'suppress'", "'echo'", "'x'", "'x'", "'y'", 'NULL') }
+sub extra { return 'extra_' . pick(1, 2, 3) }
 sub region { return pick(3, 5, 15, 20) }
 sub word { return pick(q{'a'}, q{'b'}, q{'"[1,'}, q{'c\\d'}) }
 
@@ -35,6 +36,7 @@ my @statements = (
 	sub { sprintf 'UPDATE account SET doc = %s, changed = clock_timestamp() WHERE id %% %d = 0', doc(), few() },
 	sub { sprintf 'UPDATE account SET id = id + %d WHERE id = %d', pick(1, 50, -50, 0), id() },
 	sub { sprintf 'UPDATE account SET id = id + 100 WHERE id < %d', few() },
+	sub { sprintf 'UPDATE account SET %s = %s WHERE id %% 9 = %d', extra(), text(), few() },
 	sub { sprintf 'DELETE FROM account WHERE id = %d', id() },
 	sub { sprintf 'DELETE FROM account USING entry WHERE entry.account_id = account.id AND entry.v > %d', rand 100 },
 	sub { sprintf 'UPDATE simple SET amount = %s, name = %s WHERE id < %d', num(), text(), id() },
@@ -75,7 +77,7 @@ my @statements = (
 	sub { sprintf 'DELETE FROM guarded WHERE id = %d', id() },
 	sub { sprintf "COPY account (id, name, amount) FROM STDIN;\n%d\tcopied\t%s\n%d\t\\N\t1.0\n\\.\n", id(), pick('1', 'NaN'), 40 + id() },
 	sub { sprintf "COPY heap FROM STDIN (FORMAT csv);\n%d,\"a,b\",1.0\n%d,,\n\\.\n", few(), few() },
-	sub { sprintf "COPY part FROM STDIN;\n%d\t%d\t1\tx\n\\.\n", 100 + id(), region() },
+	sub { sprintf "COPY part (id, region, v, body) FROM STDIN;\n%d\t%d\t1\tx\n\\.\n", 100 + id(), region() },
 	sub { sprintf 'DO $$ BEGIN UPDATE account SET amount = 1 WHERE id = %d; INSERT INTO pair VALUES (%d, \'a\', 0); EXCEPTION WHEN OTHERS THEN UPDATE heap SET c = c + 1 WHERE a = %d; END $$',
 			id(), few(), few() },
 	sub { sprintf "PREPARE q (int) AS UPDATE account SET amount = amount + 1 WHERE id = \$1;\nEXECUTE q(%d);\nEXECUTE q(%d);\nDEALLOCATE q", id(), id() },
@@ -87,6 +89,12 @@ my @rare = (
 	sub { 'TRUNCATE entry CASCADE' },
 	sub { 'TRUNCATE part' },
 	sub { 'TRUNCATE pair, swap' },
+	sub { sprintf 'ALTER TABLE account ADD COLUMN %s text DEFAULT %s', extra(), text() },
+	sub { sprintf 'ALTER TABLE account DROP COLUMN %s', extra() },
+	sub { sprintf 'ALTER TABLE account RENAME COLUMN %s TO %s', extra(), extra() },
+	sub { sprintf 'ALTER TABLE account ALTER %s TYPE %s', extra(), pick('varchar(2000)', 'text', "text USING 'was ' || length(name)") },
+	sub { 'ALTER TABLE entry ALTER v TYPE float8 USING v / 2' },
+	sub { sprintf 'ALTER TABLE part %s COLUMN extra_1 %s', pick(['ADD', 'int DEFAULT 1'], ['DROP', ''])->@* },
 	sub { 'SELECT audit.record_baseline(' . pick("'account'", "'heap'", "'part'", "'pair'") . ')' },
 );
 
@@ -99,7 +107,7 @@ my @in_block = (
 	sub { sprintf "SELECT audit.set_context(actor => 'actor %d')", few() },
 );
 
-sub statement { return rand() < 0.01 ? pick(@rare)->() : pick(@statements)->() }
+sub statement { return rand() < 0.015 ? pick(@rare)->() : pick(@statements)->() }
 
 # Ends a prepared transaction, whoever prepared it.
 sub finish
