@@ -25,6 +25,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/names.h"
 #include "ledger/owner.h"
 
 /* A notification has to hold these, with escapes. */
@@ -39,7 +40,6 @@ static void check_owner(Oid relid);
 static List *check_columns(Relation rel, ArrayType *columns);
 static void check_audited(Relation rel, List *columns);
 static Oid read_rule_target(const char *name);
-static char *join(List *names);
 
 /* State of a rule that is asked for, compared with what is stored. */
 static const char write_rule[] =
@@ -89,9 +89,7 @@ at_alert_when(PG_FUNCTION_ARGS)
 	char *done = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	char *result =
 		psprintf("alert rule \"%s\" %s: %s (%s) to channel %s", name, done,
-				 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-											RelationGetRelationName(rel)),
-				 join(columns), channel);
+				 at_qualified_name(RelationGetRelid(rel)), at_name_list(columns), channel);
 	text *answer = cstring_to_text(result);
 
 	CacheInvalidateRelcache(rel);
@@ -173,13 +171,11 @@ check_columns(Relation rel, ArrayType *columns)
 		char *name = nulls[i] ? "NULL" : TextDatumGetCString(elements[i]);
 
 		if (nulls[i] || get_attnum(RelationGetRelid(rel), name) <= 0)
-			ereport(
-				ERROR,
-				(errcode(ERRCODE_UNDEFINED_COLUMN),
-				 errmsg("table \"%s\" has no column \"%s\"", RelationGetRelationName(rel), name),
-				 errhint("See \\d %s, and write names as they are stored.",
-						 quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-													RelationGetRelationName(rel)))));
+			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+							errmsg("table \"%s\" has no column \"%s\"",
+								   RelationGetRelationName(rel), name),
+							errhint("See \\d %s, and write names as they are stored.",
+									at_qualified_name(RelationGetRelid(rel)))));
 		names = lappend(names, name);
 	}
 	if (names == NIL)
@@ -216,9 +212,7 @@ static pg_attribute_noreturn() void not_audited(Relation rel)
 				 ? errdetail("Alerts are raised by recorded changes.")
 				 : errdetail("It is a partition of \"%s\", which rules have to name.",
 							 get_rel_name(table)),
-			 errhint("SELECT audit.enable(%s);",
-					 quote_literal_cstr(quote_qualified_identifier(
-						 get_namespace_name(get_rel_namespace(table)), get_rel_name(table))))));
+			 errhint("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(table)))));
 }
 
 /* The table's updates must be recorded, and changes of these columns must be events. */
@@ -271,16 +265,4 @@ read_rule_target(const char *name)
 		return InvalidOid;
 	return DatumGetObjectId(
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-}
-
-static char *
-join(List *names)
-{
-	StringInfoData out;
-	ListCell *cell;
-
-	initStringInfo(&out);
-	foreach (cell, names)
-		appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", (char *) lfirst(cell));
-	return out.data;
 }

@@ -210,14 +210,6 @@ at_worker_raise_none(AtWorkerKind kind)
 }
 
 bool
-at_worker_running(AtWorkerKind kind)
-{
-	AtWorkerStatus status;
-
-	return at_worker_status(kind, &status) && status.pid != 0;
-}
-
-bool
 at_worker_status(AtWorkerKind kind, AtWorkerStatus *status)
 {
 	AtSlotView view;
@@ -231,12 +223,6 @@ at_worker_status(AtWorkerKind kind, AtWorkerStatus *status)
 		return false;
 	*status = view.worker[kind];
 	return true;
-}
-
-void
-at_worker_announce(void)
-{
-	at_worker_announce_database(MyDatabaseId);
 }
 
 /*
@@ -279,6 +265,6 @@ at_announce(PG_FUNCTION_ARGS)
 				 errdetail("Changes are captured, but sealing and the delivery of alerts are "
 						   "inactive."),
 				 errhint("Add audit_trail to shared_preload_libraries and restart the server.")));
-	at_worker_announce();
+	at_worker_announce_database(MyDatabaseId);
 	PG_RETURN_VOID();
 }

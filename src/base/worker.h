@@ -65,14 +65,11 @@ extern void at_worker_wake(AtWorkerKind kind);
  */
 extern void at_worker_run(AtWorkerKind kind);
 
-/* Tell the launcher that this database may have got the extension, at commit. */
-extern void at_worker_announce(void);
-
-/* The same for a database that this transaction creates. */
+/*
+ * Tell the launcher, at commit, that a database may have got the extension:
+ * this one, or one that this transaction creates.
+ */
 extern void at_worker_announce_database(Oid database);
-
-/* Is a worker of this kind running in this database? */
-extern bool at_worker_running(AtWorkerKind kind);
 
 /* How this database's worker is doing; false (and all zero) if nothing is known. */
 extern bool at_worker_status(AtWorkerKind kind, AtWorkerStatus *status);

@@ -22,7 +22,6 @@
 #include "utils/snapmgr.h"
 
 #include "capture/baseline.h"
-#include "capture/definition.h"
 
 #define BATCH 1000
 

@@ -21,8 +21,8 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/cover.h"
-#include "capture/definition.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"
 

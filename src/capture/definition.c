@@ -22,6 +22,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/definition.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"
@@ -320,59 +321,4 @@ at_describe_columns(Relation rel)
 	}
 	appendStringInfoString(&json, json.len == 0 ? "[]" : "]");
 	return json.data;
-}
-
-bool
-at_definition_wants(const AtDefinition *definition, const char *operation)
-{
-	return at_names_contain(definition->operations, operation);
-}
-
-Datum
-at_name_array(List *names)
-{
-	Datum *elements = palloc(sizeof(Datum) * Max(list_length(names), 1));
-	ListCell *cell;
-
-	foreach (cell, names)
-		elements[foreach_current_index(cell)] = CStringGetTextDatum(lfirst(cell));
-	return PointerGetDatum(
-		construct_array(elements, list_length(names), TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-char *
-at_name_json(List *names)
-{
-	StringInfoData json;
-	ListCell *cell;
-
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '[');
-	foreach (cell, names)
-	{
-		if (json.len > 1)
-			appendStringInfoChar(&json, ',');
-		escape_json(&json, lfirst(cell));
-	}
-	appendStringInfoChar(&json, ']');
-	return json.data;
-}
-
-char *
-at_name_list(List *names)
-{
-	StringInfoData out;
-	ListCell *cell;
-
-	initStringInfo(&out);
-	foreach (cell, names)
-		appendStringInfo(&out, "%s%s", out.len > 0 ? ", " : "", (char *) lfirst(cell));
-	return out.data;
-}
-
-char *
-at_qualified_name(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
-									  get_rel_name(relid));
 }

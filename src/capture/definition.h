@@ -45,15 +45,4 @@ extern List *at_primary_key(Relation rel);
 /* Columns of a table as audit.target has them: a JSON array of {"name", "type"}. */
 extern char *at_describe_columns(Relation rel);
 
-/* Is the operation among those to be recorded? */
-extern bool at_definition_wants(const AtDefinition *definition, const char *operation);
-
-/* Lists of names: as text[], as a JSON array, as a comma-separated line. */
-extern Datum at_name_array(List *names);
-extern char *at_name_json(List *names);
-extern char *at_name_list(List *names);
-
-/* Schema and name of a relation, quoted as needed. */
-extern char *at_qualified_name(Oid relid);
-
 #endif

@@ -31,6 +31,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/baseline.h"
 #include "capture/cover.h"
 #include "capture/definition.h"

@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/names.h"
 #include "capture/cover.h"
 #include "capture/definition.h"
 #include "capture/family.h"

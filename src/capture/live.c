@@ -20,7 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
-#include "capture/definition.h"
+#include "base/names.h"
 #include "capture/live.h"
 #include "capture/stored.h"
 

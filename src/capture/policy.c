@@ -18,7 +18,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
-#include "capture/definition.h"
+#include "base/names.h"
 #include "capture/policy.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"

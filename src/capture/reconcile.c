@@ -29,7 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "capture/definition.h"
+#include "base/names.h"
 #include "capture/image.h"
 #include "capture/live.h"
 #include "capture/replay.h"

@@ -24,22 +24,11 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
-#include "capture/definition.h"
+#include "base/names.h"
 #include "capture/stored.h"
 
 static void fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored);
 static List *parents_of(Oid relid);
-
-bool
-at_names_contain(List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	return false;
-}
 
 bool
 at_stored_ready(void)

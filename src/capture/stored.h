@@ -63,7 +63,4 @@ extern void at_stored_write(const AtStoredPolicy *stored);
 /* Switch the policy of a table off; returns whether it was on. */
 extern bool at_stored_disable(Oid relid, const char *reason);
 
-/* Is the name in the list? */
-extern bool at_names_contain(List *names, const char *name);
-
 #endif

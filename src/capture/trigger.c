@@ -34,6 +34,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/delta.h"
 #include "capture/policy.h"
 #include "capture/trigger.h"
@@ -396,9 +397,7 @@ find_policy(Relation rel)
 							   RelationGetRelationName(rel)),
 						errdetail("There is no enabled row for it in audit.policy."),
 						errhint("SELECT audit.enable(%s);",
-								quote_literal_cstr(quote_qualified_identifier(
-									get_namespace_name(RelationGetNamespace(rel)),
-									RelationGetRelationName(rel))))));
+								quote_literal_cstr(at_qualified_name(RelationGetRelid(rel))))));
 	return policy;
 }
 
@@ -442,8 +441,7 @@ capture_truncate(Relation rel, const AtPolicy *policy)
 	fill_event(&event, policy, 'T');
 	if (policy->relid != policy->root_relid)
 	{
-		const char *name = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-													  RelationGetRelationName(rel));
+		const char *name = at_qualified_name(RelationGetRelid(rel));
 
 		event.extra = makeStringInfo();
 		appendStringInfoString(event.extra, "\"partition\":");

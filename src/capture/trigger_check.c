@@ -21,6 +21,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/trigger.h"
 
 /* Does a condition call the function of one of ours, with its arguments and nothing else? */
@@ -116,8 +117,7 @@ check_trigger(Relation rel, const Trigger *trigger)
 		named_as_ours = named_as_ours || strcmp(trigger->tgname, at_triggers[i].name) == 0;
 	}
 
-	const char *table = quote_qualified_identifier(get_namespace_name(RelationGetNamespace(rel)),
-												   RelationGetRelationName(rel));
+	const char *table = at_qualified_name(RelationGetRelid(rel));
 
 	if (named_as_ours)
 		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),

@@ -24,6 +24,7 @@
 #include "utils/rel.h"
 
 #include "base/errors.h"
+#include "base/names.h"
 #include "capture/definition.h"
 #include "capture/version.h"
 #include "ledger/datum.h"

@@ -414,12 +414,11 @@ load_tile(BatchCheck *check, uint32 number)
 static bool
 matches_tile(BatchCheck *check, const AtLeaf *leaf)
 {
-	const AtTile *tile = &check->tile->tile;
-
-	if (check->tile == NULL || check->leaf >= tile->leaf_count)
+	if (check->tile == NULL || check->leaf >= check->tile->tile.leaf_count)
 		return false;
 
-	const AtRun *run = &tile->run[check->run];
+	const AtHash *hash = &check->tile->tile.leaf[check->leaf++];
+	const AtRun *run = &check->tile->tile.run[check->run];
 	uint32 ordinal = check->in_run < run->count ? run->first_ordinal + check->in_run : 0;
 
 	check->in_run++;
@@ -429,7 +428,7 @@ matches_tile(BatchCheck *check, const AtLeaf *leaf)
 		check->in_run = 0;
 	}
 	return run->tx_id == leaf->tx_id && ordinal == leaf->ordinal &&
-		   memcmp(&tile->leaf[check->leaf++], &leaf->hash, sizeof(AtHash)) == 0;
+		   memcmp(hash, &leaf->hash, sizeof(AtHash)) == 0;
 }
 
 /* After the last leaf there is nothing more, in this tile or in others. */

@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ * names.h
+ *		Names of relations and lists of names, in the forms that SQL, the
+ *		ledger and messages want.
+ *
+ * Lists are of C strings; results are in the current memory context.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_NAMES_H
+#define AT_NAMES_H
+
+#include "nodes/pg_list.h"
+
+/* Schema and name of a relation, quoted as needed. */
+extern char *at_qualified_name(Oid relid);
+
+/* Is the name in the list? */
+extern bool at_names_contain(List *names, const char *name);
+
+/* The list as text[], as a JSON array, as a comma-separated line. */
+extern Datum at_name_array(List *names);
+extern char *at_name_json(List *names);
+extern char *at_name_list(List *names);
+
+#endif
