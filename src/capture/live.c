@@ -22,7 +22,6 @@
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/live.h"
-#include "capture/stored.h"
 
 static void check_audited(const AtLive *live);
 static void check_readable(Relation rel);

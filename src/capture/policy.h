@@ -21,8 +21,8 @@ typedef struct AtPolicy
 	bool watched; /* another room wants to hear of updates */
 	MemoryContext memory;
 
-	char *
-		place_json; /* which relation it is, as a member of extra; NULL where rows do not tell it */
+	/* which relation it is, as a member of extra; NULL where rows do not tell it */
+	char *place_json;
 
 	/* of audit.target */
 	int32 target_id;

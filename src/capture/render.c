@@ -26,7 +26,6 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
-#include "base/errors.h"
 #include "base/guc.h"
 #include "capture/render.h"
 #include "core/hash.h"

@@ -31,9 +31,9 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
-#include "base/columns.h"
 #include "ledger/partition.h"
 
 #define MAX_INDEXES 12

@@ -19,7 +19,6 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
-#include "base/errors.h"
 #include "ledger/datum.h"
 #include "ledger/init.h"
 #include "ledger/log.h"

@@ -14,7 +14,6 @@
 #include "utils/uuid.h"
 
 #include "base/columns.h"
-#include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/log.h"

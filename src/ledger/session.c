@@ -21,7 +21,6 @@
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
-#include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/context.h"
 #include "ledger/datum.h"

@@ -8,9 +8,9 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "fmgr.h"
 
 #include "ledger/settled.h"
 

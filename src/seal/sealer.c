@@ -30,7 +30,6 @@
 #include "utils/timestamp.h"
 
 #include "base/debug_point.h"
-#include "base/errors.h"
 #include "base/guc.h"
 #include "base/worker.h"
 #include "ledger/datum.h"
