@@ -55,7 +55,7 @@ DROP TABLE part_3;
 RESET ROLE;
 SELECT * FROM triggers WHERE relation ~ '^part';
 SELECT * FROM told('part');
-SELECT target, key_columns, enabled, reason FROM audit.policy WHERE target::text ~ '^part' ORDER BY 1::text;
+SELECT target, key_columns, enabled, reason FROM audit.policy WHERE target::text ~ '^part' ORDER BY target::text;
 -- not audited any more, it leaves without a policy
 SELECT audit.disable('part', 'test');
 ALTER TABLE part DETACH PARTITION part_1;
