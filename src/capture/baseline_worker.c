@@ -31,9 +31,11 @@ typedef struct Order
 	Oid database;
 	Oid user;
 	Oid relid;
+	int level; /* of nesting, at which it stands or falls */
 } Order;
 
-/* Right after an error: emptied at the end of every transaction. */
+/* Right after an error: emptied at the end of every transaction, by level of every subtransaction.
+ */
 static struct
 {
 	List *orders; /* in TopTransactionContext */
@@ -42,12 +44,15 @@ static struct
 PGDLLEXPORT void at_baseline_worker_main(Datum main_arg);
 
 static void end_transaction(XactEvent event, void *arg);
+static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
+							   void *arg);
 static void start_worker(const Order *order);
 
 void
 at_baseline_init(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
 void
@@ -56,7 +61,10 @@ at_baseline_request(Oid relid)
 	MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
 	Order *order = palloc(sizeof(Order));
 
-	*order = (Order){.database = MyDatabaseId, .user = GetUserId(), .relid = relid};
+	*order = (Order){.database = MyDatabaseId,
+					 .user = GetUserId(),
+					 .relid = relid,
+					 .level = GetCurrentTransactionNestLevel()};
 	requests.orders = lappend(requests.orders, order);
 	MemoryContextSwitchTo(save);
 }
@@ -86,6 +94,28 @@ end_transaction(XactEvent event, void *arg)
 			break;
 		default:
 			break;
+	}
+}
+
+/* What was asked for in a subtransaction goes with it, or is the business of the level above. */
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	int level = GetCurrentTransactionNestLevel();
+	ListCell *cell;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	foreach (cell, requests.orders)
+	{
+		Order *order = lfirst(cell);
+
+		if (order->level != level)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			order->level--;
+		else
+			requests.orders = foreach_delete_current(requests.orders, cell);
 	}
 }
 

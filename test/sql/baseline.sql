@@ -58,6 +58,20 @@ INSERT INTO stock SELECT generate_series(1, 100);
 BEGIN;
 SELECT audit.enable('stock', baseline => true);
 PREPARE TRANSACTION 'baseline';
+-- what is rolled back has asked for nothing, what is released has
+BEGIN;
+SAVEPOINT a;
+SAVEPOINT b;
+SELECT audit.enable('stock', baseline => true);
+RELEASE b;
+ROLLBACK TO a;
+PREPARE TRANSACTION 'baseline';
+ROLLBACK PREPARED 'baseline';
+BEGIN;
+SAVEPOINT a;
+SELECT audit.enable('stock', baseline => true);
+RELEASE a;
+PREPARE TRANSACTION 'baseline';
 SELECT audit.enable('stock', baseline => true);
 DO $$
 BEGIN
