@@ -17,7 +17,7 @@
  * The ledger's writers never wait for any of this: NOTIFY serialises the
  * commits of those who use it, which is only this worker.
  *
- * Locks: ShareUpdateExclusiveLock on audit.alert_pass, taken before the
+ * Locks: that of passes on audit.alert_pass, taken before the
  * snapshot and held to the end of the transaction, so that two notifiers
  * follow one another.
  *-------------------------------------------------------------------------
@@ -30,7 +30,6 @@
 #include "commands/async.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -175,7 +174,7 @@ tell_settled(Window *window)
 {
 	uint64 told;
 
-	LockRelationOid(at_ledger_relid(AT_LEDGER_ALERT_PASS), ShareUpdateExclusiveLock);
+	at_ledger_lock_passes(AT_LEDGER_ALERT_PASS);
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	read_window(window);

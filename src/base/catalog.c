@@ -20,11 +20,13 @@
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_class_d.h"
 #include "catalog/pg_extension.h"
 #include "catalog/pg_namespace.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -143,6 +145,12 @@ at_ledger_relid(AtLedgerTable table)
 	if (!OidIsValid(relid))
 		no_ledger(at_ledger_names[table]);
 	return relid;
+}
+
+void
+at_ledger_lock_passes(AtLedgerTable table)
+{
+	LockDatabaseObject(RelationRelationId, at_ledger_relid(table), 0, ExclusiveLock);
 }
 
 Oid

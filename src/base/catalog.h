@@ -41,6 +41,14 @@ extern bool at_ledger_exists(void);
 /* Oid of a ledger table; ERRCODE_AT_NO_LEDGER if there is none. */
 extern Oid at_ledger_relid(AtLedgerTable table);
 
+/*
+ * Let one process at a time append to a table by passes: hold a lock that
+ * stands for the table until the end of the transaction. It is no lock of the
+ * table itself: those, VACUUM and REINDEX CONCURRENTLY take, and the latter
+ * waits under it for everybody who waits for a pass.
+ */
+extern void at_ledger_lock_passes(AtLedgerTable table);
+
 /* Oid of the schema audit; InvalidOid without one. */
 extern Oid at_audit_schema(void);
 

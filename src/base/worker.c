@@ -18,6 +18,8 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/array.h"
+#include "utils/fmgrprotos.h"
 
 #include "base/aside.h"
 #include "base/clock.h"
@@ -29,6 +31,9 @@
 /* How long at_worker_run() does without a worker, and how often it looks. */
 #define AT_NO_WORKER_MS 5000
 #define AT_RUN_POLL_MS  500
+
+/* How many processes may stand between the worker and the session in a deadlock. */
+#define AT_DEADLOCK_STEPS 3
 
 const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier"};
 
@@ -58,6 +63,8 @@ typedef struct AtRequest
 static int at_worker_slot(void);
 static void at_worker_renew_request(AtRequest *request, AtWorkerKind kind);
 static void at_worker_check_patience(AtWorkerKind kind, int64 alone_since);
+static void at_worker_check_deadlock(AtWorkerKind kind);
+static bool at_worker_waits_for_us(int pid, int steps);
 static void at_worker_raise_failure(AtWorkerKind kind);
 static void at_worker_raise_none(AtWorkerKind kind);
 static void at_worker_at_end(XactEvent event, void *arg);
@@ -146,8 +153,9 @@ at_worker_run(AtWorkerKind kind)
 		if (state == AT_REQUEST_PENDING)
 			alone_since = at_clock_ms();
 		at_worker_check_patience(kind, alone_since);
-		ConditionVariableTimedSleep(at_slot_changed(request.slot), AT_RUN_POLL_MS,
-									PG_WAIT_EXTENSION);
+		if (ConditionVariableTimedSleep(at_slot_changed(request.slot), AT_RUN_POLL_MS,
+										PG_WAIT_EXTENSION))
+			at_worker_check_deadlock(kind);
 	}
 	ConditionVariableCancelSleep();
 
@@ -176,6 +184,40 @@ at_worker_check_patience(AtWorkerKind kind, int64 alone_since)
 		return;
 	ConditionVariableCancelSleep();
 	at_worker_raise_none(kind);
+}
+
+/* The server looks for cycles of locks only, and waiting for a worker is none. */
+static void
+at_worker_check_deadlock(AtWorkerKind kind)
+{
+	AtWorkerStatus status;
+
+	if (!at_worker_status(kind, &status) || status.pid == 0 ||
+		!at_worker_waits_for_us(status.pid, AT_DEADLOCK_STEPS))
+		return;
+	ConditionVariableCancelSleep();
+	ereport(ERROR, (errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
+					errmsg("the audit_trail %s waits for this transaction", at_worker_names[kind]),
+					errdetail("It cannot have a lock that this transaction holds, while this "
+							  "transaction waits for it."),
+					errhint("Commit first.")));
+}
+
+/* Does a process wait for a lock of this one, itself or by way of a few others? */
+static bool
+at_worker_waits_for_us(int pid, int steps)
+{
+	ArrayType *blockers =
+		DatumGetArrayTypeP(DirectFunctionCall1(pg_blocking_pids, Int32GetDatum(pid)));
+	int count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
+	const int32 *blocker = (const int32 *) ARR_DATA_PTR(blockers);
+	bool found = false;
+
+	for (int i = 0; i < count && !found; i++)
+		found = blocker[i] == MyProcPid ||
+				(steps > 1 && blocker[i] != 0 && at_worker_waits_for_us(blocker[i], steps - 1));
+	pfree(blockers);
+	return found;
 }
 
 static void

@@ -60,7 +60,8 @@ extern void at_worker_wake(AtWorkerKind kind);
 /*
  * Ask this database's worker for a whole pass that starts after this call,
  * and wait until it has ended. Raises ERRCODE_AT_NO_WORKER if there is no
- * such worker after a few seconds, and what the pass raised if it failed.
+ * such worker after a few seconds, what the pass raised if it failed, and
+ * ERRCODE_T_R_DEADLOCK_DETECTED if it waits for a lock of this transaction.
  * A worker that is pausing after an error does not wait any longer.
  */
 extern void at_worker_run(AtWorkerKind kind);

@@ -3,7 +3,7 @@
  *		The one global log: appending an entry and its new head.
  *
  * An entry is a leaf of an RFC 6962 tree; audit.checkpoint holds the head
- * after each. Whoever appends holds ShareUpdateExclusiveLock on
+ * after each. Whoever appends holds at_ledger_lock_passes() of
  * audit.log_entry until the end of its transaction.
  *-------------------------------------------------------------------------
  */

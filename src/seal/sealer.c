@@ -8,10 +8,10 @@
  * the window's end. Under READ COMMITTED a transaction that commits between
  * two of these reads would be lost for ever.
  *
- * Locks: ShareUpdateExclusiveLock on audit.log_entry, taken before the
- * snapshot and held to the end of the transaction, so that passes follow
- * one another and each sees the entry of the one before. Writers and readers
- * never wait for it.
+ * Locks: that of passes on audit.log_entry, taken before the snapshot and
+ * held to the end of the transaction, so that passes follow one another and
+ * each sees the entry of the one before. Writers, readers and the upkeep of
+ * the table never wait for it.
  *
  * Caveat: where rows were restored from another server, the log first
  * closes that incarnation and begins a new one, once the first transaction
@@ -24,7 +24,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -102,7 +101,7 @@ seal_settled(void)
 	{
 		Pass pass = {0};
 
-		LockRelationOid(at_ledger_relid(AT_LEDGER_LOG_ENTRY), ShareUpdateExclusiveLock);
+		at_ledger_lock_passes(AT_LEDGER_LOG_ENTRY);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pass.snapshot = GetActiveSnapshot();
 		pass.snapshot_text = at_settled_now();
