@@ -11,22 +11,39 @@
 
 #include "seal/attempt.h"
 
-/* Is the error about the data that was read? */
-static bool
-is_about_data(int sqlerrcode)
-{
-	switch (ERRCODE_TO_CATEGORY(sqlerrcode))
-	{
-		case ERRCODE_INSUFFICIENT_RESOURCES:
-		case ERRCODE_OPERATOR_INTERVENTION:
-			return false;
-		default:
-			return true;
-	}
-}
+static bool attempt(void (*work)(void *arg), void *arg, bool may_wait_in_vain, char **message);
 
 bool
 at_attempt(void (*work)(void *arg), void *arg, char **message)
+{
+	return attempt(work, arg, false, message);
+}
+
+bool
+at_attempt_locking(void (*work)(void *arg), void *arg, char **message)
+{
+	return attempt(work, arg, true, message);
+}
+
+/* Did the work wait for others in vain, or was it in their way? */
+static bool
+is_about_others(int sqlerrcode)
+{
+	return sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ||
+		   ERRCODE_TO_CATEGORY(sqlerrcode) == ERRCODE_TRANSACTION_ROLLBACK;
+}
+
+/* Is it a matter of this machine, this session, this moment? */
+static bool
+is_about_us(int sqlerrcode)
+{
+	int category = ERRCODE_TO_CATEGORY(sqlerrcode);
+
+	return category == ERRCODE_INSUFFICIENT_RESOURCES || category == ERRCODE_OPERATOR_INTERVENTION;
+}
+
+static bool
+attempt(void (*work)(void *arg), void *arg, bool may_wait_in_vain, char **message)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -48,7 +65,8 @@ at_attempt(void (*work)(void *arg), void *arg, char **message)
 
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (!is_about_data(error->sqlerrcode))
+		if (is_about_us(error->sqlerrcode) ||
+			(!may_wait_in_vain && is_about_others(error->sqlerrcode)))
 			ReThrowError(error);
 		*message = error->message;
 	}

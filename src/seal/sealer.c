@@ -144,7 +144,7 @@ do_upkeep(void)
 	StartTransactionCommand();
 	set_local("lock_timeout", UPKEEP_LOCK_TIMEOUT);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	if (!at_attempt(make_partitions, NULL, &message))
+	if (!at_attempt_locking(make_partitions, NULL, &message))
 	{
 		ereport(LOG, (errmsg("could not make partitions of the audit ledger ahead of time"),
 					  errdetail("%s", message), errhint("This is tried again in a minute.")));
