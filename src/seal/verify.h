@@ -73,6 +73,7 @@ typedef struct AtVerify
 	/* what was checked */
 	uint64 entries;
 	uint64 proved; /* of them, by the root of their checkpoint */
+	uint64 checkpoints;
 	uint64 batches;
 	uint64 tiles;
 	uint64 transactions;

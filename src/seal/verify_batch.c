@@ -290,10 +290,22 @@ check_origin(AtVerify *verify, const Batch *batch)
 												   .found = found});
 }
 
-/* Every incarnation has an entry in the log. */
+/* Every incarnation has one row, and an entry in the log. */
 static void
 check_all_known(AtVerify *verify)
 {
+	for (int i = 1; i < verify->nincarnations; i++)
+	{
+		int32 number = verify->incarnation[i].incarnation;
+
+		if (number == verify->incarnation[i - 1].incarnation)
+			at_findings_add(verify->findings,
+							&(AtFinding){.thing = AT_THING_INCARNATION,
+										 .fault = AT_FAULT_DUPLICATED,
+										 .object = psprintf("%d", number),
+										 .place = psprintf("incarnation %d", number),
+										 .found = origin_payload(&verify->incarnation[i])});
+	}
 	for (int i = 0; i < verify->nincarnations && verify->ndoubts == 0; i++)
 		if (!verify->is_known[i])
 			at_findings_add(

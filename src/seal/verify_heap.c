@@ -5,7 +5,7 @@
  * The earlier steps find rows through indexes and count them. Here the
  * tables are counted from one end to the other; only where they have more
  * rows than were seen is each row looked at, and asked whether an index and
- * a transaction lead to it.
+ * a transaction lead to it. Targets are few: each is looked at.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -33,12 +33,14 @@ typedef struct HeapCheck
 	bool any_orphan; /* event without a transaction */
 
 	HTAB *sessions; /* that a transaction brought */
+	HTAB *targets;  /* that were met */
 } HeapCheck;
 
 static void check_transaction(TupleTableSlot *slot, void *arg);
 static void check_event(TupleTableSlot *slot, void *arg);
 static void collect_session(TupleTableSlot *slot, void *arg);
 static void check_session(TupleTableSlot *slot, void *arg);
+static void check_target(TupleTableSlot *slot, void *arg);
 static void compare_count(AtVerify *verify, AtLedgerTable table, uint64 seen, AtThing thing);
 
 void
@@ -47,6 +49,8 @@ at_verify_heap(AtVerify *verify)
 	Snapshot snapshot = verify->snapshot;
 	HASHCTL control = {
 		.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = CurrentMemoryContext};
+	HASHCTL target_control = {
+		.keysize = sizeof(int32), .entrysize = sizeof(int32), .hcxt = CurrentMemoryContext};
 	HeapCheck check = {.verify = verify};
 
 	check.row_context =
@@ -70,7 +74,11 @@ at_verify_heap(AtVerify *verify)
 		at_scan_heap(AT_LEDGER_TRANSACTION, snapshot, collect_session, &check);
 		at_scan_heap(AT_LEDGER_SESSION, snapshot, check_session, &check);
 	}
+	check.targets =
+		hash_create("audit targets", 64, &target_control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	at_scan_heap(AT_LEDGER_TARGET, snapshot, check_target, &check);
 	compare_count(verify, AT_LEDGER_LOG_ENTRY, verify->entries, AT_THING_BATCH);
+	compare_count(verify, AT_LEDGER_CHECKPOINT, verify->checkpoints, AT_THING_CHECKPOINT);
 	compare_count(verify, AT_LEDGER_LEAF_TILE, verify->tiles, AT_THING_TILE);
 
 	at_transaction_reader_close(check.by_tx_id);
@@ -230,6 +238,35 @@ check_session(TupleTableSlot *slot, void *arg)
 									 .object = psprintf(INT64_FORMAT, session_id),
 									 .place = psprintf("session " INT64_FORMAT, session_id),
 									 .detail = "no transaction brought it"});
+}
+
+/* A target stands once, and a recorded transaction defined it. */
+static void
+check_target(TupleTableSlot *slot, void *arg)
+{
+	HeapCheck *check = arg;
+	MemoryContext save = MemoryContextSwitchTo(check->row_context);
+	bool again;
+
+	slot_getallattrs(slot);
+
+	int32 target_id = DatumGetInt32(slot->tts_values[Anum_target_target_id - 1]);
+	uint64 tx_id = DatumGetInt64(slot->tts_values[Anum_target_tx_id - 1]);
+
+	hash_search(check->targets, &target_id, HASH_ENTER, &again);
+	if (again || !has_transaction(check, tx_id))
+		at_findings_add(
+			check->verify->findings,
+			&(AtFinding){.thing = AT_THING_TARGET,
+						 .fault = again ? AT_FAULT_DUPLICATED : AT_FAULT_ADDED,
+						 .object = psprintf("%d", target_id),
+						 .place = psprintf("target %d", target_id),
+						 .detail = again ? NULL
+										 : psprintf("there is no transaction " UINT64_FORMAT
+													" that defined it",
+													tx_id)});
+	MemoryContextSwitchTo(save);
+	MemoryContextReset(check->row_context);
 }
 
 /* A table of the log itself: rows without an entry in its index. */

@@ -69,6 +69,7 @@ typedef struct LogCheck
 } LogCheck;
 
 static void start(LogCheck *check, AtVerify *verify);
+static const AtCheckpointRow *read_checkpoint(LogCheck *check);
 static void check_entry(LogCheck *check, const AtEntryRow *row);
 static void miss_entries(LogCheck *check, uint64 first, uint64 last);
 static const AtCheckpointRow *get_checkpoint(LogCheck *check, uint64 size);
@@ -122,7 +123,16 @@ start(LogCheck *check, AtVerify *verify)
 	check->in_step = true;
 	at_entry_reader_start(check->entries, 0, PG_INT64_MAX);
 	at_checkpoint_reader_start(check->checkpoints, 0, PG_INT64_MAX);
-	check->next_checkpoint = at_checkpoint_reader_next(check->checkpoints);
+	check->next_checkpoint = read_checkpoint(check);
+}
+
+static const AtCheckpointRow *
+read_checkpoint(LogCheck *check)
+{
+	const AtCheckpointRow *row = at_checkpoint_reader_next(check->checkpoints);
+
+	check->verify->checkpoints += row != NULL;
+	return row;
 }
 
 /* Make the entry the suspect, once the one before is judged. */
@@ -200,7 +210,7 @@ miss_entries(LogCheck *check, uint64 first, uint64 last)
 	/* go on from the checkpoint after the last of them */
 	while (check->next_checkpoint != NULL && check->next_checkpoint->place <= last &&
 		   check->next_checkpoint->place > first)
-		check->next_checkpoint = at_checkpoint_reader_next(check->checkpoints);
+		check->next_checkpoint = read_checkpoint(check);
 
 	const AtCheckpointRow *checkpoint = get_checkpoint(check, last + 1);
 
@@ -223,12 +233,12 @@ get_checkpoint(LogCheck *check, uint64 size)
 						 .fault = place == 0 ? AT_FAULT_ADDED : AT_FAULT_DUPLICATED,
 						 .object = psprintf(UINT64_FORMAT, place),
 						 .place = psprintf("checkpoint of size " UINT64_FORMAT, place)});
-		check->next_checkpoint = at_checkpoint_reader_next(check->checkpoints);
+		check->next_checkpoint = read_checkpoint(check);
 	}
 	if (check->next_checkpoint == NULL || check->next_checkpoint->place > size)
 		return NULL;
 	check->checkpoint = *check->next_checkpoint;
-	check->next_checkpoint = at_checkpoint_reader_next(check->checkpoints);
+	check->next_checkpoint = read_checkpoint(check);
 	return &check->checkpoint;
 }
 
@@ -328,9 +338,14 @@ report_checkpoint(LogCheck *check, const Suspect *suspect)
 static void
 check_end(LogCheck *check, uint64 size)
 {
-	const AtCheckpointRow *last = at_checkpoint_reader_last(check->checkpoints);
 	uint64 end = size;
 	uint64 log_index;
+
+	/* all of them, to be counted */
+	while (check->next_checkpoint != NULL)
+		check->next_checkpoint = read_checkpoint(check);
+
+	const AtCheckpointRow *last = at_checkpoint_reader_last(check->checkpoints);
 
 	if (last != NULL && last->place > end)
 		end = last->place;

@@ -134,6 +134,7 @@ check('two entries swapped', sub { swap_rows($entry, $next_entry) }, ["batch reo
 check('a root in a checkpoint', sub { edit_row($checkpoint, sub { flip($log_root) }) },
 	[ 'checkpoint changed|' . ($batch + 1) ]);
 check('a checkpoint taken away', sub { remove_row($checkpoint) }, [ 'checkpoint missing|' . ($batch + 1) ]);
+check('a checkpoint without an index', sub { copy_row($checkpoint) }, ['checkpoint added|']);
 check('two checkpoints swapped', sub { swap_rows($checkpoint, $next_checkpoint) },
 	[ 'checkpoint reordered|' . ($batch + 1) ]);
 check('a hash in a tile', sub { edit_row($tile, sub { flip($tile_hash) }) }, ["tile changed|$batch/0"]);
@@ -150,10 +151,15 @@ check('a session added', sub { copy_row($session_row, sub { substr($_, field_at(
 check('a name in a target', sub { edit_row($target_row, sub { s/public/pubpub/ }) },
 	["target changed|$target"]);
 check('a target taken away', sub { remove_row($target_row) }, ["target missing|$target"]);
+check('a target added', sub { copy_row($target_row, sub { substr($_, field_at(0), 4) = pack 'l', 987; substr($_, field_at(8), 8) = pack 'q', 987654 }) },
+	['target added|987']);
+check('a target twice', sub { copy_row($target_row, sub { substr($_, field_at(4), 4) = pack 'l', 987 }) },
+	["target duplicated|$target"]);
 check('the reason of an incarnation', sub { edit_row($incarnation, sub { s/ledger created/ledger crested/ }) },
 	['incarnation changed|1']);
 check('the id of the ledger', sub { edit_row($incarnation, sub { substr($_, field_at(28), 1) ^= "\1" }) },
 	['incarnation changed|log_id']);
+check('an incarnation twice', sub { copy_row($incarnation) }, ['incarnation duplicated|1']);
 check('an incarnation taken away', sub { remove_row($incarnation) }, ['incarnation missing|1']);
 
 # The sealer goes on from nothing that is not whole.
