@@ -217,6 +217,11 @@ read_incarnations(void)
 		slot_getallattrs(slot);
 
 		Datum *values = slot->tts_values;
+
+		/* in a damaged row */
+		if (slot->tts_isnull[Anum_incarnation_log_id - 1])
+			continue;
+
 		pg_uuid_t *log_id = DatumGetUUIDP(values[Anum_incarnation_log_id - 1]);
 
 		memcpy(cache.log_id, log_id->data, AT_LOG_ID_LEN);

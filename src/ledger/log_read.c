@@ -329,10 +329,18 @@ add_incarnation(TupleTableSlot *slot, void *arg)
 	item->incarnation = INT32_COLUMN(slot, Anum_incarnation_incarnation);
 	item->system_identifier = INT64_COLUMN(slot, Anum_incarnation_system_identifier);
 	item->database_oid = DatumGetObjectId(slot->tts_values[Anum_incarnation_database_oid - 1]);
-	memcpy(item->log_id, DatumGetUUIDP(slot->tts_values[Anum_incarnation_log_id - 1])->data,
-		   AT_LOG_ID_LEN);
-	item->reason = MemoryContextStrdup(
-		list->context, TextDatumGetCString(slot->tts_values[Anum_incarnation_reason - 1]));
+
+	item->is_odd = slot->tts_isnull[Anum_incarnation_log_id - 1];
+	memset(item->log_id, 0, AT_LOG_ID_LEN);
+	if (!item->is_odd)
+		memcpy(item->log_id, DatumGetUUIDP(slot->tts_values[Anum_incarnation_log_id - 1])->data,
+			   AT_LOG_ID_LEN);
+
+	AtSpan reason = get_span(slot, Anum_incarnation_reason);
+
+	item->reason = MemoryContextAllocZero(list->context, reason.len + 1);
+	if (reason.data != NULL)
+		memcpy(item->reason, reason.data, reason.len);
 }
 
 static int

@@ -92,6 +92,7 @@ typedef struct AtIncarnation
 	int32 incarnation;
 	uint64 system_identifier;
 	Oid database_oid;
+	bool is_odd; /* its log_id was made null; zeros */
 	uint8 log_id[AT_LOG_ID_LEN];
 	char *reason;
 } AtIncarnation;

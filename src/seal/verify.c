@@ -33,7 +33,8 @@ static AtVerify *begin_verify(Snapshot snapshot, bool is_careful);
 static void run_steps(void *arg);
 static void run_step(AtVerify *verify, void (*step)(AtVerify *), AtThing thing, const char *name);
 static void close_readers(AtReaders *readers);
-static bool blame_log_id(AtVerify *verify);
+static bool log_id_is_wrong(const AtVerify *verify);
+static void blame_log_id(AtVerify *verify, const char *detail);
 static void emit(ReturnSetInfo *result, const AtVerify *verify);
 static char *group_digits(uint64 number);
 static char *summarise(const AtVerify *verify);
@@ -132,8 +133,17 @@ run_steps(void *arg)
 		return;
 	}
 
+	for (int i = 0; i < verify->nincarnations; i++)
+		if (verify->incarnation[i].is_odd)
+		{
+			blame_log_id(verify, "it is null");
+			return;
+		}
+
 	run_step(verify, at_verify_log, AT_THING_BATCH, "the log");
-	if (!blame_log_id(verify))
+	if (log_id_is_wrong(verify))
+		blame_log_id(verify, "no entry of the log fits the log_id that stands there");
+	else
 	{
 		at_verify_batches(verify);
 		at_verify_tail(verify);
@@ -247,19 +257,21 @@ close_readers(AtReaders *readers)
 
 /* Every hash has the ledger's id in it: where no entry is right, the id is wrong. */
 static bool
-blame_log_id(AtVerify *verify)
+log_id_is_wrong(const AtVerify *verify)
 {
-	if (verify->entries < 2 || verify->proved > 0)
-		return false;
+	return verify->entries >= 2 && verify->proved == 0;
+}
+
+/* Nothing else counts then. */
+static void
+blame_log_id(AtVerify *verify, const char *detail)
+{
 	verify->findings = at_findings_new();
-	at_findings_add(
-		verify->findings,
-		&(AtFinding){.thing = AT_THING_INCARNATION,
-					 .fault = AT_FAULT_CHANGED,
-					 .object = "log_id",
-					 .place = "audit.incarnation",
-					 .detail = "no entry of the log fits the log_id that stands there"});
-	return true;
+	at_findings_add(verify->findings, &(AtFinding){.thing = AT_THING_INCARNATION,
+												   .fault = AT_FAULT_CHANGED,
+												   .object = "log_id",
+												   .place = "audit.incarnation",
+												   .detail = detail});
 }
 
 static void

@@ -159,6 +159,8 @@ check('the reason of an incarnation', sub { edit_row($incarnation, sub { s/ledge
 	['incarnation changed|1']);
 check('the id of the ledger', sub { edit_row($incarnation, sub { substr($_, field_at(28), 1) ^= "\1" }) },
 	['incarnation changed|log_id']);
+check('the id of the ledger made null', sub { edit_row($incarnation, sub { substr($_, 20, 1) |= "\1"; substr($_, 23, 1) = chr 0x0f }) },
+	['incarnation changed|log_id']);
 check('an incarnation twice', sub { copy_row($incarnation) }, ['incarnation duplicated|1']);
 check('an incarnation taken away', sub { remove_row($incarnation) }, ['incarnation missing|1']);
 
