@@ -384,8 +384,10 @@ note_drop(Oid relid)
 	Command *command = evolve.running;
 	AtStoredPolicy stored;
 
+	/* our own configuration goes with the ledger, in which nothing can be told any more */
 	if (!is_table(relid) || get_rel_persistence(relid) == RELPERSISTENCE_TEMP ||
-		!at_stored_ready() || !at_stored_find(relid, &stored))
+		get_rel_namespace(relid) == at_audit_schema() || !at_stored_ready() ||
+		!at_stored_find(relid, &stored))
 		return;
 
 	PushActiveSnapshot(GetTransactionSnapshot());

@@ -36,6 +36,7 @@ at_stored_ready(void)
 	Oid schema = at_audit_schema();
 
 	return OidIsValid(schema) && OidIsValid(get_relname_relid(AT_POLICY_TABLE, schema)) &&
+		   OidIsValid(get_relname_relid(AT_POLICY_INDEX, schema)) &&
 		   OidIsValid(get_relname_relid("target_pkey", schema)) && at_incarnation_begun();
 }
 
