@@ -20,6 +20,7 @@
 #include "capture/evolve.h"
 #include "capture/policy.h"
 #include "core/hash.h"
+#include "guard/guard.h"
 #include "ledger/append.h"
 #include "ledger/maintenance.h"
 #include "ledger/source.h"
@@ -44,7 +45,8 @@ _PG_init(void)
 	at_source_init();
 	at_policy_init();
 	at_baseline_init();
-	at_evolve_init();
+	at_guard_init();
+	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */
 	at_alert_init();
 	at_seal_init();
 	if (process_shared_preload_libraries_in_progress)

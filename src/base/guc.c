@@ -25,6 +25,7 @@ char *at_guc_app_session;
 char *at_guc_client_ip;
 char *at_guc_debug_points;
 char *at_guc_extra;
+bool at_guc_guard;
 char *at_guc_maintenance;
 char *at_guc_maintenance_role;
 int at_guc_max_value_size;
@@ -76,6 +77,11 @@ at_guc_init(void)
 	DefineCustomStringVariable(
 		"audit_trail.extra", "Adds further context to the transaction, as a JSON object.", NULL,
 		&at_guc_extra, "", PGC_USERSET, 0, at_guc_check_extra, at_guc_assign_context, NULL);
+
+	/* by the configuration file only: no session can lift it, superuser or not */
+	DefineCustomBoolVariable(
+		"audit_trail.guard", "Refuses commands that alter or drop what belongs to the audit trail.",
+		"Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("audit_trail.maintenance",
 							   "Says why the transaction is maintenance that is to be recorded.",

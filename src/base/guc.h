@@ -14,6 +14,7 @@ extern char *at_guc_app_session;  /* session of the application; as claimed */
 extern char *at_guc_client_ip;    /* of the application's client; as claimed */
 extern char *at_guc_debug_points; /* comma-separated names; see debug_point.h */
 extern char *at_guc_extra;        /* JSON object of further context */
+extern bool at_guc_guard;         /* refuse commands against the audit trail */
 extern char *at_guc_maintenance;  /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
 extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */

@@ -25,11 +25,11 @@
 #include "capture/cover.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"
+#include "ledger/own_command.h"
 
 static void cover_relation(Oid relid);
 static void check_present(const AtTrigger *trigger, Oid relid);
 static void create_trigger(const AtTrigger *trigger, Oid relid);
-static void run(const char *command);
 
 /* The relation and those below it that can have our triggers; a temporary child dies with its rows.
  */
@@ -79,6 +79,18 @@ at_is_covered(Oid relid, List *operations)
 	return true;
 }
 
+bool
+at_cover_needs(Oid relid, const char *trigger)
+{
+	AtStoredPolicy stored;
+
+	for (int i = 0; i < AT_TRIGGERS; i++)
+		if (strcmp(at_triggers[i].name, trigger) == 0)
+			return at_stored_ready() && at_stored_find(relid, &stored) &&
+				   at_names_contain(stored.operations, at_triggers[i].operation);
+	return false;
+}
+
 static void
 cover_relation(Oid relid)
 {
@@ -99,7 +111,8 @@ cover_relation(Oid relid)
 		if (wanted && !there)
 			create_trigger(trigger, relid);
 		if (!wanted && there)
-			run(psprintf("DROP TRIGGER \"%s\" ON %s", trigger->name, at_qualified_name(relid)));
+			at_own_command(
+				psprintf("DROP TRIGGER \"%s\" ON %s", trigger->name, at_qualified_name(relid)));
 	}
 }
 
@@ -138,17 +151,11 @@ create_trigger(const AtTrigger *trigger, Oid relid)
 
 	if (trigger->when != NULL)
 		when = psprintf("FOR EACH ROW WHEN (%s)", trigger->when);
-	run(psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",
+	at_own_command(
+		psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",
 				 trigger->name, trigger->operation, table, when));
 	/* a table that is not partitioned would pass it on to children, which have none yet */
-	run(psprintf("ALTER TABLE %s%s ENABLE ALWAYS TRIGGER \"%s\"",
-				 get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ", table,
-				 trigger->name));
-}
-
-static void
-run(const char *command)
-{
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "unexpected result of: %s", command);
+	at_own_command(psprintf("ALTER TABLE %s%s ENABLE ALWAYS TRIGGER \"%s\"",
+							get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",
+							table, trigger->name));
 }

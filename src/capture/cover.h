@@ -22,4 +22,7 @@ extern void at_cover(Oid relid);
  */
 extern bool at_is_covered(Oid relid, List *operations);
 
+/* Does the audit of the relation rest on a trigger of this name? False without a ledger. */
+extern bool at_cover_needs(Oid relid, const char *trigger);
+
 #endif

@@ -19,6 +19,7 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "base/names.h"
+#include "capture/cover.h"
 #include "capture/policy.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"
@@ -52,6 +53,7 @@ void
 at_policy_init(void)
 {
 	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_trigger_needed_hook = at_cover_needs;
 }
 
 static void

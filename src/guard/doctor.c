@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/guc.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 
@@ -67,6 +68,7 @@ static void check_notifier(const AtDoctor *doctor, const char *name);
 static void check_worker_slots(const AtDoctor *doctor, const char *name);
 static void check_ledger(const AtDoctor *doctor, const char *name);
 static void check_incarnation(const AtDoctor *doctor, const char *name);
+static void check_guard(const AtDoctor *doctor, const char *name);
 static void check_partitions(const AtDoctor *doctor, const char *name);
 static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
@@ -80,6 +82,7 @@ static const AtCheck checks[] = {
 	{"worker slots", check_worker_slots, false},
 	{"ledger", check_ledger, false},
 	{"incarnation", check_incarnation, true},
+	{"guard", check_guard, false},
 	{"partitions", check_partitions, true},
 	{"default partitions", check_default_partitions, true},
 	{"capture", check_capture, false},
@@ -272,6 +275,18 @@ check_incarnation(const AtDoctor *doctor, const char *name)
 	else
 		report(doctor, name, PROBLEM, NULL,
 			   "The ledger is a copy from another server or database, and was not begun here.");
+}
+
+static void
+check_guard(const AtDoctor *doctor, const char *name)
+{
+	if (at_guc_guard)
+		report(doctor, name, OK, NULL, "The guard is on.");
+	else
+		report(doctor, name, PROBLEM,
+			   "Set audit_trail.guard = on in the configuration file and reload it.",
+			   "The guard is lifted: superusers and owners can drop and alter what belongs to the "
+			   "audit trail.");
 }
 
 /* This month's and the next month's partition of both tables. */

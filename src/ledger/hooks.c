@@ -11,3 +11,4 @@
 
 AtChangeHook at_change_hook = NULL;
 AtChangeWantedHook at_change_wanted_hook = NULL;
+AtTriggerNeededHook at_trigger_needed_hook = NULL;

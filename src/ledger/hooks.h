@@ -43,4 +43,12 @@ extern AtChangeHook at_change_hook;
 typedef bool (*AtChangeWantedHook)(Oid relid);
 extern AtChangeWantedHook at_change_wanted_hook;
 
+/*
+ * Set by capture: does the audit of this relation rest on a trigger of this
+ * name? A policy of its own, or of a table above it, decides. Needs a
+ * transaction; false where there is no ledger.
+ */
+typedef bool (*AtTriggerNeededHook)(Oid relid, const char *trigger);
+extern AtTriggerNeededHook at_trigger_needed_hook;
+
 #endif

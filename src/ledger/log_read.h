@@ -22,6 +22,7 @@
 #define AT_KIND_BOOT        "boot"
 #define AT_KIND_EVENTS      "events"
 #define AT_KIND_INCARNATION "incarnation"
+#define AT_KIND_GUARD       "guard"
 
 /* A row of audit.log_entry. */
 typedef struct AtEntryRow

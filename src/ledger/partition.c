@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "ledger/own_command.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
 
@@ -104,14 +105,6 @@ at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 	return found;
 }
 
-/* Run one utility command that must succeed. */
-static void
-run(const char *command)
-{
-	if (SPI_execute(command, false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "unexpected result of: %s", command);
-}
-
 void
 at_partitions_create_roots(void)
 {
@@ -121,14 +114,15 @@ at_partitions_create_roots(void)
 		const char *name = at_ledger_names[partitioned[i]];
 		int class = AT_RETENTION_CLASS_DEFAULT;
 
-		run(psprintf("CREATE TABLE audit.%s_default PARTITION OF audit.%s DEFAULT USING audit_worm",
+		at_own_command(
+			psprintf("CREATE TABLE audit.%s_default PARTITION OF audit.%s DEFAULT USING audit_worm",
 					 name, name));
-		run(psprintf("CREATE TABLE audit.%s_%d PARTITION OF audit.%s FOR VALUES IN (%d) "
-					 "PARTITION BY RANGE (tx_at)",
-					 name, class, name, class));
-		run(psprintf("CREATE TABLE audit.%s_%d_default PARTITION OF audit.%s_%d DEFAULT "
-					 "USING audit_worm",
-					 name, class, name, class));
+		at_own_command(psprintf("CREATE TABLE audit.%s_%d PARTITION OF audit.%s FOR VALUES IN (%d) "
+								"PARTITION BY RANGE (tx_at)",
+								name, class, name, class));
+		at_own_command(psprintf("CREATE TABLE audit.%s_%d_default PARTITION OF audit.%s_%d DEFAULT "
+								"USING audit_worm",
+								name, class, name, class));
 	}
 	SPI_finish();
 }
@@ -157,8 +151,9 @@ create_month(const char *table, int class, int year, int month)
 	if (OidIsValid(get_relname_relid(name, get_namespace_oid(AT_SCHEMA, false))))
 		return false;
 
-	run(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
-	run(psprintf("ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
+	at_own_command(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
+	at_own_command(
+		psprintf("ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
 				 "FOR VALUES FROM ('%04d-%02d-01 00:00:00+00') TO ('%04d-%02d-01 00:00:00+00')",
 				 table, class, name, year, month + 1, next_year, next_month + 1));
 	return true;

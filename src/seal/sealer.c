@@ -36,6 +36,7 @@
 #include "ledger/partition.h"
 #include "seal/attempt.h"
 #include "seal/batch.h"
+#include "seal/lifting.h"
 #include "seal/sealer.h"
 
 #define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
@@ -112,11 +113,15 @@ seal_settled(void)
 		if (!pass.is_ours && anything_of_ours(&pass))
 			begin_incarnation(&pass);
 		if (pass.is_ours)
+		{
 			seal_window(&pass, pass.snapshot_text);
+			at_lifting_seal(&pass.head, pass.current.incarnation);
+		}
 		at_debug_point("sealer-before-commit");
 		PopActiveSnapshot();
 	}
 	CommitTransactionCommand();
+	at_lifting_sealed();
 }
 
 static void

@@ -128,12 +128,6 @@ UPDATE pg_attribute SET attname = 'w' WHERE attrelid = 'unseen'::regclass AND at
 UPDATE unseen SET w = 2;
 SELECT event_type, key, old_values, new_values, extra FROM told('unseen');
 
--- so is one of the table of policies, which is audited itself: once
-BEGIN;
-ALTER TABLE audit.policy ADD COLUMN whim int;
-SELECT e.event_type, e.resource_id, e.new_values::text LIKE '%"name":"whim"%' AS told FROM audit.events e WHERE e.tx_id = audit.current_tx_id() ORDER BY ordinal;
-ROLLBACK;
-
 -- the owner needs no rights on the audit trail, and the event has the owner's role
 CREATE ROLE ev_owner;
 GRANT ALL ON SCHEMA ev TO ev_owner;

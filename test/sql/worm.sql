@@ -1,4 +1,5 @@
 -- Storage refuses whatever would change, remove, lock or add a row of the ledger, superuser or not.
+-- The guard is lifted: storage stands alone.
 \set SHOW_CONTEXT never
 CREATE SCHEMA worm;
 SET search_path = worm, public;

@@ -72,7 +72,11 @@ like(doctor($node, 'second', 'sealer'),
 $node->safe_psql('postgres', 'ALTER DATABASE second IS_TEMPLATE false');
 workers_run($node, 'second', 'workers are back when it is one no longer');
 
-# What the doctor finds.
+# What the doctor finds where nobody guards.
+$node->append_conf('postgresql.conf', 'audit_trail.guard = off');
+$node->reload;
+ok($node->poll_query_until('postgres', 'SHOW audit_trail.guard', 'off'), 'the guard is lifted');
+like(doctor($node, 'postgres', 'guard'), qr/^problem\|The guard is lifted: .*\|Set audit_trail.guard = on /, 'the doctor says so');
 $node->safe_psql('postgres', 'ALTER TABLE public.t DISABLE TRIGGER ALL');
 my $remedy = $node->safe_psql('postgres', q{SELECT remedy FROM audit.doctor() WHERE "check" = 'capture'});
 like(doctor($node, 'postgres', 'capture'), qr/^problem\|Not captured on (public\.)?t: delete, insert, truncate, update\./,
@@ -87,6 +91,9 @@ $node->safe_psql('postgres', q{
 like(doctor($node, 'postgres', 'capture'), qr/^problem\|Not captured on (public\.)?t: update\./,
 	'a trigger that looks enabled and never fires');
 $node->safe_psql('postgres', $remedy);
+$node->append_conf('postgresql.conf', 'audit_trail.guard = on');
+$node->reload;
+ok($node->poll_query_until('postgres', 'SHOW audit_trail.guard', 'on'), 'the guard is back');
 
 $node->safe_psql('postgres', q{CREATE ROLE watcher; GRANT EXECUTE ON FUNCTION audit.doctor() TO watcher});
 is($node->safe_psql('postgres', q{SET ROLE watcher; SELECT count(*) FROM audit.doctor() WHERE status <> 'ok'}),

@@ -1,0 +1,396 @@
+/*-------------------------------------------------------------------------
+ * guard.c
+ *		Hooks that refuse commands against the audit trail.
+ *
+ * What decides is the object-access hook: it sees each object that a
+ * command touches, whatever the command is and however it came to it. The
+ * utility hook knows whose command is running, refuses early the few that
+ * the other does not see or would refuse by the name of a detail, and asks at
+ * the end what became of audit triggers that were dropped: one that went with
+ * its table, or was cloned for a partition that is none any more, is not missed.
+ *
+ * State: the innermost running command, a struct on the stack of the hook,
+ * which also resets the pointer when the command fails.
+ *
+ * Caveat: a name may mean another object when the command runs than when it
+ * was refused early, or not refused; then the object-access hook decides.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaccess.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_index.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "nodes/value.h"
+#include "tcop/utility.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "base/catalog.h"
+#include "base/guc.h"
+#include "guard/guard.h"
+#include "guard/guarded.h"
+#include "guard/refuse.h"
+#include "guard/whole_vacuum.h"
+#include "ledger/hooks.h"
+#include "ledger/own_command.h"
+
+/* A running command; the list is in its memory context. */
+typedef struct Command
+{
+	struct Command *outer;
+	Node *statement;
+	MemoryContext memory;
+	bool passes;   /* what it does is not looked at */
+	List *dropped; /* of AtGuarded: audit triggers */
+} Command;
+
+static struct
+{
+	Command *running; /* NULL: none */
+	ProcessUtility_hook_type next_utility;
+	object_access_hook_type next_access;
+} guard;
+
+static void guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+						  ProcessUtilityContext context, ParamListInfo params,
+						  QueryEnvironment *environment, DestReceiver *dest,
+						  QueryCompletion *completion);
+static bool is_watched(Node *statement);
+static bool passes(Node *statement, const char *query, ProcessUtilityContext context);
+static void check_statement(Node *statement);
+static void check_drop_statement(const DropStmt *drop);
+static void check_setting(const char *name);
+static void check_depends(AlterObjectDependsStmt *statement);
+static void check_dropped(Command *command);
+static void access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
+						  void *arg);
+static bool is_on(void);
+static void check_drop(const ObjectAddress *object);
+static void check_alter(const ObjectAddress *object, const ObjectAccessPostAlter *how);
+static void check_create(const ObjectAddress *object);
+
+void
+at_guard_init(void)
+{
+	guard.next_utility = ProcessUtility_hook;
+	ProcessUtility_hook = guard_utility;
+	guard.next_access = object_access_hook;
+	object_access_hook = access_object;
+}
+
+/* Is there something to protect, here and now? */
+static bool
+is_on(void)
+{
+	return at_guc_guard && !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() &&
+		   OidIsValid(at_audit_schema()) && at_incarnation_begun();
+}
+
+/* ---- commands ---- */
+
+static void
+guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+			  ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			  DestReceiver *dest, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type next =
+		guard.next_utility ? guard.next_utility : standard_ProcessUtility;
+
+	if (!is_watched(pstmt->utilityStmt))
+	{
+		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		return;
+	}
+
+	Command command = {
+		.outer = guard.running,
+		.statement = pstmt->utilityStmt,
+		.memory = CurrentMemoryContext,
+		.passes = passes(pstmt->utilityStmt, query, context),
+	};
+
+	PG_TRY();
+	{
+		guard.running = &command;
+		if (!command.passes && is_on())
+			check_statement(command.statement);
+		next(at_whole_vacuum(pstmt), query, read_only_tree, context, params, environment, dest,
+			 completion);
+		if (command.dropped != NIL)
+			check_dropped(&command);
+	}
+	PG_FINALLY();
+	{
+		guard.running = command.outer;
+	}
+	PG_END_TRY();
+}
+
+static bool
+is_watched(Node *statement)
+{
+	return IsA(statement, VacuumStmt) || IsA(statement, ReindexStmt) ||
+		   GetCommandLogLevel(statement) == LOGSTMT_DDL;
+}
+
+/* Is it an update of our extension, or a command of its script? */
+static bool
+is_ours(Node *statement)
+{
+	if (statement != NULL && IsA(statement, AlterExtensionStmt))
+		return strcmp(castNode(AlterExtensionStmt, statement)->extname, AT_EXTENSION) == 0;
+	if (statement != NULL && IsA(statement, CreateExtensionStmt))
+		return strcmp(castNode(CreateExtensionStmt, statement)->extname, AT_EXTENSION) == 0;
+	return false;
+}
+
+/*
+ * What passes is told from what event triggers and functions do within it by
+ * its place: only parts of a command, and commands of our script, inherit.
+ */
+static bool
+passes(Node *statement, const char *query, ProcessUtilityContext context)
+{
+	const Command *outer = guard.running;
+
+	if (context == PROCESS_UTILITY_SUBCOMMAND && outer != NULL)
+		return outer->passes;
+	if (IsA(statement, VacuumStmt) || IsA(statement, ReindexStmt) || is_ours(statement))
+		return true;
+	if (outer != NULL && creating_extension && is_ours(outer->statement))
+		return CurrentExtensionObject == get_extension_oid(AT_EXTENSION, true);
+	return at_own_command_begins(query);
+}
+
+/* REPLICA IDENTITY concerns those who replicate the table, not the table. */
+static bool
+is_harmless(const AlterTableStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->cmds)
+		if (lfirst_node(AlterTableCmd, cell)->subtype != AT_ReplicaIdentity)
+			return false;
+	return true;
+}
+
+static void
+check_relation(const char *verb, const RangeVar *name)
+{
+	Oid relid = name != NULL ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+	ObjectAddress object = {RelationRelationId, relid, 0};
+
+	if (OidIsValid(relid) && at_guarded_relation(relid))
+		at_refuse(verb, &object);
+}
+
+static void
+check_statement(Node *statement)
+{
+	switch (nodeTag(statement))
+	{
+		case T_AlterTableStmt:
+			if (!is_harmless((AlterTableStmt *) statement))
+				check_relation("alter", ((AlterTableStmt *) statement)->relation);
+			break;
+		case T_ClusterStmt:
+			check_relation("cluster", ((ClusterStmt *) statement)->relation);
+			break;
+		case T_IndexStmt:
+			check_relation("index", ((IndexStmt *) statement)->relation);
+			break;
+		case T_DropStmt:
+			check_drop_statement((DropStmt *) statement);
+			break;
+		case T_AlterObjectDependsStmt:
+			check_depends((AlterObjectDependsStmt *) statement);
+			break;
+		case T_AlterSystemStmt:
+			check_setting(((AlterSystemStmt *) statement)->setstmt->name);
+			break;
+		default:
+			break;
+	}
+}
+
+/* By the name of what was to be dropped, where the other hook has that of the first detail. */
+static void
+check_drop_statement(const DropStmt *drop)
+{
+	ListCell *cell;
+
+	foreach (cell, drop->objects)
+	{
+		Node *name = lfirst(cell);
+
+		switch (drop->removeType)
+		{
+			case OBJECT_SCHEMA:
+				if (strcmp(strVal(name), AT_SCHEMA) == 0)
+					at_refuse_name("drop", "schema", AT_SCHEMA);
+				break;
+			case OBJECT_EXTENSION:
+				if (strcmp(strVal(name), AT_EXTENSION) == 0)
+					at_refuse_name("drop", "extension", AT_EXTENSION);
+				break;
+			case OBJECT_TABLE:
+			case OBJECT_INDEX:
+			case OBJECT_SEQUENCE:
+			case OBJECT_VIEW:
+				check_relation("drop", makeRangeVarFromNameList(castNode(List, name)));
+				break;
+			default:
+				break;
+		}
+	}
+}
+
+static void
+check_setting(const char *name)
+{
+	if (name != NULL && pg_strcasecmp(name, "audit_trail.guard") == 0)
+		at_refuse_setting("audit_trail.guard");
+}
+
+/* ALTER ... DEPENDS ON EXTENSION: who drops that extension would drop the object. */
+static void
+check_depends(AlterObjectDependsStmt *statement)
+{
+	Relation rel;
+	ObjectAddress object =
+		get_object_address_rv(statement->objectType, statement->relation,
+							  (List *) statement->object, &rel, AccessShareLock, false);
+
+	check_alter(&object, NULL);
+	if (rel != NULL)
+		table_close(rel, NoLock);
+}
+
+/* The command has succeeded: do tables still need the triggers that it dropped? */
+static void
+check_dropped(Command *command)
+{
+	ListCell *cell;
+
+	CommandCounterIncrement();
+	foreach (cell, command->dropped)
+	{
+		const AtGuarded *dropped = lfirst(cell);
+
+		if (get_rel_relkind(dropped->relation) != '\0' &&
+			at_trigger_needed_hook(dropped->relation, dropped->trigger) &&
+			!OidIsValid(get_trigger_oid(dropped->relation, dropped->trigger, true)))
+			at_refuse_trigger("drop", dropped);
+	}
+}
+
+/* ---- objects ---- */
+
+static void
+access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
+{
+	ObjectAddress object = {class_id, object_id, sub_id};
+	bool concerns = access == OAT_DROP || access == OAT_POST_ALTER || access == OAT_POST_CREATE;
+
+	if (guard.next_access)
+		guard.next_access(access, class_id, object_id, sub_id, arg);
+	if (!concerns || (guard.running != NULL && guard.running->passes) || !is_on())
+		return;
+
+	if (access == OAT_DROP)
+		check_drop(&object);
+	else if (access == OAT_POST_ALTER)
+		check_alter(&object, arg);
+	else
+		check_create(&object);
+}
+
+static void
+check_drop(const ObjectAddress *object)
+{
+	AtGuarded guarded = at_guarded(object, false);
+	Command *command = guard.running;
+
+	if (guarded.as == AT_GUARDED_NOT)
+		return;
+	if (guarded.as != AT_GUARDED_TRIGGER)
+		at_refuse("drop", object);
+	if (command == NULL)
+		at_refuse_trigger("drop", &guarded);
+
+	MemoryContext save = MemoryContextSwitchTo(command->memory);
+	AtGuarded *dropped = palloc(sizeof(AtGuarded));
+
+	*dropped = guarded;
+	dropped->trigger = pstrdup(guarded.trigger);
+	command->dropped = lappend(command->dropped, dropped);
+	MemoryContextSwitchTo(save);
+}
+
+/* The hook runs after the change and before it can be seen: the catalog still tells what was. */
+static void
+check_alter(const ObjectAddress *object, const ObjectAccessPostAlter *how)
+{
+	ObjectAddress subject = *object;
+
+	if (object->classId == IndexRelationId)
+	{
+		if (how->is_internal)
+			return;
+		subject.classId = RelationRelationId;
+	}
+	if (object->classId == InheritsRelationId)
+	{
+		ObjectAddress parent = {RelationRelationId, how->auxiliary_id, 0};
+
+		if (at_guarded_relation(parent.objectId))
+			at_refuse("inherit from", &parent);
+		subject.classId = RelationRelationId;
+	}
+
+	AtGuarded guarded = at_guarded(&subject, false);
+
+	if (guarded.as == AT_GUARDED_TRIGGER)
+		at_refuse_trigger("alter", &guarded);
+	if (guarded.as != AT_GUARDED_NOT)
+		at_refuse("alter", &subject);
+	if (at_guarded(&subject, true).as == AT_GUARDED_PART)
+		at_refuse_creation(&subject); /* it was moved there */
+}
+
+/* Is there already what is being created, as the catalog still tells? */
+static bool
+is_replaced(const ObjectAddress *object)
+{
+	return at_guarded(object, false).as != AT_GUARDED_NOT;
+}
+
+/* PostgreSQL tells of a replacement as of a creation. */
+static void
+check_create(const ObjectAddress *object)
+{
+	AtGuarded guarded = at_guarded(object, true);
+
+	if (guarded.as == AT_GUARDED_NOT || (object->classId == TypeRelationId && !is_replaced(object)))
+		return;
+	if (guarded.as == AT_GUARDED_TRIGGER)
+		at_refuse_trigger("create", &guarded);
+	if (guarded.as == AT_GUARDED_ADDITION)
+		at_refuse_addition(object, guarded.relation);
+	if (is_replaced(object))
+		at_refuse("replace", object);
+	at_refuse_creation(object);
+}

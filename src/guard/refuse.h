@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ * refuse.h
+ *		What the guard says: ERRCODE_AT_GUARDED, what was refused and why, and
+ *		what to do in its place. None of these returns.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_REFUSE_H
+#define AT_REFUSE_H
+
+#include "guard/guarded.h"
+
+/* An object that is part of the audit trail; the verb says what was to be done to it. */
+extern void at_refuse(const char *verb, const ObjectAddress *object) pg_attribute_noreturn();
+
+/* The same, where there is a name only. */
+extern void at_refuse_name(const char *verb, const char *kind, const char *name)
+	pg_attribute_noreturn();
+
+/* An object that would hang on a relation of the audit trail. */
+extern void at_refuse_addition(const ObjectAddress *object, Oid relation) pg_attribute_noreturn();
+
+/* An object that would be in the schema. */
+extern void at_refuse_creation(const ObjectAddress *object) pg_attribute_noreturn();
+
+/* An audit trigger. */
+extern void at_refuse_trigger(const char *verb, const AtGuarded *trigger) pg_attribute_noreturn();
+
+/* ALTER SYSTEM of the guard itself. */
+extern void at_refuse_setting(const char *name) pg_attribute_noreturn();
+
+#endif
