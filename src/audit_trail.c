@@ -17,6 +17,7 @@
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "capture/baseline.h"
+#include "capture/direct.h"
 #include "capture/evolve.h"
 #include "capture/policy.h"
 #include "core/hash.h"
@@ -44,6 +45,7 @@ _PG_init(void)
 	at_maintenance_init(); /* the same */
 	at_source_init();
 	at_policy_init();
+	at_direct_init();
 	at_baseline_init();
 	at_guard_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */

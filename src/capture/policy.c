@@ -22,7 +22,6 @@
 #include "capture/cover.h"
 #include "capture/policy.h"
 #include "capture/stored.h"
-#include "capture/trigger.h"
 #include "capture/version.h"
 #include "ledger/datum.h"
 #include "ledger/hooks.h"
@@ -91,6 +90,20 @@ make_cache(void)
 }
 
 const AtPolicy *
+at_policy_known(Relation rel)
+{
+	Oid relid = RelationGetRelid(rel);
+	CacheEntry *entry;
+
+	if (cache.last != NULL && cache.last->relid == relid)
+		return cache.last;
+	if (cache.entries == NULL)
+		return NULL;
+	entry = hash_search(cache.entries, &relid, HASH_FIND, NULL);
+	return entry != NULL && entry->policy != NULL && entry->policy->valid ? entry->policy : NULL;
+}
+
+const AtPolicy *
 at_policy_lookup(Relation rel)
 {
 	Oid relid = RelationGetRelid(rel);
@@ -129,10 +142,11 @@ build(Relation rel)
 	uint64 invalidations = cache.invalidations;
 	AtStoredPolicy stored;
 	AtTarget target;
+	int places[AT_ROW_TRIGGERS];
 
 	if (!at_stored_find(RelationGetRelid(rel), &stored))
 		return NULL;
-	at_trigger_check(rel);
+	at_trigger_check(rel, places);
 	read_target(rel, &stored, &target);
 
 	MemoryContext memory =
@@ -141,6 +155,7 @@ build(Relation rel)
 	AtPolicy *policy = palloc0(sizeof(AtPolicy));
 
 	policy->memory = memory;
+	memcpy(policy->trigger, places, sizeof(places));
 	policy->relid = RelationGetRelid(rel);
 	policy->root_relid = stored.root;
 	policy->watched = at_change_wanted_hook != NULL && at_change_wanted_hook(stored.root);

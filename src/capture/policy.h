@@ -10,6 +10,7 @@
 #include "utils/rel.h"
 
 #include "capture/render.h"
+#include "capture/trigger.h"
 #include "core/body.h"
 
 /* Belongs to the backend's cache; use it until control goes back to the executor. */
@@ -20,6 +21,7 @@ typedef struct AtPolicy
 	bool valid;
 	bool watched; /* another room wants to hear of updates */
 	MemoryContext memory;
+	int trigger[AT_ROW_TRIGGERS]; /* our triggers in trigdesc of the relation; -1: not there */
 
 	/* which relation it is, as a member of extra; NULL where rows do not tell it */
 	char *place_json;
@@ -40,6 +42,9 @@ typedef struct AtPolicy
 
 /* The policy for a relation, found at the table itself or at an ancestor; NULL if there is none. */
 extern const AtPolicy *at_policy_lookup(Relation rel);
+
+/* The same, if it is known already: reads nothing, and never raises an error. */
+extern const AtPolicy *at_policy_known(Relation rel);
 
 /* Register the invalidation callback. */
 extern void at_policy_init(void);

@@ -22,7 +22,8 @@ typedef struct AtTrigger
 	const char *when;      /* NULL: a statement trigger that calls audit.capture() */
 } AtTrigger;
 
-#define AT_TRIGGERS 4
+#define AT_TRIGGERS     4
+#define AT_ROW_TRIGGERS 3 /* the first of them */
 
 /* In the order insert, update, delete, truncate. */
 extern const AtTrigger at_triggers[AT_TRIGGERS];
@@ -35,7 +36,9 @@ extern bool at_trigger_is_ours(const Trigger *trigger, const AtTrigger *ours);
  * none, or could call our functions. In a condition they need the place of a
  * row, whichever function of the user's may have been inlined there, so any
  * condition that uses ctid is refused.
+ *
+ * Tells where our row triggers are in rel->trigdesc; -1 for one that is not there.
  */
-extern void at_trigger_check(Relation rel);
+extern void at_trigger_check(Relation rel, int place[AT_ROW_TRIGGERS]);
 
 #endif

@@ -105,17 +105,25 @@ comes_before(const Trigger *trigger)
 		   calls_users(stringToNode(trigger->tgqual), NULL);
 }
 
+/* Which of ours the trigger is; AT_TRIGGERS if none. */
+static int
+find_ours(const Trigger *trigger)
+{
+	int i = 0;
+
+	while (i < AT_TRIGGERS && !at_trigger_is_ours(trigger, &at_triggers[i]))
+		i++;
+	return i;
+}
+
+/* A trigger that is none of ours. */
 static void
-check_trigger(Relation rel, const Trigger *trigger)
+check_other(Relation rel, const Trigger *trigger)
 {
 	bool named_as_ours = false;
 
 	for (int i = 0; i < AT_TRIGGERS; i++)
-	{
-		if (at_trigger_is_ours(trigger, &at_triggers[i]))
-			return;
 		named_as_ours = named_as_ours || strcmp(trigger->tgname, at_triggers[i].name) == 0;
-	}
 
 	const char *table = at_qualified_name(RelationGetRelid(rel));
 
@@ -143,8 +151,18 @@ check_trigger(Relation rel, const Trigger *trigger)
 }
 
 void
-at_trigger_check(Relation rel)
+at_trigger_check(Relation rel, int place[AT_ROW_TRIGGERS])
 {
+	for (int i = 0; i < AT_ROW_TRIGGERS; i++)
+		place[i] = -1;
 	for (int i = 0; rel->trigdesc != NULL && i < rel->trigdesc->numtriggers; i++)
-		check_trigger(rel, &rel->trigdesc->triggers[i]);
+	{
+		const Trigger *trigger = &rel->trigdesc->triggers[i];
+		int ours = find_ours(trigger);
+
+		if (ours < AT_ROW_TRIGGERS)
+			place[ours] = i;
+		else if (ours == AT_TRIGGERS)
+			check_other(rel, trigger);
+	}
 }

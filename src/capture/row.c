@@ -1,0 +1,211 @@
+/*-------------------------------------------------------------------------
+ * row.c
+ *		A changed row becomes an event.
+ *
+ * Fail closed: whatever goes wrong here fails the statement that made the
+ * change, with a line of context that names the table.
+ *
+ * Memory: the caller's context, which is reset after each row.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "executor/tuptable.h"
+#include "utils/builtins.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "base/names.h"
+#include "capture/delta.h"
+#include "capture/row.h"
+#include "ledger/event.h"
+#include "ledger/hooks.h"
+#include "ledger/maintenance.h"
+
+/*
+ * An update that moves a row to another partition deletes it in one and then
+ * inserts it into the other. Set in between; reset by the end of the query,
+ * failed or not.
+ */
+static struct
+{
+	MemoryContext query; /* the query whose update it is; NULL: none */
+	Oid root_relid;
+} moving;
+
+static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_relid);
+static void note_move(AtRowCapture *capture, Oid root_relid);
+static void end_query(void *arg);
+static void record(const AtRowChange *change, const AtPolicy *policy, bool moved);
+static void add_extra(StringInfo *extra, const char *member);
+static void tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name);
+
+void
+at_row_capture(AtRowCapture *capture, const AtRowChange *change)
+{
+	ErrorContextCallback context = {
+		.callback = at_row_error_context, .arg = change->rel, .previous = error_context_stack};
+
+	error_context_stack = &context;
+
+	const AtPolicy *policy = at_row_policy(change->rel);
+
+	if (policy != NULL && !at_maintenance_skips(policy->schema, policy->table, change->op))
+		record(change, policy, is_moved(capture, change, policy->root_relid));
+	error_context_stack = context.previous;
+}
+
+void
+at_row_error_context(void *arg)
+{
+	errcontext("recording a change of table \"%s\" in the audit trail",
+			   RelationGetRelationName((Relation) arg));
+}
+
+/* Has the row left a partition with this delete, or come to it with this insert? */
+static bool
+is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_relid)
+{
+	bool moved = false;
+
+	if (change->op == 'I')
+		moved = moving.query == capture->query && moving.root_relid == root_relid;
+	else if (change->op == 'D' && TTS_IS_BUFFERTUPLE(change->old_row))
+		moved = HeapTupleHeaderIndicatesMovedPartitions(
+			((HeapTupleTableSlot *) change->old_row)->tuple->t_data);
+
+	if (change->op == 'D' && moved)
+		note_move(capture, root_relid);
+	else if (moving.query == capture->query)
+		moving.query = NULL;
+	return moved;
+}
+
+static void
+note_move(AtRowCapture *capture, Oid root_relid)
+{
+	if (capture->at_end.func == NULL)
+	{
+		capture->at_end = (MemoryContextCallback){.func = end_query, .arg = capture->query};
+		MemoryContextRegisterResetCallback(capture->query, &capture->at_end);
+	}
+	moving.query = capture->query;
+	moving.root_relid = root_relid;
+}
+
+static void
+end_query(void *arg)
+{
+	if (moving.query == arg)
+		moving.query = NULL;
+}
+
+static void
+record(const AtRowChange *change, const AtPolicy *policy, bool moved)
+{
+	AtDelta delta;
+	AtEvent event;
+
+	if (change->op == 'U')
+	{
+		if (!at_delta_update(policy, change->old_row, change->new_row, &delta))
+			return;
+	}
+	else
+		at_delta_row(policy, change->op == 'I' ? change->new_row : change->old_row,
+					 change->op == 'I', &delta);
+
+	at_row_event(&event, policy, change->op);
+	event.record_key = delta.record_key;
+	event.old_values = delta.old_values;
+	event.new_values = delta.new_values;
+	event.extra = delta.extra;
+	if (policy->place_json != NULL)
+		add_extra(&event.extra, policy->place_json);
+	if (moved)
+		add_extra(&event.extra, "\"moved\":true");
+
+	AtEventName name = at_event_append(&event);
+
+	if (policy->watched && change->op == 'U')
+		tell_others(policy, &delta, name);
+}
+
+/* Add a member to the extra of an event. */
+static void
+add_extra(StringInfo *extra, const char *member)
+{
+	if (*extra == NULL)
+		*extra = makeStringInfo();
+	else
+		appendStringInfoChar(*extra, ',');
+	appendStringInfoString(*extra, member);
+}
+
+void
+at_row_event(AtEvent *event, const AtPolicy *policy, char op)
+{
+	*event = (AtEvent){
+		.target_id = policy->target_id,
+		.retention_class = policy->retention_class,
+		.schema = policy->schema,
+		.table = policy->table,
+		.resource_type = policy->resource_type,
+		.op = op,
+	};
+}
+
+/* Let the other rooms know of an update. */
+static void
+tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name)
+{
+	AttrNumber *changed = palloc(sizeof(AttrNumber) * delta->nchanged);
+	const char **names = palloc(sizeof(char *) * delta->nchanged);
+	AtChange change = {
+		.relid = policy->root_relid,
+		.target_id = policy->target_id,
+		.tx_id = name.tx_id,
+		.xid = U64FromFullTransactionId(GetTopFullTransactionId()),
+		.ordinal = name.ordinal,
+		.op = 'U',
+		.record_key = delta->record_key ? text_to_cstring((text *) delta->record_key) : NULL,
+		.nchanged = delta->nchanged,
+		.changed = changed,
+		.changed_names = names,
+	};
+
+	for (int i = 0; i < delta->nchanged; i++)
+	{
+		changed[i] = delta->changed[i]->root_attnum;
+		names[i] = delta->changed[i]->name;
+	}
+	at_change_hook(&change);
+}
+
+/*
+ * Our own configuration tables have the triggers from
+ * the beginning, but a policy only once the ledger is made; and while a dump is
+ * being restored their rows are no news, the ledger has them.
+ */
+const AtPolicy *
+at_row_policy(Relation rel)
+{
+	bool ours = RelationGetNamespace(rel) == at_audit_schema();
+	const AtPolicy *policy;
+
+	if (ours && !at_incarnation_begun())
+		return NULL;
+
+	policy = at_policy_lookup(rel);
+	if (policy == NULL && !ours)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("table \"%s\" is not audited, but has an audit trigger",
+							   RelationGetRelationName(rel)),
+						errdetail("There is no enabled row for it in audit.policy."),
+						errhint("SELECT audit.enable(%s);",
+								quote_literal_cstr(at_qualified_name(RelationGetRelid(rel))))));
+	return policy;
+}
