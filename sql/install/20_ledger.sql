@@ -96,10 +96,11 @@ CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
 	WITH (deduplicate_items = off);
 CREATE INDEX transaction_xid_idx ON audit.transaction (xid)
 	WITH (deduplicate_items = off);
-CREATE INDEX transaction_actor_idx ON audit.transaction (actor, tx_at);
 CREATE INDEX transaction_tx_at_idx ON audit.transaction (tx_at);
-CREATE INDEX transaction_session_idx ON audit.transaction (session_id);
-CREATE INDEX transaction_request_idx ON audit.transaction (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX transaction_actor_idx ON audit.transaction USING audit_deferred (actor, tx_at);
+CREATE INDEX transaction_session_idx ON audit.transaction USING audit_deferred (session_id);
+CREATE INDEX transaction_request_idx ON audit.transaction USING audit_deferred (request_id)
+	WHERE request_id IS NOT NULL;
 COMMENT ON TABLE audit.transaction IS 'a recorded transaction: who, whence, why, how many events, digest of their chain';
 COMMENT ON COLUMN audit.transaction.tx_id IS 'names the transaction';
 COMMENT ON COLUMN audit.transaction.tx_at IS 'when the transaction began';

@@ -11,19 +11,15 @@
  * Indexes are opened without a lock of their own: whoever drops or rebuilds
  * one takes a lock on the table, or (concurrently) waits for its lockers.
  *
- * Caveat: only plain btree indexes are served, whole or with a predicate of
- * the form "column IS NOT NULL". Any other index on a ledger table makes
- * writes fail with a clear error, since serving it could run foreign code.
+ * Indexes of the access method audit_deferred are left to the sealer, but for
+ * the time before an incarnation has begun here, when there may be none.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/pg_am.h"
-#include "nodes/primnodes.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -34,18 +30,8 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
+#include "ledger/index_plan.h"
 #include "ledger/partition.h"
-
-#define MAX_INDEXES 12
-
-typedef struct IndexPlan
-{
-	Oid relid;
-	int nkeys;
-	AttrNumber key[INDEX_MAX_KEYS];
-	AttrNumber not_null; /* predicate: this column is not null; 0 without */
-	bool unique;
-} IndexPlan;
 
 typedef struct LeafPlan
 {
@@ -54,11 +40,11 @@ typedef struct LeafPlan
 	int16 retention_class;
 	AtPartition partition;
 	int nindexes;
-	IndexPlan index[MAX_INDEXES];
+	AtIndexPlan index[2 * AT_MAX_INDEXES]; /* deferred ones come last, if at all */
 
 	/* kept by the transaction; NULL when closed */
 	Relation heap;
-	Relation index_rel[MAX_INDEXES];
+	Relation index_rel[2 * AT_MAX_INDEXES];
 	bool whole; /* all of them are open */
 	int level;  /* nesting level at which they were opened, as far as that stands */
 } LeafPlan;
@@ -82,8 +68,6 @@ static void lock_leaf(Oid relid);
 static void open_plan(LeafPlan *plan);
 static void make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class,
 					  TimestampTz tx_at);
-static void plan_indexes(LeafPlan *plan, Relation heap);
-static void plan_index(IndexPlan *plan, Relation heap, Relation index);
 static void close_plan(LeafPlan *plan);
 
 void
@@ -126,29 +110,6 @@ get_plan(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 	return plan;
 }
 
-static void
-insert_index_entries(LeafPlan *plan, HeapTuple tuple, const Datum *values, const bool *nulls)
-{
-	for (int i = 0; i < plan->nindexes; i++)
-	{
-		const IndexPlan *index = &plan->index[i];
-		Datum key[INDEX_MAX_KEYS];
-		bool key_null[INDEX_MAX_KEYS];
-
-		if (index->not_null != 0 && nulls[index->not_null - 1])
-			continue;
-		for (int j = 0; j < index->nkeys; j++)
-		{
-			key[j] = values[index->key[j] - 1];
-			key_null[j] = nulls[index->key[j] - 1];
-		}
-
-		/* btree has no use for an IndexInfo */
-		index_insert(plan->index_rel[i], key, key_null, &tuple->t_self, plan->heap,
-					 index->unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, NULL);
-	}
-}
-
 void
 at_append(AtLedgerTable table, Datum *values, bool *nulls)
 {
@@ -170,7 +131,9 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 	HeapTuple tuple = heap_form_tuple(RelationGetDescr(plan->heap), values, nulls);
 
 	heap_insert(plan->heap, tuple, GetCurrentCommandId(true), 0, NULL);
-	insert_index_entries(plan, tuple, values, nulls);
+	for (int i = 0; i < plan->nindexes; i++)
+		at_index_plan_insert(&plan->index[i], plan->index_rel[i], plan->heap, &tuple->t_self,
+							 values, nulls);
 	heap_freetuple(tuple);
 }
 
@@ -272,7 +235,7 @@ close_plan(LeafPlan *plan)
 	ResourceOwner save = CurrentResourceOwner;
 
 	CurrentResourceOwner = TopTransactionResourceOwner;
-	for (int i = 0; i < MAX_INDEXES; i++)
+	for (int i = 0; i < lengthof(plan->index_rel); i++)
 	{
 		if (plan->index_rel[i] != NULL)
 			RelationClose(plan->index_rel[i]);
@@ -299,76 +262,8 @@ make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampT
 	if (heap == NULL)
 		return; /* dropped meanwhile; the caller looks again */
 	plan->valid = true;
-	plan_indexes(plan, heap);
+	plan->nindexes = at_index_plan_table(plan->index, heap, false);
+	if (!at_incarnation_begun())
+		plan->nindexes += at_index_plan_table(plan->index + plan->nindexes, heap, true);
 	RelationClose(heap);
-}
-
-static void
-plan_indexes(LeafPlan *plan, Relation heap)
-{
-	List *oids = RelationGetIndexList(heap);
-	ListCell *cell;
-
-	foreach (cell, oids)
-	{
-		Relation index = RelationIdGetRelation(lfirst_oid(cell));
-
-		if (index == NULL)
-			continue;
-		if (index->rd_index->indisready)
-		{
-			if (plan->nindexes == MAX_INDEXES)
-				ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
-								errmsg("ledger table \"%s\" has more than %d indexes",
-									   RelationGetRelationName(heap), MAX_INDEXES),
-								errhint("Drop those that are not part of the ledger.")));
-			plan_index(&plan->index[plan->nindexes], heap, index);
-			plan->nindexes++;
-		}
-		RelationClose(index);
-	}
-	list_free(oids);
-}
-
-/* The column of a predicate "column IS NOT NULL", 0 if there is no predicate, -1 if it is another.
- */
-static AttrNumber
-not_null_predicate(Relation index)
-{
-	List *predicate = RelationGetIndexPredicate(index);
-
-	if (predicate == NIL)
-		return 0;
-	if (list_length(predicate) == 1 && IsA(linitial(predicate), NullTest))
-	{
-		NullTest *test = linitial_node(NullTest, predicate);
-
-		if (test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var))
-			return ((Var *) test->arg)->varattno;
-	}
-	return -1;
-}
-
-static void
-plan_index(IndexPlan *plan, Relation heap, Relation index)
-{
-	Form_pg_index form = index->rd_index;
-	bool simple = index->rd_rel->relam == BTREE_AM_OID;
-
-	plan->relid = RelationGetRelid(index);
-	plan->unique = form->indisunique;
-	plan->not_null = not_null_predicate(index);
-	plan->nkeys = form->indnatts;
-	for (int i = 0; i < plan->nkeys; i++)
-	{
-		plan->key[i] = form->indkey.values[i];
-		simple = simple && plan->key[i] > 0;
-	}
-
-	if (!simple || plan->not_null < 0)
-		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
-						errmsg("index \"%s\" does not belong on ledger table \"%s\"",
-							   RelationGetRelationName(index), RelationGetRelationName(heap)),
-						errdetail("The ledger serves plain btree indexes only."),
-						errhint("DROP INDEX audit.%s;", RelationGetRelationName(index))));
 }

@@ -66,7 +66,7 @@ struct AtSessionReader
 	MemoryContext row_context;
 };
 
-static AtTransactionReader *open_transactions(AtScanBy by, Snapshot snapshot);
+static AtTransactionReader *open_transactions(AtScan *scan);
 static bool next_stretch(AtTransactionReader *reader);
 static bool next_group(AtTransactionReader *reader);
 static bool wanted(const AtTransactionReader *reader);
@@ -80,21 +80,27 @@ static bool get_hash(AtSpan span, AtHash *hash);
 AtTransactionReader *
 at_transaction_reader_open(Snapshot snapshot)
 {
-	return open_transactions(AT_SCAN_TRANSACTION_BY_XID, snapshot);
+	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_XID, snapshot));
+}
+
+AtTransactionReader *
+at_transaction_reader_open_leaf(Oid relid, Snapshot snapshot)
+{
+	return open_transactions(at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_XID, snapshot, relid));
 }
 
 AtTransactionReader *
 at_transaction_finder_open(Snapshot snapshot)
 {
-	return open_transactions(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot);
+	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot));
 }
 
 static AtTransactionReader *
-open_transactions(AtScanBy by, Snapshot snapshot)
+open_transactions(AtScan *scan)
 {
 	AtTransactionReader *reader = palloc0(sizeof(AtTransactionReader));
 
-	reader->scan = at_scan_open(by, snapshot);
+	reader->scan = scan;
 	reader->group_context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit transactions", ALLOCSET_SMALL_SIZES);
 	reader->row_context =
@@ -141,6 +147,24 @@ at_transaction_reader_next(AtTransactionReader *reader)
 			return NULL;
 	decode_transaction(reader, &reader->member[reader->next_member++]);
 	return &reader->row;
+}
+
+bool
+at_transaction_reader_next_tid(AtTransactionReader *reader, ItemPointer tid)
+{
+	bool found = false;
+
+	while (!found)
+	{
+		while (!reader->ahead)
+			if (!next_stretch(reader))
+				return false;
+		found = wanted(reader);
+		if (found)
+			ItemPointerCopy(&reader->scan->slot->tts_tid, tid);
+		reader->ahead = at_scan_next(reader->scan);
+	}
+	return true;
 }
 
 /* Start the next scan of the window; false if there is none. */
@@ -294,6 +318,8 @@ decode_transaction(AtTransactionReader *reader, const Member *member)
 	row->place = member->place;
 	row->relid = member->tuple->t_tableOid;
 	row->tid = member->tuple->t_self;
+	row->tuple = member->tuple;
+	row->desc = reader->desc;
 	MemoryContextSwitchTo(save);
 }
 

@@ -16,6 +16,8 @@
 #ifndef AT_READ_H
 #define AT_READ_H
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
@@ -29,9 +31,11 @@ typedef struct AtTransactionRow
 	int64 place;        /* the xid or tx_id that it was looked up by */
 	bool digest_is_odd; /* the stored digest is not 32 bytes long */
 
-	/* where it is stored */
+	/* where it is stored, and the row itself */
 	Oid relid;
 	ItemPointerData tid;
+	HeapTuple tuple;
+	TupleDesc desc;
 } AtTransactionRow;
 
 /* A row of audit.event; names come from audit.target. */
@@ -65,6 +69,9 @@ typedef struct AtEventReader AtEventReader;
 
 /* Transactions of windows, in the order (xid, tx_id). The window must outlive its use. */
 extern AtTransactionReader *at_transaction_reader_open(Snapshot snapshot);
+
+/* The same of one partition of the table. */
+extern AtTransactionReader *at_transaction_reader_open_leaf(Oid relid, Snapshot snapshot);
 extern void at_transaction_reader_start(AtTransactionReader *reader, const AtWindow *window);
 
 /* Transactions by name, of any origin: one, or several where a name was used twice. */
@@ -73,6 +80,9 @@ extern void at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_i
 
 /* The next row of either, or NULL. */
 extern const AtTransactionRow *at_transaction_reader_next(AtTransactionReader *reader);
+
+/* The same, but only where it is stored; in no order. Not to be mixed with the other one. */
+extern bool at_transaction_reader_next_tid(AtTransactionReader *reader, ItemPointer tid);
 extern void at_transaction_reader_close(AtTransactionReader *reader);
 
 /* Events of one transaction by place, from an ordinal on. */

@@ -27,6 +27,7 @@
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/lmgr.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -85,6 +86,7 @@ typedef struct AtScanState
 	Part *given;
 } AtScanState;
 
+static AtScan *open_parts(AtScanBy by, Snapshot snapshot, List *oids);
 static void open_part(AtScanState *state, Relation heap);
 static Relation open_index(Relation heap, const IndexSpec *spec);
 static void learn_span(Part *part);
@@ -97,15 +99,29 @@ static int64 index_column(IndexScanDesc desc, int column);
 AtScan *
 at_scan_open(AtScanBy by, Snapshot snapshot)
 {
+	return open_parts(
+		by, snapshot,
+		find_all_inheritors(at_ledger_relid(index_specs[by].table), AccessShareLock, NULL));
+}
+
+AtScan *
+at_scan_open_leaf(AtScanBy by, Snapshot snapshot, Oid relid)
+{
+	LockRelationOid(relid, AccessShareLock);
+	return open_parts(by, snapshot, list_make1_oid(relid));
+}
+
+/* Open the partitions, which are locked. */
+static AtScan *
+open_parts(AtScanBy by, Snapshot snapshot, List *oids)
+{
 	AtScan *scan = palloc0(sizeof(AtScan));
 	AtScanState *state = palloc0(sizeof(AtScanState));
-	List *oids;
 	ListCell *cell;
 
 	state->spec = &index_specs[by];
 	state->context = CurrentMemoryContext;
 	state->snapshot = snapshot;
-	oids = find_all_inheritors(at_ledger_relid(state->spec->table), AccessShareLock, NULL);
 	state->part = palloc0(sizeof(Part) * list_length(oids));
 	state->active = palloc(sizeof(Part *) * list_length(oids));
 	foreach (cell, oids)

@@ -45,6 +45,9 @@ typedef struct AtScan
 /* Open; ERRCODE_AT_NO_LEDGER without a ledger, ERRCODE_AT_INTEGRITY without the index. */
 extern AtScan *at_scan_open(AtScanBy by, Snapshot snapshot);
 
+/* Open for one partition of the table. */
+extern AtScan *at_scan_open_leaf(AtScanBy by, Snapshot snapshot, Oid relid);
+
 /* Start (again): rows whose first key column is from `low` to `high`, both included. */
 extern void at_scan_start(AtScan *scan, int64 low, int64 high);
 

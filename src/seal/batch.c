@@ -17,6 +17,7 @@
 
 #include "base/errors.h"
 #include "ledger/datum.h"
+#include "ledger/deferred.h"
 #include "ledger/log_read.h"
 #include "seal/batch.h"
 #include "seal/leaves.h"
@@ -28,6 +29,7 @@
 
 typedef struct Batch
 {
+	AtDeferred *deferred;
 	uint64 log_index;
 	AtTile tile;
 	uint32 tile_number;
@@ -56,10 +58,12 @@ bool
 at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const char *snapshot_text,
 			  Snapshot snapshot)
 {
+	AtDeferred *deferred = at_deferred_open(); /* first: it locks more than others */
 	AtLeafReader *reader = at_leaf_reader_open(snapshot);
 	Batch *batch = palloc0(sizeof(Batch));
 	const AtLeaf *leaf;
 
+	batch->deferred = deferred;
 	batch->log_index = head->tree.size;
 	batch->tile_context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit tile", ALLOCSET_DEFAULT_SIZES);
@@ -71,6 +75,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 	while ((leaf = at_leaf_reader_next(reader)) != NULL)
 		add_leaf(batch, leaf);
 	at_leaf_reader_close(reader);
+	at_deferred_close(deferred);
 
 	if (batch->tx_count == 0)
 		return false;
@@ -92,6 +97,7 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 	{
 		int64 tx_at = leaf->transaction->body.tx_at;
 
+		at_deferred_add(batch->deferred, leaf->transaction->tuple, leaf->transaction->desc);
 		at_tile_add_transaction(&batch->tile, leaf->tx_id, &leaf->hash);
 		if (batch->tx_count == 0 || tx_at < batch->first_tx_at)
 			batch->first_tx_at = tx_at;

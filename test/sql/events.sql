@@ -82,18 +82,16 @@ CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		line := substring(line FROM 'Index Scan using (?:event|transaction)_1_[0-9]{6}_([a-z_]+)_idx');
+		line := substring(line FROM 'Index Scan (?:using|on) (?:event|transaction)_1_[0-9]{6}_([a-z_]+)_idx');
 		CONTINUE WHEN line IS NULL;
 		RETURN NEXT line;
 	END LOOP;
 END $$;
 SET enable_seqscan = off;
-SET enable_bitmapscan = off;
 SELECT 'actor_tx_at' = ANY (ARRAY(SELECT plan_of($$SELECT * FROM audit.events WHERE actor = 'anna' AND tx_at > now() - interval '1 min'$$))) AS serves;
 SELECT 'request_id' = ANY (ARRAY(SELECT plan_of($$SELECT * FROM audit.events WHERE request_id = 'r-1' AND tx_at > now() - interval '1 min'$$))) AS serves;
 SELECT 'target_id_record_key_tx_at' = ANY (ARRAY(SELECT plan_of($$SELECT * FROM audit.events WHERE table_name = 'orders' AND resource_id = '1'$$))) AS serves;
 RESET enable_seqscan;
-RESET enable_bitmapscan;
 
 -- the life of a row
 CREATE TABLE never (id int PRIMARY KEY);

@@ -1,0 +1,107 @@
+# Indexes that the sealer fills: what a query finds by them does not depend on how far the sealer
+# has come, nor on a crash between its entries and its commit, nor on a dump and restore.
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('deferred');
+my $dump = $node->basedir . '/dump';
+my $partition = "to_char(now() AT TIME ZONE 'UTC', '\"audit.transaction_1_\"YYYYMM\"_actor_tx_at_idx\"')";
+
+$node->init;
+$node->append_conf('postgresql.conf',
+	"shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\naudit_trail.seal_interval = 1h\n"
+	  . "restart_after_crash = on\nmax_prepared_transactions = 2\njit = off\n"
+	  . "audit_trail.debug_points = 'sealer-before-commit'\n");
+$node->start;
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION audit_trail;
+	CREATE TABLE orders (id serial PRIMARY KEY, note text);
+	SELECT audit.enable('orders')});
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+my $pages = index_pages('postgres');
+
+record('postgres', 'anna', 400);
+is(index_pages('postgres'), $pages, 'who records a transaction makes no entry');
+is(found('postgres', 'anna'), '400|400', 'all of them are found');
+
+# In the middle of a pass the entries are there, and the transactions not sealed yet.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("SELECT pg_advisory_lock(1096107092, hashtext('sealer-before-commit'))");
+my $sealing = $node->background_psql('postgres', on_error_stop => 0);
+$sealing->query_until(qr/asked/, "\\echo asked\nSELECT audit.seal_now();\n");
+ok($node->poll_query_until('postgres', "SELECT pg_relation_size($partition) / 8192 > $pages"), 'the sealer makes them');
+is($node->safe_psql('postgres', 'SELECT transactions FROM audit.seal_lag()'), 400, 'none is sealed');
+is(found('postgres', 'anna'), '400|400', 'each is found once in the meantime');
+my $sealer = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'audit_trail sealer'");
+kill 'KILL', $sealer;
+ok($node->poll_query_until('postgres', "SELECT pid <> $sealer FROM pg_stat_activity WHERE backend_type = 'audit_trail sealer'"),
+	'it is killed there, and the server comes back');
+eval { $_->quit } foreach ($sealing, $holder);
+is(found('postgres', 'anna'), '400|400', 'each is found once after the crash');
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+is(found('postgres', 'anna'), '400|400', 'and when a second pass has sealed them');
+
+# Long and prepared transactions, that others overtake.
+$node->safe_psql('postgres', "BEGIN; SELECT audit.set_context(actor => 'bert'); INSERT INTO orders DEFAULT VALUES; PREPARE TRANSACTION 'late'");
+record('postgres', 'bert', 1);
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+is(found('postgres', 'bert'), '1|1', 'a prepared transaction is not there yet');
+$node->safe_psql('postgres', "COMMIT PREPARED 'late'");
+is(found('postgres', 'bert'), '2|2', 'it is found when it is committed');
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+is(found('postgres', 'bert'), '2|2', 'and when it is sealed');
+record('postgres', 'bert', 1);
+
+# A dump, with one transaction that was not sealed.
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, '-d', $node->connstr('postgres') ], 'the database is dumped');
+$node->safe_psql('postgres', 'CREATE DATABASE copy');
+$node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('copy'), $dump ], 'and restored');
+is(found('copy', 'anna') . ' ' . found('copy', 'bert'), '400|400 3|3', 'all are found in the copy');
+record('copy', 'anna', 5);
+is(found('copy', 'anna'), '405|405', 'what it records before a new incarnation is declared too');
+$node->safe_psql('copy', 'SELECT audit.seal_now()');
+record('copy', 'anna', 5);
+is(found('copy', 'anna') . ' ' . found('copy', 'bert'), '410|410 3|3', 'and after');
+is($node->safe_psql('copy', 'SELECT object FROM audit.verify()'), 'ok', 'it verifies');
+$node->stop;
+done_testing();
+
+sub index_pages
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, "SELECT pg_relation_size($partition) / 8192");
+}
+
+# Transactions of an actor, one event each.
+sub record
+{
+	my ($database, $actor, $count) = @_;
+
+	$node->safe_psql($database, "
+		DO \$\$ BEGIN
+			FOR i IN 1..$count LOOP
+				PERFORM audit.set_context(actor => '$actor');
+				INSERT INTO orders DEFAULT VALUES;
+				COMMIT;
+			END LOOP;
+		END \$\$");
+	return;
+}
+
+# How many the index leads to, and how many there are.
+sub found
+{
+	my ($database, $actor) = @_;
+	my $by_index = $node->safe_psql($database,
+		"SET enable_seqscan = off; SELECT count(*) FROM audit.transaction WHERE actor = '$actor'");
+	my $there = $node->safe_psql($database,
+		"SET enable_indexscan = off; SET enable_bitmapscan = off; SELECT count(*) FROM audit.transaction WHERE actor = '$actor'");
+
+	return "$by_index|$there";
+}
