@@ -18,8 +18,6 @@ REVOKE ALL ON FUNCTION audit.create_partitions(int) FROM PUBLIC;
 CREATE FUNCTION audit.create_ledger() RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $ledger$
 
-CREATE SEQUENCE audit.tx_id_seq AS bigint CACHE 32;
-COMMENT ON SEQUENCE audit.tx_id_seq IS 'names recorded transactions (audit.transaction.tx_id)';
 CREATE SEQUENCE audit.session_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.session_id_seq IS 'names sessions that wrote (audit.session.session_id)';
 CREATE SEQUENCE audit.target_id_seq AS int;
@@ -94,15 +92,13 @@ CREATE TABLE audit.transaction (
 ) PARTITION BY LIST (retention_class);
 CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
 	WITH (deduplicate_items = off);
-CREATE INDEX transaction_xid_idx ON audit.transaction (xid)
-	WITH (deduplicate_items = off);
 CREATE INDEX transaction_tx_at_idx ON audit.transaction (tx_at);
 CREATE INDEX transaction_actor_idx ON audit.transaction USING audit_deferred (actor, tx_at);
 CREATE INDEX transaction_session_idx ON audit.transaction USING audit_deferred (session_id);
 CREATE INDEX transaction_request_idx ON audit.transaction USING audit_deferred (request_id)
 	WHERE request_id IS NOT NULL;
 COMMENT ON TABLE audit.transaction IS 'a recorded transaction: who, whence, why, how many events, digest of their chain';
-COMMENT ON COLUMN audit.transaction.tx_id IS 'names the transaction';
+COMMENT ON COLUMN audit.transaction.tx_id IS 'names the transaction: its xid, and in a ledger that was restored elsewhere besides 10^15 for each incarnation after the first';
 COMMENT ON COLUMN audit.transaction.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.transaction.committed_at IS 'when it was about to commit (for two-phase commit: to prepare)';
 COMMENT ON COLUMN audit.transaction.xid IS 'full 64-bit transaction id in the server named by system_identifier';
@@ -309,7 +305,7 @@ COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.alert, audit.alert_delivery,
 	audit.alert_pass FROM PUBLIC;
-REVOKE ALL ON SEQUENCE audit.tx_id_seq, audit.session_id_seq, audit.target_id_seq,
+REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
 	audit.alert_id_seq FROM PUBLIC;
 $ledger$;
 COMMENT ON FUNCTION audit.create_ledger() IS 'internal: the tables of the ledger; called by audit.init()';

@@ -59,7 +59,8 @@ static struct
 	Oid access_method;
 	Oid schema;
 	bool has_log_id;
-	bool begun; /* an incarnation of this server and database stands */
+	bool begun;        /* an incarnation of this server and database stands */
+	int32 incarnation; /* that one, or the next; set with has_log_id */
 	uint8 log_id[AT_LOG_ID_LEN];
 } cache;
 
@@ -194,6 +195,13 @@ at_log_id(void)
 	return cache.log_id;
 }
 
+int32
+at_incarnation_here(void)
+{
+	(void) at_log_id();
+	return cache.incarnation;
+}
+
 bool
 at_incarnation_begun(void)
 {
@@ -211,6 +219,8 @@ read_incarnations(void)
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	int32 last = 0;
+	int32 ours = 0;
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
@@ -224,13 +234,18 @@ read_incarnations(void)
 
 		pg_uuid_t *log_id = DatumGetUUIDP(values[Anum_incarnation_log_id - 1]);
 
+		int32 incarnation = DatumGetInt32(values[Anum_incarnation_incarnation - 1]);
+
 		memcpy(cache.log_id, log_id->data, AT_LOG_ID_LEN);
 		cache.has_log_id = true;
+		last = Max(last, incarnation);
 		if ((uint64) DatumGetInt64(values[Anum_incarnation_system_identifier - 1]) ==
 				GetSystemIdentifier() &&
 			DatumGetObjectId(values[Anum_incarnation_database_oid - 1]) == MyDatabaseId)
-			cache.begun = true;
+			ours = Max(ours, incarnation);
 	}
+	cache.begun = ours > 0;
+	cache.incarnation = cache.begun ? ours : last + 1;
 
 	ExecDropSingleTupleTableSlot(slot);
 	table_endscan(scan);

@@ -61,6 +61,12 @@ extern bool at_is_ledger_relation(Relation rel);
 /* The ledger's id, AT_LOG_ID_LEN bytes that stay valid for the transaction; same error. */
 extern const uint8 *at_log_id(void);
 
+/*
+ * The incarnation that what is recorded now belongs to: the one that was begun
+ * in this server and database, or else the next one; same error.
+ */
+extern int32 at_incarnation_here(void);
+
 /* Has an incarnation been begun in this server and database? False without a ledger. */
 extern bool at_incarnation_begun(void);
 

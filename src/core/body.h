@@ -20,6 +20,19 @@
 
 #define AT_LOG_ID_LEN 16
 
+/*
+ * A tx_id tells incarnation and transaction id: that of transaction 1042 is 1042
+ * in the first incarnation of the ledger and 1000000000001042 in the second.
+ */
+#define AT_XIDS_PER_INCARNATION UINT64_C(1000000000000000)
+
+/* What is added to the full transaction id; incarnations are counted from 1. */
+static inline uint64_t
+at_tx_id_base(int32_t incarnation)
+{
+	return ((uint64_t) incarnation - 1) * AT_XIDS_PER_INCARNATION;
+}
+
 /* A string that belongs to the caller; data == NULL means missing. */
 typedef struct AtSpan
 {
@@ -53,7 +66,7 @@ typedef struct AtTransactionBody
 	uint64_t tx_id;
 	int64_t tx_at;
 	int64_t committed_at;
-	uint64_t xid;
+	uint64_t xid; /* full transaction id, which tx_id has in it */
 	uint64_t session_id;
 	uint32_t event_count;
 	AtHash digest; /* c_n of the chain; 32 bytes, no length */

@@ -397,11 +397,12 @@ check_sealing(const AtDoctor *doctor, const char *name)
 		"FROM (SELECT e.snapshot::pg_catalog.pg_snapshot AS seen FROM audit.log_entry AS e "
 		"WHERE e.snapshot IS NOT NULL ORDER BY e.log_index DESC LIMIT 1) AS s "
 		"JOIN audit.transaction AS t "
-		"ON t.xid >= pg_catalog.pg_snapshot_xmin(s.seen)::pg_catalog.text::pg_catalog.int8 "
+		"ON t.tx_id >= " INT64_FORMAT
+		" + pg_catalog.pg_snapshot_xmin(s.seen)::pg_catalog.text::pg_catalog.int8 "
 		"AND NOT pg_catalog.pg_visible_in_snapshot(t.xid::pg_catalog.text::pg_catalog.xid8, "
 		"s.seen) "
 		"WHERE t.system_identifier = " INT64_FORMAT " AND t.database_oid = %u",
-		(int64) GetSystemIdentifier(), MyDatabaseId);
+		(int64) at_tx_id_base(at_incarnation_here()), (int64) GetSystemIdentifier(), MyDatabaseId);
 	AtHealth health = OK;
 	int64 count;
 	int64 lag;

@@ -150,6 +150,7 @@ add_unsealed(IndexScanDesc scan, TIDBitmap *bitmap)
 
 	(void) at_incarnation_read_last(latest, &last);
 	window = (AtWindow){
+		.incarnation = last.incarnation,
 		.system_identifier = last.system_identifier,
 		.database_oid = last.database_oid,
 		.from = at_log_window_end(latest, last.incarnation),

@@ -5,14 +5,16 @@
  *
  * Events are not copied: their spans point into the page that the scan has
  * pinned, unless a value was compressed or stored out of line.
- * Transactions are copied in groups of one xid (nearly always a single
- * row), which are then sorted by tx_id.
+ * Transactions are copied in groups of one tx_id (nearly always a single
+ * row), so that their order is always the same.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xlog.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -37,6 +39,7 @@ struct AtTransactionReader
 
 	/* what is read, for windows only */
 	const AtWindow *window;
+	int64 base;       /* tx_id of the window's transaction 0 */
 	int next_running; /* of window->from, to be asked for by itself; nrunning when done */
 
 	/* the rows of one place */
@@ -77,16 +80,24 @@ static void decode_event(AtEventReader *reader);
 static AtSpan get_span(Datum value, bool isnull);
 static bool get_hash(AtSpan span, AtHash *hash);
 
+AtWindow
+at_window_here(void)
+{
+	return (AtWindow){.incarnation = at_incarnation_here(),
+					  .system_identifier = GetSystemIdentifier(),
+					  .database_oid = MyDatabaseId};
+}
+
 AtTransactionReader *
 at_transaction_reader_open(Snapshot snapshot)
 {
-	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_XID, snapshot));
+	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot));
 }
 
 AtTransactionReader *
 at_transaction_reader_open_leaf(Oid relid, Snapshot snapshot)
 {
-	return open_transactions(at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_XID, snapshot, relid));
+	return open_transactions(at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot, relid));
 }
 
 AtTransactionReader *
@@ -125,6 +136,7 @@ void
 at_transaction_reader_start(AtTransactionReader *reader, const AtWindow *window)
 {
 	reader->window = window;
+	reader->base = at_tx_id_base(window->incarnation);
 	reader->next_running = 0;
 	reader->nmembers = 0;
 	reader->next_member = 0;
@@ -185,13 +197,14 @@ next_stretch(AtTransactionReader *reader)
 
 		if (to != NULL && !at_settled_has(to, xid))
 			continue;
-		restart(reader, xid, xid);
+		restart(reader, reader->base + xid, reader->base + xid);
 		return true;
 	}
 	if (reader->next_running > from->nrunning)
 		return false;
 	reader->next_running++;
-	restart(reader, from->xmax, to ? to->xmax - 1 : PG_INT64_MAX);
+	restart(reader, reader->base + from->xmax,
+			reader->base + (to ? to->xmax : AT_XIDS_PER_INCARNATION) - 1);
 	return true;
 }
 
@@ -230,7 +243,7 @@ wanted(const AtTransactionReader *reader)
 
 	if (window == NULL)
 		return true;
-	return (window->to == NULL || at_settled_has(window->to, reader->scan->place)) &&
+	return (window->to == NULL || at_settled_has(window->to, reader->scan->place - reader->base)) &&
 		   (uint64) DatumGetInt64(slot_getattr(slot, Anum_transaction_system_identifier,
 											   &isnull)) == window->system_identifier &&
 		   DatumGetObjectId(slot_getattr(slot, Anum_transaction_database_oid, &isnull)) ==
@@ -252,7 +265,7 @@ add_member(AtTransactionReader *reader)
 	}
 	reader->desc = slot->tts_tupleDescriptor;
 	reader->member[reader->nmembers++] = (Member){
-		.place = reader->scan->place,
+		.place = reader->scan->place - reader->base,
 		.tx_id = DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull)),
 		.tuple = ExecCopySlotHeapTuple(slot),
 	};

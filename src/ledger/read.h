@@ -28,7 +28,7 @@
 typedef struct AtTransactionRow
 {
 	AtTransactionBody body;
-	int64 place;        /* the xid or tx_id that it was looked up by */
+	int64 place;        /* of a window: the xid by which it was found; else the tx_id */
 	bool digest_is_odd; /* the stored digest is not 32 bytes long */
 
 	/* where it is stored, and the row itself */
@@ -52,12 +52,13 @@ typedef struct AtEventRow
 } AtEventRow;
 
 /*
- * Which transactions: those of one server and database that had ended in
- * `to` and not yet in `from`. `from` NULL means from the beginning, `to`
- * NULL means all there are.
+ * Which transactions: those of one incarnation, in one server and database, that
+ * had ended in `to` and not yet in `from`. `from` NULL means from the
+ * beginning, `to` NULL means all there are.
  */
 typedef struct AtWindow
 {
+	int32 incarnation;
 	uint64 system_identifier;
 	Oid database_oid;
 	const AtSettled *from;
@@ -67,7 +68,10 @@ typedef struct AtWindow
 typedef struct AtTransactionReader AtTransactionReader;
 typedef struct AtEventReader AtEventReader;
 
-/* Transactions of windows, in the order (xid, tx_id). The window must outlive its use. */
+/* All that is recorded in this server and database now. */
+extern AtWindow at_window_here(void);
+
+/* Transactions of windows, in the order of tx_id. The window must outlive its use. */
 extern AtTransactionReader *at_transaction_reader_open(Snapshot snapshot);
 
 /* The same of one partition of the table. */

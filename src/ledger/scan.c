@@ -55,7 +55,6 @@ static const IndexSpec index_specs[] = {
 	[AT_SCAN_LOG_ENTRY_BY_LOG_INDEX] = {AT_LEDGER_LOG_ENTRY, 1, {Anum_log_entry_log_index}},
 	[AT_SCAN_SESSION_BY_SESSION_ID] = {AT_LEDGER_SESSION, 1, {Anum_session_session_id}},
 	[AT_SCAN_TRANSACTION_BY_TX_ID] = {AT_LEDGER_TRANSACTION, 1, {Anum_transaction_tx_id}},
-	[AT_SCAN_TRANSACTION_BY_XID] = {AT_LEDGER_TRANSACTION, 1, {Anum_transaction_xid}},
 };
 
 /* A partition, or the table itself where it has none. */

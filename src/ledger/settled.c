@@ -23,9 +23,9 @@ read_number(const char **at, const char *end, int64 *number)
 	*number = 0;
 	for (; *at < end && **at >= '0' && **at <= '9'; (*at)++)
 	{
-		if (*number > (PG_INT64_MAX - 9) / 10)
-			return false;
 		*number = *number * 10 + (**at - '0');
+		if (*number >= AT_XIDS_PER_INCARNATION)
+			return false;
 	}
 	return *at > start;
 }

@@ -7,7 +7,7 @@
  * event saves both, its abort restores them, its commit hands the saved pair
  * to the level above. So memory grows with the depth of nesting only. What
  * began in a subtransaction that is rolled back begins anew: the ledger, and
- * with it the sequence that gave the number, may have been made in it.
+ * with it its id, may have been made in it.
  *
  * The row is written when nothing of the user's can run any more (PRE_COMMIT,
  * or PRE_PREPARE for two-phase commit).
@@ -30,7 +30,6 @@
 #include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
-#include "ledger/number.h"
 #include "ledger/partition.h"
 #include "ledger/session.h"
 #include "ledger/transaction.h"
@@ -110,11 +109,12 @@ at_transaction_pin(void)
 		state.pinned = GetCurrentTransactionNestLevel();
 }
 
-/* Name the transaction; the name is used up even if it is rolled back. */
+/* Name the transaction. */
 static void
 begin(void)
 {
-	uint64 tx_id = at_number_draw("tx_id_seq");
+	uint64 tx_id =
+		at_tx_id_base(at_incarnation_here()) + U64FromFullTransactionId(GetTopFullTransactionId());
 
 	if (!at_chain_start(at_log_id(), tx_id, &state.chain))
 		at_hash_failed();

@@ -23,7 +23,7 @@ typedef struct AtTransaction
 
 /*
  * Prepare the transaction for its next event, whose ordinal is event_count + 1.
- * Draws a tx_id at the first.
+ * Gives the transaction a transaction id, if it has none yet.
  */
 extern const AtTransaction *at_transaction_join(void);
 

@@ -327,7 +327,7 @@ resolve_moved(AtFindings *findings)
 			report_move(findings, i, entry->difference);
 		else if (name != NULL && difference->fault == AT_FAULT_ADDED)
 		{
-			/* it left its batch because its xid, say, was changed and the index rebuilt */
+			/* it left its batch because its server, say, was changed */
 			findings->difference[name->difference].fault = AT_FAULT_CHANGED;
 			findings->difference[name->difference].found = difference->found;
 			findings->difference[name->difference].subject = difference->subject;

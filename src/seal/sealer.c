@@ -163,7 +163,7 @@ do_upkeep(void)
 static bool
 anything_of_ours(const Pass *pass)
 {
-	AtWindow window = {.system_identifier = GetSystemIdentifier(), .database_oid = MyDatabaseId};
+	AtWindow window = at_window_here();
 	AtTransactionReader *reader = at_transaction_reader_open(pass->snapshot);
 
 	at_transaction_reader_start(reader, &window);
@@ -210,6 +210,7 @@ seal_window(Pass *pass, const char *snapshot_text)
 {
 	AtSettled to;
 	AtWindow window = {
+		.incarnation = pass->current.incarnation,
 		.system_identifier = pass->current.system_identifier,
 		.database_oid = pass->current.database_oid,
 		.from = at_log_window_end(pass->snapshot, pass->current.incarnation),

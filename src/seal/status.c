@@ -66,7 +66,7 @@ at_seal_lag(PG_FUNCTION_ARGS)
 	Datum values[2];
 	bool nulls[2] = {false};
 	AtIncarnation current;
-	AtWindow window = {.system_identifier = GetSystemIdentifier(), .database_oid = MyDatabaseId};
+	AtWindow window = at_window_here();
 	const AtTransactionRow *row;
 	Interval age = {0};
 	int64 oldest = PG_INT64_MAX;

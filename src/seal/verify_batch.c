@@ -192,7 +192,8 @@ read_batch(AtVerify *verify, uint64 row_at, Batch *batch)
 AtWindow
 at_verify_window(const AtLife *life, const AtSettled *to)
 {
-	return (AtWindow){.system_identifier = life->origin.system_identifier,
+	return (AtWindow){.incarnation = life->origin.incarnation,
+					  .system_identifier = life->origin.system_identifier,
 					  .database_oid = life->origin.database_oid,
 					  .from = life->end,
 					  .to = to};

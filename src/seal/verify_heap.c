@@ -96,12 +96,11 @@ question_transaction(HeapCheck *check, TupleTableSlot *slot)
 	Oid database = DatumGetObjectId(slot->tts_values[Anum_transaction_database_oid - 1]);
 	AtSettled from = {.xmax = xid};
 	AtSettled to = {.xmax = xid + 1};
-	AtWindow window = {
-		.system_identifier = server, .database_oid = database, .from = &from, .to = &to};
-	bool known = server == GetSystemIdentifier() && database == MyDatabaseId;
+	AtWindow window = at_window_here();
+	bool known = server == window.system_identifier && database == window.database_oid;
 	const AtTransactionRow *row;
 
-	if (xid < 1)
+	if (xid < 1 || xid >= AT_XIDS_PER_INCARNATION)
 		return "its xid is out of range";
 	for (int i = 0; i < verify->nlives; i++)
 	{
@@ -112,10 +111,15 @@ question_transaction(HeapCheck *check, TupleTableSlot *slot)
 		if (i < verify->nlives - 1 && life->end != NULL && !at_settled_has(life->end, xid))
 			return "its incarnation had ended before";
 		known = true;
+		window.incarnation = life->origin.incarnation;
 	}
 	if (!known)
 		return "it is of a server or database that the log does not know";
 
+	window.system_identifier = server;
+	window.database_oid = database;
+	window.from = &from;
+	window.to = &to;
 	at_transaction_reader_start(check->by_xid, &window);
 	while ((row = at_transaction_reader_next(check->by_xid)) != NULL)
 		if (row->relid == slot->tts_tableOid &&

@@ -628,7 +628,7 @@ report_unreadable(NameCheck *check, const char *message)
 								 .detail = psprintf("it cannot be read: %s", message)});
 }
 
-/* A row that one index leads to, but not the one by which it is sealed. */
+/* A row that is found by its name, but not among those of its time. */
 static void
 check_unseen(NameCheck *check)
 {
@@ -639,12 +639,12 @@ check_unseen(NameCheck *check)
 		if (owner->row_is_there && !owner->row_differs && !owner->row_is_in_window)
 			at_findings_add(
 				check->verify->findings,
-				&(AtFinding){.thing = AT_THING_TRANSACTION,
-							 .fault = AT_FAULT_MISSING,
-							 .object = psprintf(UINT64_FORMAT, owner->tx_id),
-							 .place =
-								 psprintf("transaction " UINT64_FORMAT ", batch " UINT64_FORMAT,
-										  owner->tx_id, owner->log_index),
-							 .detail = "it is stored, but the index on xid does not lead to it"});
+				&(AtFinding){
+					.thing = AT_THING_TRANSACTION,
+					.fault = AT_FAULT_MISSING,
+					.object = psprintf(UINT64_FORMAT, owner->tx_id),
+					.place = psprintf("transaction " UINT64_FORMAT ", batch " UINT64_FORMAT,
+									  owner->tx_id, owner->log_index),
+					.detail = "it is stored, but the index does not lead to it in its order"});
 	}
 }

@@ -33,7 +33,7 @@ void
 at_verify_tail(AtVerify *verify)
 {
 	AtLife *last = verify->nlives > 0 ? &verify->life[verify->nlives - 1] : NULL;
-	AtWindow ours = {.system_identifier = GetSystemIdentifier(), .database_oid = MyDatabaseId};
+	AtWindow ours = at_window_here();
 	bool is_ours = last != NULL && last->origin.system_identifier == ours.system_identifier &&
 				   last->origin.database_oid == ours.database_oid;
 

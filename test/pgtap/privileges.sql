@@ -135,7 +135,7 @@ SELECT throws_ok('SELECT * FROM audit.event', '42501', NULL, 'nor the ledger');
 SELECT throws_ok($$SELECT * FROM audit.history('public.orders', '1')$$, '42501', NULL, 'nor the life of a row');
 SELECT throws_ok($$SELECT audit.enable('public.orders')$$, '42501', NULL, 'nobody switches capture on');
 SELECT throws_ok($$SELECT audit.disable('public.orders', 'x')$$, '42501', NULL, 'nor off');
-SELECT throws_ok($$SELECT nextval('audit.tx_id_seq')$$, '42501', NULL, 'nor uses up names');
+SELECT throws_ok($$SELECT nextval('audit.session_id_seq')$$, '42501', NULL, 'nor uses up names');
 SELECT throws_ok($$CREATE TABLE audit.mine ()$$, '42501', NULL, 'nor creates anything beside the ledger');
 SELECT lives_ok('INSERT INTO public.orders VALUES (1)', 'and yet nobody is recorded like everybody');
 RESET ROLE;

@@ -74,7 +74,6 @@ CREATE TABLE deferred_others (total bigint);
 CREATE INDEX ON deferred_others USING audit_deferred (total audit.int8_ops);
 CREATE UNIQUE INDEX ON deferred_others USING audit_deferred (total audit.int8_ops);
 DROP TABLE deferred_others;
-SELECT audit.disable('deferred_orders', 'end of test');
 DROP VIEW found;
 DROP TABLE deferred_orders;
 DROP PROCEDURE place;

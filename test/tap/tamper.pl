@@ -93,8 +93,8 @@ check('a file cut off', sub { truncate_file($e11) }, all_lost('missing'));
 check('an actor', sub { edit_row($t1, sub { s/alice/alicf/ }) }, ["transaction changed|$tx{t1}"]);
 check('a digest', sub { edit_row($t2, sub { substr($_, field_at(60), 1) ^= "\1" }) }, ["transaction changed|$tx{t2}"]);
 check('an xid', sub { edit_row($t2, sub { substr($_, field_at(24), 8) = pack 'q', 5 }) }, ["transaction changed|$tx{t2}"]);
-check('an xid, and the index', sub { edit_row($t2, sub { substr($_, field_at(24), 8) = pack 'q', 5 }) },
-	["transaction changed|$tx{t2}"], 'transaction');
+check('a tx_id, and the index', sub { edit_row($t2, sub { substr($_, field_at(0), 8) = pack 'q', 987654 }) },
+	[ 'transaction added|987654', "transaction missing|$tx{t2}" ], 'transaction');
 check('a tx_id', sub { edit_row($t2, sub { substr($_, field_at(0), 8) = pack 'q', 987654 }) },
 	["transaction changed|$tx{t2}"]);
 check('the server it is of', sub { edit_row($t2, sub { substr($_, field_at(40), 8) = pack 'q', 5 }) },
