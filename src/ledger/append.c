@@ -18,6 +18,7 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "storage/lmgr.h"
@@ -25,6 +26,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
@@ -130,7 +132,14 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 	LeafPlan *plan = get_plan(table, retention_class, tx_at);
 	HeapTuple tuple = heap_form_tuple(RelationGetDescr(plan->heap), values, nulls);
 
+	/* what is stored out of line wants a snapshot, and at commit there is none */
+	bool wants_snapshot = tuple->t_len > TOAST_TUPLE_THRESHOLD && !ActiveSnapshotSet();
+
+	if (wants_snapshot)
+		PushActiveSnapshot(GetTransactionSnapshot());
 	heap_insert(plan->heap, tuple, GetCurrentCommandId(true), 0, NULL);
+	if (wants_snapshot)
+		PopActiveSnapshot();
 	for (int i = 0; i < plan->nindexes; i++)
 		at_index_plan_insert(&plan->index[i], plan->index_rel[i], plan->heap, &tuple->t_self,
 							 values, nulls);

@@ -23,7 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
@@ -238,10 +237,7 @@ end_transaction(XactEvent event, void *arg)
 				/* a procedure that commits goes on with its own context */
 				MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
 
-				/* a long row may be toasted, which wants a snapshot */
-				PushActiveSnapshot(GetTransactionSnapshot());
 				append_row();
-				PopActiveSnapshot();
 				MemoryContextSwitchTo(save);
 			}
 			return;
