@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ * error.c
+ *		What can be wrong with a key, a note, a checkpoint, a proof or a tile.
+ *-------------------------------------------------------------------------
+ */
+#include <stddef.h>
+
+#include "core/error.h"
+
+static const char *const error_text[AT_ERR_COUNT] = {
+	[AT_OK] = "nothing is wrong",
+
+	[AT_ERR_LIBCRYPTO] = "libcrypto failed",
+	[AT_ERR_SOURCE] = "a hash of the tree could not be had",
+	[AT_ERR_NO_ROOM] = "the result is longer than the room for it",
+	[AT_ERR_KEY_PURPOSE] = "the key is for another kind of signature",
+
+	[AT_ERR_KEY_FORM] = "the key is not in the form name+id+base64",
+	[AT_ERR_KEY_NAME] = "the key has a name that no key may have",
+	[AT_ERR_KEY_TYPE] = "the key is not an Ed25519 key for notes or cosignatures",
+	[AT_ERR_KEY_ID] = "the id of the key is not that of its name and bytes",
+
+	[AT_ERR_NOTE_CHARACTERS] = "the note is not UTF-8 or has a control character in it",
+	[AT_ERR_NOTE_FORM] = "the note is not a text, an empty line and signature lines",
+	[AT_ERR_SIGNATURE_LINE] = "a signature line of the note is malformed",
+	[AT_ERR_SIGNATURE_COUNT] = "the note has too many signatures",
+	[AT_ERR_NOT_SIGNED] = "the note has no signature by the key",
+	[AT_ERR_SIGNATURE] = "a signature is not by the key it names, or not of this text",
+	[AT_ERR_QUORUM] = "too few witnesses have cosigned the checkpoint",
+
+	[AT_ERR_ORIGIN_LINE] = "the checkpoint's first line, the origin, is missing or empty",
+	[AT_ERR_SIZE_LINE] = "the checkpoint's second line is not the size of a tree",
+	[AT_ERR_ROOT_LINE] = "the checkpoint's third line is not a hash in base64",
+	[AT_ERR_EXTENSION_LINE] = "the checkpoint has an empty line among its extension lines",
+	[AT_ERR_TOO_LONG] = "the checkpoint is too long",
+	[AT_ERR_EMPTY_ROOT] = "the checkpoint's size is 0 and its root is not that of the empty tree",
+	[AT_ERR_ORIGIN] = "the checkpoint is of another log",
+
+	[AT_ERR_SIZE] = "the size of the tree is 2^63 or more",
+	[AT_ERR_INDEX] = "the index is not within the tree",
+	[AT_ERR_EMPTY_TREE] = "there is no consistency proof from the empty tree",
+	[AT_ERR_SIZE_ORDER] = "the older tree is larger than the newer one",
+	[AT_ERR_MISSING_HASHES] = "the proof has fewer hashes than its numbers demand",
+	[AT_ERR_SURPLUS_HASHES] = "the proof has more hashes than its numbers demand",
+	[AT_ERR_ROOT] = "the proof does not lead to the root of the tree",
+	[AT_ERR_OLD_ROOT] = "the proof does not lead to the root of the older tree",
+
+	[AT_ERR_PROOF_LINE] = "the first line does not say that this is a proof of version 1",
+	[AT_ERR_EXTRA_LINE] = "the line \"extra\" does not hold base64",
+	[AT_ERR_INDEX_LINE] = "the line \"index\" is missing or does not hold a number",
+	[AT_ERR_OLD_SIZE_LINE] = "the line \"old\" is missing or does not hold the size of a tree",
+	[AT_ERR_HASH_LINE] = "a line of the proof is not a hash in base64, or its end is missing",
+	[AT_ERR_HASH_COUNT] = "the proof has more hashes than any proof can have",
+
+	[AT_ERR_TILE_PATH] = "the path is not that of a tile",
+	[AT_ERR_BUNDLE] = "the entry bundle does not hold the number of entries it should",
+};
+
+const char *
+at_error_text(AtError error)
+{
+	const char *text = (unsigned) error < AT_ERR_COUNT ? error_text[error] : NULL;
+
+	return text != NULL ? text : "unknown error";
+}
