@@ -5,6 +5,8 @@
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,33 @@ extern int __real_SHA256_Final(unsigned char *out, SHA256_CTX *ctx);
 extern int __wrap_SHA256_Init(SHA256_CTX *ctx);
 extern int __wrap_SHA256_Update(SHA256_CTX *ctx, const void *data, size_t len);
 extern int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *ctx);
+
+extern int __real_RAND_priv_bytes(unsigned char *out, int len);
+extern EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+extern EVP_PKEY *__real_EVP_PKEY_new_raw_private_key(int type, ENGINE *engine,
+													 const unsigned char *key, size_t len);
+extern EVP_PKEY *__real_EVP_PKEY_new_raw_public_key(int type, ENGINE *engine,
+													const unsigned char *key, size_t len);
+extern int __real_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
+extern int __real_EVP_DigestSignInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
+									 ENGINE *engine, EVP_PKEY *key);
+extern int __real_EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *out, size_t *len,
+								 const unsigned char *data, size_t data_len);
+extern int __real_EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
+									   ENGINE *engine, EVP_PKEY *key);
+extern int __wrap_RAND_priv_bytes(unsigned char *out, int len);
+extern EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
+extern EVP_PKEY *__wrap_EVP_PKEY_new_raw_private_key(int type, ENGINE *engine,
+													 const unsigned char *key, size_t len);
+extern EVP_PKEY *__wrap_EVP_PKEY_new_raw_public_key(int type, ENGINE *engine,
+													const unsigned char *key, size_t len);
+extern int __wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len);
+extern int __wrap_EVP_DigestSignInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
+									 ENGINE *engine, EVP_PKEY *key);
+extern int __wrap_EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *out, size_t *len,
+								 const unsigned char *data, size_t data_len);
+extern int __wrap_EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
+									   ENGINE *engine, EVP_PKEY *key);
 
 void
 check_at(bool condition, const char *name, const char *file, int line)
@@ -135,6 +164,57 @@ __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *ctx)
 	if (state.corrupt)
 		out[31] ^= 1;
 	return result;
+}
+
+int
+__wrap_RAND_priv_bytes(unsigned char *out, int len)
+{
+	return libcrypto_fails() ? 0 : __real_RAND_priv_bytes(out, len);
+}
+
+EVP_MD_CTX *
+__wrap_EVP_MD_CTX_new(void)
+{
+	return libcrypto_fails() ? NULL : __real_EVP_MD_CTX_new();
+}
+
+EVP_PKEY *
+__wrap_EVP_PKEY_new_raw_private_key(int type, ENGINE *engine, const unsigned char *key, size_t len)
+{
+	return libcrypto_fails() ? NULL : __real_EVP_PKEY_new_raw_private_key(type, engine, key, len);
+}
+
+EVP_PKEY *
+__wrap_EVP_PKEY_new_raw_public_key(int type, ENGINE *engine, const unsigned char *key, size_t len)
+{
+	return libcrypto_fails() ? NULL : __real_EVP_PKEY_new_raw_public_key(type, engine, key, len);
+}
+
+int
+__wrap_EVP_PKEY_get_raw_public_key(const EVP_PKEY *key, unsigned char *out, size_t *len)
+{
+	return libcrypto_fails() ? 0 : __real_EVP_PKEY_get_raw_public_key(key, out, len);
+}
+
+int
+__wrap_EVP_DigestSignInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type, ENGINE *engine,
+						  EVP_PKEY *key)
+{
+	return libcrypto_fails() ? 0 : __real_EVP_DigestSignInit(ctx, pctx, type, engine, key);
+}
+
+int
+__wrap_EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *out, size_t *len, const unsigned char *data,
+					  size_t data_len)
+{
+	return libcrypto_fails() ? 0 : __real_EVP_DigestSign(ctx, out, len, data, data_len);
+}
+
+int
+__wrap_EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
+							ENGINE *engine, EVP_PKEY *key)
+{
+	return libcrypto_fails() ? 0 : __real_EVP_DigestVerifyInit(ctx, pctx, type, engine, key);
 }
 
 /* Count a call, and say whether it is the one to fail. */

@@ -6,8 +6,8 @@
  * main(). Nothing stops at a failure; a failed check says where it stands
  * and what it had and wanted.
  *
- * libcrypto's SHA256_*() are wrapped by the linker, so that a test can see
- * what happens when one fails.
+ * The functions of libcrypto that src/core calls are wrapped by the linker,
+ * so that a test can see what happens when one fails.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_CHECK_H
