@@ -15,8 +15,6 @@
 
 #include "core/merkle.h"
 
-#define AT_MERKLE_MAX_SIZE ((UINT64_C(1) << AT_MERKLE_MAX_PEAKS) - 1)
-
 static bool has_peak(uint64_t size, int level);
 
 void

@@ -13,10 +13,11 @@
 #include "core/hash.h"
 
 #define AT_MERKLE_MAX_PEAKS 63
+#define AT_MERKLE_MAX_SIZE  ((UINT64_C(1) << AT_MERKLE_MAX_PEAKS) - 1)
 
 typedef struct AtMerkle
 {
-	uint64_t size; /* number of leaves; below 2^63 */
+	uint64_t size; /* number of leaves; at most AT_MERKLE_MAX_SIZE */
 	AtHash peak[AT_MERKLE_MAX_PEAKS];
 } AtMerkle;
 
