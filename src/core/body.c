@@ -23,11 +23,28 @@
 #define AT_SESSION_FIXED     (AT_HEAD_LEN + 8 + 8 + 4 + 4)
 #define AT_ENTRY_FIXED       (AT_HEAD_LEN + 8 + 8 + 4 + 2 * AT_HASH_LEN + 8 + 8 + 8 + 8 + 8)
 
+/* Bytes being read. */
+typedef struct Reader
+{
+	const uint8_t *at;
+	size_t left;
+	bool failed; /* something was not there; what is read from then on is zero or missing */
+} Reader;
+
 static size_t span_size(const AtSpan *span);
 static uint8_t *put_head(uint8_t *out, const char *magic, const uint8_t *log_id);
 static uint8_t *put_i64(uint8_t *out, int64_t value);
 static uint8_t *put_hash(uint8_t *out, const AtHash *hash);
 static uint8_t *put_span(uint8_t *out, const AtSpan *span);
+static Reader get_head(const uint8_t *bytes, size_t len, const char *magic, const uint8_t **log_id);
+static const uint8_t *take(Reader *reader, size_t len);
+static uint8_t get_u8(Reader *reader);
+static uint32_t get_u32(Reader *reader);
+static uint64_t get_u64(Reader *reader);
+static int64_t get_i64(Reader *reader);
+static AtHash get_hash(Reader *reader);
+static AtSpan get_span(Reader *reader);
+static bool is_read(const Reader *reader);
 
 size_t
 at_event_body_size(const AtEventBody *body)
@@ -55,6 +72,27 @@ at_event_body_write(const AtEventBody *body, uint8_t *out)
 	out = put_span(out, &body->old_values);
 	out = put_span(out, &body->new_values);
 	return put_span(out, &body->extra);
+}
+
+bool
+at_event_body_read(AtEventBody *body, const uint8_t *bytes, size_t len)
+{
+	Reader reader = get_head(bytes, len, "ATE1", &body->log_id);
+
+	body->tx_id = get_u64(&reader);
+	body->ordinal = get_u32(&reader);
+	body->tx_at = get_i64(&reader);
+	body->occurred_at = get_i64(&reader);
+	body->op = get_u8(&reader);
+	body->schema = get_span(&reader);
+	body->table = get_span(&reader);
+	body->resource_type = get_span(&reader);
+	body->record_key = get_span(&reader);
+	body->event_type = get_span(&reader);
+	body->old_values = get_span(&reader);
+	body->new_values = get_span(&reader);
+	body->extra = get_span(&reader);
+	return is_read(&reader);
 }
 
 size_t
@@ -98,6 +136,37 @@ at_transaction_body_write(const AtTransactionBody *body, uint8_t *out)
 	return put_span(out, &body->session_digest);
 }
 
+bool
+at_transaction_body_read(AtTransactionBody *body, const uint8_t *bytes, size_t len)
+{
+	Reader reader = get_head(bytes, len, "ATX1", &body->log_id);
+
+	body->tx_id = get_u64(&reader);
+	body->tx_at = get_i64(&reader);
+	body->committed_at = get_i64(&reader);
+	body->xid = get_u64(&reader);
+	body->session_id = get_u64(&reader);
+	body->event_count = get_u32(&reader);
+	body->digest = get_hash(&reader);
+	body->system_identifier = get_u64(&reader);
+	body->database_oid = get_u32(&reader);
+	body->actor = get_span(&reader);
+	body->actor_type = get_span(&reader);
+	body->actor_source = get_span(&reader);
+	body->db_user = get_span(&reader);
+	body->db_role = get_span(&reader);
+	body->application_name = get_span(&reader);
+	body->request_id = get_span(&reader);
+	body->reason = get_span(&reader);
+	body->claimed_session = get_span(&reader);
+	body->claimed_client_ip = get_span(&reader);
+	body->trace_parent = get_span(&reader);
+	body->extra = get_span(&reader);
+	body->context_sources = get_span(&reader);
+	body->session_digest = get_span(&reader);
+	return is_read(&reader);
+}
+
 size_t
 at_session_body_size(const AtSessionBody *body)
 {
@@ -117,6 +186,22 @@ at_session_body_write(const AtSessionBody *body, uint8_t *out)
 	out = put_span(out, &body->client_addr);
 	out = put_span(out, &body->application_name);
 	return put_span(out, &body->tls);
+}
+
+bool
+at_session_body_read(AtSessionBody *body, const uint8_t *bytes, size_t len)
+{
+	Reader reader = get_head(bytes, len, "ATS1", &body->log_id);
+
+	body->session_id = get_u64(&reader);
+	body->started_at = get_i64(&reader);
+	body->backend_pid = get_u32(&reader);
+	body->client_port = get_u32(&reader);
+	body->login_user = get_span(&reader);
+	body->client_addr = get_span(&reader);
+	body->application_name = get_span(&reader);
+	body->tls = get_span(&reader);
+	return is_read(&reader);
 }
 
 size_t
@@ -143,6 +228,27 @@ at_entry_body_write(const AtEntryBody *body, uint8_t *out)
 	out = put_i64(out, body->last_tx_at);
 	out = put_span(out, &body->snapshot);
 	return put_span(out, &body->payload);
+}
+
+bool
+at_entry_body_read(AtEntryBody *body, const uint8_t *bytes, size_t len)
+{
+	Reader reader = get_head(bytes, len, "ATL1", &body->log_id);
+
+	body->log_index = get_u64(&reader);
+	body->sealed_at = get_i64(&reader);
+	body->incarnation = get_u32(&reader);
+	body->kind = get_span(&reader);
+	body->previous = get_hash(&reader);
+	body->root = get_hash(&reader);
+	body->leaf_count = get_u64(&reader);
+	body->tx_count = get_u64(&reader);
+	body->event_count = get_u64(&reader);
+	body->first_tx_at = get_i64(&reader);
+	body->last_tx_at = get_i64(&reader);
+	body->snapshot = get_span(&reader);
+	body->payload = get_span(&reader);
+	return is_read(&reader);
 }
 
 bool
@@ -201,4 +307,91 @@ put_span(uint8_t *out, const AtSpan *span)
 	out = at_put_u32(out, span->len);
 	memcpy(out, span->data, span->len);
 	return out + span->len;
+}
+
+/* Begin to read: the magic must be there. */
+static Reader
+get_head(const uint8_t *bytes, size_t len, const char *magic, const uint8_t **log_id)
+{
+	Reader reader = {.at = bytes, .left = len};
+	const uint8_t *found = take(&reader, AT_MAGIC_LEN);
+
+	*log_id = take(&reader, AT_LOG_ID_LEN);
+	reader.failed = reader.failed || memcmp(found, magic, AT_MAGIC_LEN) != 0;
+	return reader;
+}
+
+/* The next bytes, or NULL where there are too few. */
+static const uint8_t *
+take(Reader *reader, size_t len)
+{
+	const uint8_t *taken = reader->at;
+
+	if (reader->failed || reader->left < len)
+	{
+		reader->failed = true;
+		return NULL;
+	}
+	reader->at += len;
+	reader->left -= len;
+	return taken;
+}
+
+static uint8_t
+get_u8(Reader *reader)
+{
+	const uint8_t *in = take(reader, 1);
+
+	return in != NULL ? *in : 0;
+}
+
+static uint32_t
+get_u32(Reader *reader)
+{
+	const uint8_t *in = take(reader, 4);
+
+	return in != NULL ? at_get_u32(in) : 0;
+}
+
+static uint64_t
+get_u64(Reader *reader)
+{
+	const uint8_t *in = take(reader, 8);
+
+	return in != NULL ? at_get_u64(in) : 0;
+}
+
+static int64_t
+get_i64(Reader *reader)
+{
+	return (int64_t) get_u64(reader);
+}
+
+static AtHash
+get_hash(Reader *reader)
+{
+	const uint8_t *in = take(reader, AT_HASH_LEN);
+	AtHash hash = {{0}};
+
+	if (in != NULL)
+		memcpy(hash.bytes, in, AT_HASH_LEN);
+	return hash;
+}
+
+static AtSpan
+get_span(Reader *reader)
+{
+	uint32_t len = get_u32(reader);
+
+	if (reader->failed || len == AT_MISSING)
+		return (AtSpan){NULL, 0};
+
+	return (AtSpan){take(reader, len), len};
+}
+
+/* Was everything there, and nothing else? */
+static bool
+is_read(const Reader *reader)
+{
+	return !reader->failed && reader->left == 0;
 }

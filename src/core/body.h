@@ -2,6 +2,7 @@
  * body.h
  *		The bytes that are hashed for an event, a transaction, a session and
  *		an entry of the log: the formats ATE1, ATX1, ATS1 and ATL1.
+ *		doc/format.md is about them all.
  *
  * All integers are big-endian. A string is its u32 length and its bytes; a
  * missing one is the length 0xFFFFFFFF alone. Times are microseconds since
@@ -10,7 +11,11 @@
  *
  * at_X_size() tells the exact number of bytes, at_X_write() writes them to
  * a buffer of at least that size and returns the end. No function
- * allocates or fails; a span is at most 0xFFFFFFFE bytes long.
+ * allocates, and these do not fail; a span is at most 0xFFFFFFFE bytes long.
+ *
+ * at_X_read() is the reverse; log_id and spans then point into the bytes. It
+ * returns false, and leaves *body undefined, if these are not exactly one
+ * body. What it accepts is what at_X_write() would write.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_BODY_H
@@ -125,15 +130,19 @@ typedef struct AtEntryBody
 
 extern size_t at_event_body_size(const AtEventBody *body);
 extern uint8_t *at_event_body_write(const AtEventBody *body, uint8_t *out);
+extern bool at_event_body_read(AtEventBody *body, const uint8_t *bytes, size_t len);
 
 extern size_t at_transaction_body_size(const AtTransactionBody *body);
 extern uint8_t *at_transaction_body_write(const AtTransactionBody *body, uint8_t *out);
+extern bool at_transaction_body_read(AtTransactionBody *body, const uint8_t *bytes, size_t len);
 
 extern size_t at_session_body_size(const AtSessionBody *body);
 extern uint8_t *at_session_body_write(const AtSessionBody *body, uint8_t *out);
+extern bool at_session_body_read(AtSessionBody *body, const uint8_t *bytes, size_t len);
 
 extern size_t at_entry_body_size(const AtEntryBody *body);
 extern uint8_t *at_entry_body_write(const AtEntryBody *body, uint8_t *out);
+extern bool at_entry_body_read(AtEntryBody *body, const uint8_t *bytes, size_t len);
 
 /* Start of a transaction's chain: c0 = SHA-256("ATC1" | log_id | tx_id). */
 extern bool at_chain_start(const uint8_t *log_id, uint64_t tx_id, AtHash *chain);

@@ -164,6 +164,107 @@ test_failures(void)
 	check_failures(call_chain_add, 4, "at_chain_add reports every failure of libcrypto");
 }
 
+/* Read a body of any format and write it again; 0 if it is none, else its length. */
+static size_t
+read_and_write(const char *magic, const uint8_t *bytes, size_t len, uint8_t *out)
+{
+	AtEventBody event;
+	AtTransactionBody transaction;
+	AtSessionBody session;
+	AtEntryBody entry;
+
+	if (strcmp(magic, "ATE1") == 0 && at_event_body_read(&event, bytes, len))
+		return (size_t) (at_event_body_write(&event, out) - out);
+	if (strcmp(magic, "ATX1") == 0 && at_transaction_body_read(&transaction, bytes, len))
+		return (size_t) (at_transaction_body_write(&transaction, out) - out);
+	if (strcmp(magic, "ATS1") == 0 && at_session_body_read(&session, bytes, len))
+		return (size_t) (at_session_body_write(&session, out) - out);
+	if (strcmp(magic, "ATL1") == 0 && at_entry_body_read(&entry, bytes, len))
+		return (size_t) (at_entry_body_write(&entry, out) - out);
+	return 0;
+}
+
+/* Read from memory of its own, so that a sanitizer sees what is read past the end. */
+static bool
+is_read(const char *magic, const uint8_t *bytes, size_t len)
+{
+	uint8_t *copy = exact_buffer(len);
+	uint8_t *out = exact_buffer(len + 1000);
+
+	memcpy(copy, bytes, len);
+
+	size_t written = read_and_write(magic, copy, len, out);
+	bool accepted = written > 0 && written == len && memcmp(copy, out, len) == 0;
+
+	free(copy);
+	free(out);
+	return accepted;
+}
+
+static void
+check_read(const char *magic, const char *name, const char *hex)
+{
+	static const char *const others[] = {"ATE1", "ATX1", "ATS1", "ATL1"};
+	uint8_t bytes[1000];
+	size_t len = from_hex(hex, bytes, sizeof(bytes) - 1);
+	int accepted = 0;
+
+	check(is_read(magic, bytes, len), name);
+	for (size_t cut = 0; cut < len; cut++)
+		accepted += is_read(magic, bytes, cut);
+	check(accepted == 0, "it is not read if it is cut off anywhere");
+	bytes[len] = 0;
+	check(!is_read(magic, bytes, len + 1), "or if a byte follows");
+	for (size_t i = 0; i < lengthof(others); i++)
+		accepted += is_read(others[i], bytes, len);
+	check(accepted == 1, "or as another format");
+	for (size_t i = 0; i < 4; i++)
+	{
+		bytes[i] ^= 1;
+		accepted += is_read(magic, bytes, len);
+		bytes[i] ^= 1;
+	}
+	check(accepted == 1, "or with another magic");
+}
+
+static void
+test_read(void)
+{
+	for (size_t i = 0; i < lengthof(vector_event); i++)
+		check_read("ATE1", vector_event[i].name, vector_event[i].bytes);
+	for (size_t i = 0; i < lengthof(vector_transaction); i++)
+		check_read("ATX1", vector_transaction[i].name, vector_transaction[i].bytes);
+	for (size_t i = 0; i < lengthof(vector_session); i++)
+		check_read("ATS1", vector_session[i].name, vector_session[i].bytes);
+	for (size_t i = 0; i < lengthof(vector_entry); i++)
+		check_read("ATL1", vector_entry[i].name, vector_entry[i].bytes);
+}
+
+/* What was missing is missing, what was empty is empty, and both are as in the vector. */
+static void
+test_read_fields(void)
+{
+	const AtEventBody *written = &vector_event[1].body;
+	uint8_t bytes[1000];
+	size_t len = from_hex(vector_event[1].bytes, bytes, sizeof(bytes));
+	AtEventBody body;
+
+	check(at_event_body_read(&body, bytes, len) && body.tx_id == written->tx_id &&
+			  body.ordinal == written->ordinal && body.op == written->op &&
+			  body.occurred_at == written->occurred_at && body.old_values.data == NULL &&
+			  body.new_values.len == written->new_values.len &&
+			  memcmp(body.new_values.data, written->new_values.data, body.new_values.len) == 0 &&
+			  memcmp(body.log_id, vector_log_id, AT_LOG_ID_LEN) == 0,
+		  "the fields of an event are told");
+
+	AtEventBody empty = {.log_id = vector_log_id, .schema = {"", 0}};
+	uint8_t *end = at_event_body_write(&empty, bytes);
+
+	check(at_event_body_read(&body, bytes, (size_t) (end - bytes)) && body.schema.data != NULL &&
+			  body.schema.len == 0 && body.table.data == NULL,
+		  "an empty string is not a missing one");
+}
+
 int
 main(void)
 {
@@ -175,6 +276,8 @@ main(void)
 	test_strings_are_distinct();
 	test_chain();
 	test_failures();
+	test_read();
+	test_read_fields();
 	return check_done();
 }
 
