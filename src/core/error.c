@@ -52,6 +52,11 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_HASH_LINE] = "a line of the proof is not a hash in base64, or its end is missing",
 	[AT_ERR_HASH_COUNT] = "the proof has more hashes than any proof can have",
 
+	[AT_ERR_EVENT_PROOF] = "the line \"extra\" does not lead from an event to its batch",
+	[AT_ERR_ENTRY] = "the entry of the log is no batch, or has another index than its proof",
+	[AT_ERR_BATCH] = "the event is not in the batch",
+	[AT_ERR_BODY] = "the bytes are no event or transaction, or one of another ledger",
+
 	[AT_ERR_TILE_PATH] = "the path is not that of a tile",
 	[AT_ERR_BUNDLE] = "the entry bundle does not hold the number of entries it should",
 };

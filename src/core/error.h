@@ -61,6 +61,12 @@ typedef enum AtError
 	AT_ERR_HASH_LINE,
 	AT_ERR_HASH_COUNT,
 
+	/* proofs of events */
+	AT_ERR_EVENT_PROOF,
+	AT_ERR_ENTRY,
+	AT_ERR_BATCH,
+	AT_ERR_BODY,
+
 	/* tiles */
 	AT_ERR_TILE_PATH,
 	AT_ERR_BUNDLE,

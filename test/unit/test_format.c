@@ -14,9 +14,9 @@
 #include "check.h"
 #include "core/body.h"
 #include "core/cosignature.h"
+#include "core/event_proof.h"
 #include "core/merkle.h"
 #include "core/tile.h"
-#include "core/tlog_proof.h"
 
 #define TX_AT INT64_C(1795330800000000)
 #define SHOP  "audit.example/shop"
@@ -219,29 +219,50 @@ make_key(AtKeyType type, const char *name, uint8_t first)
 	return key;
 }
 
+/* The checkpoint, cosigned; its length. */
+static size_t
+test_checkpoint(const AtPrivateKey *log_key, const AtPrivateKey *witness, char *note, size_t size)
+{
+	AtCheckpoint checkpoint = {.origin = at_text(SHOP), .size = 2};
+	AtWriter writer = at_writer(note, size - 1);
+
+	at_merkle_root(&example.log, &checkpoint.root);
+	at_checkpoint_write(&writer, &checkpoint);
+
+	size_t text_len = writer.len;
+
+	writer.len = 0;
+	at_checkpoint_sign(&writer, &checkpoint, log_key);
+	at_cosignature_sign(&writer, (AtText){note, text_len}, 1795330802, witness);
+	note[writer.len] = '\0';
+	check(stands_there(note), "the checkpoint");
+	return writer.len;
+}
+
+/* The proof of the second event. */
 static void
 test_proof(void)
 {
 	AtPrivateKey log_key = make_key(AT_KEY_NOTE, SHOP, 0);
 	AtPrivateKey witness = make_key(AT_KEY_COSIGNATURE, "witness.example/w1", 32);
 	AtTrust trust = {&log_key.public_key, &witness.public_key, 1, 1};
-	AtCheckpoint checkpoint = {.origin = at_text(SHOP), .size = 2};
-	AtTlogProof proof = {.index = 1, .proof = {.count = 1, .hash = {example.entry[0].leaf}}};
+	AtEventProof proof = {
+		.body = {(const char *) example.event[1].bytes, example.event[1].len},
+		.number = 1,
+		.path = {.count = 2, .hash = {example.event[0].leaf, example.transaction.leaf}},
+		.entry = {(const char *) example.entry[1].bytes, example.entry[1].len},
+		.log = {.index = 1, .proof = {.count = 1, .hash = {example.entry[0].leaf}}}};
 	char note[1000];
+	char room[AT_EVENT_PROOF_ROOM(400, 400)];
 	char text[2000] = "";
-	AtWriter writer = at_writer(note, sizeof(note));
 	AtWriter file = at_writer(text, sizeof(text) - 1);
-	size_t text_len;
+	AtProven proven;
+	size_t note_len = test_checkpoint(&log_key, &witness, note, sizeof(note));
 
-	at_merkle_root(&example.log, &checkpoint.root);
-	at_checkpoint_write(&writer, &checkpoint);
-	text_len = writer.len;
-	writer.len = 0;
-	at_checkpoint_sign(&writer, &checkpoint, &log_key);
-	at_cosignature_sign(&writer, (AtText){note, text_len}, 1795330802, &witness);
-	proof.checkpoint = (AtText){note, writer.len};
-	check(at_tlog_proof_write(&file, &proof) == AT_OK && stands_there(text), "the proof");
-	check(at_tlog_proof_verify(&proof, &example.entry[1].leaf, &trust, &checkpoint) == AT_OK,
+	check(at_event_proof_write(&file, &proof, room, sizeof(room)) == AT_OK && stands_there(text),
+		  "the proof");
+	proof.log.checkpoint = (AtText){note, note_len};
+	check(at_event_proof_verify(&proof, &trust, &proven) == AT_OK && proven.event.ordinal == 2,
 		  "it is verified");
 }
 
