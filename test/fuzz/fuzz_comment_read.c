@@ -4,13 +4,8 @@
  *		is as long as it says.
  *-------------------------------------------------------------------------
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/comment.h"
-
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "target.h"
 
 static void check_accepted(const AtComment *comment);
 
@@ -18,17 +13,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static AtComment comment;
-	char *copy = malloc(size);
+	AtText copy = copy_of(data, size);
 
-	if (copy == NULL && size > 0)
-		abort();
-	if (size > 0)
-		memcpy(copy, data, size);
-	if (at_comment_read(&comment, copy, size))
+	if (at_comment_read(&comment, copy.data, size))
 		check_accepted(&comment);
-	else if (comment.npairs != 0)
-		abort();
-	free(copy);
+	else
+		expect(comment.npairs == 0);
+	free((char *) copy.data);
 	return 0;
 }
 
@@ -38,17 +29,14 @@ check_accepted(const AtComment *comment)
 {
 	const char *next = comment->text;
 
-	if (comment->npairs < 1 || comment->npairs > AT_COMMENT_PAIRS)
-		abort();
+	expect(comment->npairs >= 1 && comment->npairs <= AT_COMMENT_PAIRS);
 	for (int i = 0; i < comment->npairs; i++)
 	{
 		const AtCommentPair *pair = &comment->pair[i];
 
-		if (pair->key != next || pair->key[0] == '\0' ||
-			pair->value != pair->key + strlen(pair->key) + 1)
-			abort();
+		expect(pair->key == next && pair->key[0] != '\0' &&
+			   pair->value == pair->key + strlen(pair->key) + 1);
 		next = pair->value + strlen(pair->value) + 1;
 	}
-	if (next > comment->text + sizeof(comment->text))
-		abort();
+	expect(next <= comment->text + sizeof(comment->text));
 }

@@ -7,18 +7,10 @@
  * what is left are the owners.
  *-------------------------------------------------------------------------
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/tile.h"
+#include "target.h"
 
-extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint8_t *copy_of(const uint8_t *data, size_t len);
-static void expect(bool condition);
-static void check_accepted(const AtTile *tile, const uint8_t *hashes, size_t hashes_len,
-						   const uint8_t *owners, size_t owners_len);
+static void check_accepted(const AtTile *tile, AtText hashes, AtText owners);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -34,46 +26,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hashes_len = size - 2;
 
 	size_t owners_len = size - 2 - hashes_len;
-	uint8_t *hashes = copy_of(data + 2, hashes_len);
-	uint8_t *owners = copy_of(data + 2 + hashes_len, owners_len);
+	AtText hashes = copy_of(data + 2, hashes_len);
+	AtText owners = copy_of(data + 2 + hashes_len, owners_len);
 
-	if (at_tile_read(&tile, hashes, hashes_len, owners, owners_len))
-		check_accepted(&tile, hashes, hashes_len, owners, owners_len);
-	free(hashes);
-	free(owners);
+	if (at_tile_read(&tile, (const uint8_t *) hashes.data, hashes_len,
+					 (const uint8_t *) owners.data, owners_len))
+		check_accepted(&tile, hashes, owners);
+	free((char *) hashes.data);
+	free((char *) owners.data);
 	return 0;
 }
 
-/* A copy of its own, so that the sanitizer sees a byte read past the end. */
-static uint8_t *
-copy_of(const uint8_t *data, size_t len)
-{
-	uint8_t *copy = malloc(len);
-
-	expect(copy != NULL || len == 0);
-	if (len > 0)
-		memcpy(copy, data, len);
-	return copy;
-}
-
 static void
-expect(bool condition)
-{
-	if (!condition)
-		abort();
-}
-
-static void
-check_accepted(const AtTile *tile, const uint8_t *hashes, size_t hashes_len, const uint8_t *owners,
-			   size_t owners_len)
+check_accepted(const AtTile *tile, AtText hashes, AtText owners)
 {
 	uint8_t written[AT_TILE_LEAVES * AT_RUN_LEN];
 	uint64_t leaves = 0;
 
 	expect(tile->leaf_count >= 0 && tile->leaf_count <= AT_TILE_LEAVES);
 	expect(tile->run_count >= 0 && tile->run_count <= tile->leaf_count);
-	expect((size_t) tile->leaf_count * AT_HASH_LEN == hashes_len);
-	expect((size_t) tile->run_count * AT_RUN_LEN == owners_len);
+	expect((size_t) tile->leaf_count * AT_HASH_LEN == hashes.len);
+	expect((size_t) tile->run_count * AT_RUN_LEN == owners.len);
 
 	for (int i = 0; i < tile->run_count; i++)
 	{
@@ -83,6 +56,6 @@ check_accepted(const AtTile *tile, const uint8_t *hashes, size_t hashes_len, con
 	expect(leaves == (uint64_t) tile->leaf_count);
 
 	at_tile_write_owners(tile, written);
-	expect(owners_len == 0 || memcmp(written, owners, owners_len) == 0);
-	expect(hashes_len == 0 || memcmp(tile->leaf, hashes, hashes_len) == 0);
+	expect(memcmp(written, owners.data, owners.len) == 0);
+	expect(memcmp(tile->leaf, hashes.data, hashes.len) == 0);
 }

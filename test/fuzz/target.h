@@ -29,7 +29,8 @@ copy_of(const uint8_t *data, size_t size)
 	char *copy = malloc(size > 0 ? size : 1);
 
 	expect(copy != NULL);
-	memcpy(copy, data, size);
+	if (size > 0)
+		memcpy(copy, data, size);
 	return (AtText){copy, size};
 }
 
