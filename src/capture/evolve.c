@@ -3,7 +3,8 @@
  *		Keeps up with commands that change, move or drop audited tables.
  *
  * While a command runs it is noted what it touches: relations by their
- * relcache invalidations, renamed columns, changes of parents and drops by
+ * relcache invalidations, if this session has them locked (others' commands are
+ * followed by their own sessions), renamed columns, changes of parents and drops by
  * the object-access hook. When it has succeeded, audited tables among them are
  * compared with what the ledger has of them, in the same transaction. A
  * schema or type that is renamed or moved invalidates no table, so then all
@@ -19,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -31,12 +33,13 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_type.h"
-#include "storage/lockdefs.h"
+#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "base/catalog.h"
 #include "capture/evolve.h"
@@ -211,12 +214,12 @@ files_of(Oid relid)
 
 	foreach (cell, find_all_inheritors(relid, NoLock, NULL))
 	{
-		Relation rel = RelationIdGetRelation(lfirst_oid(cell));
+		HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(cell)));
 
-		if (rel == NULL)
+		if (!HeapTupleIsValid(tuple))
 			continue;
-		sum = sum * 31 + rel->rd_node.relNode;
-		RelationClose(rel);
+		sum = sum * 31 + ((Form_pg_class) GETSTRUCT(tuple))->relfilenode;
+		ReleaseSysCache(tuple);
 	}
 	return sum;
 }
@@ -298,33 +301,45 @@ settle_rewrite(Command *command)
 		command->change.rewritten = NIL;
 	foreach (cell, command->added)
 	{
-		Relation rel = OidIsValid(relid) ? RelationIdGetRelation(relid) : NULL;
-		AttrNumber attnum = rel ? get_attnum(relid, lfirst(cell)) : InvalidAttrNumber;
+		HeapTuple tuple = SearchSysCacheAttName(relid, lfirst(cell));
+		Form_pg_attribute attribute = tuple ? (Form_pg_attribute) GETSTRUCT(tuple) : NULL;
 
-		if (attnum > 0)
-		{
-			Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
-
-			if (attribute->atthasdef || attribute->atthasmissing || attribute->attidentity)
-				command->change.rewritten = lappend(command->change.rewritten, lfirst(cell));
-		}
-		if (rel != NULL)
-			RelationClose(rel);
+		if (attribute == NULL)
+			continue;
+		if (attribute->atthasdef || attribute->atthasmissing || attribute->attidentity)
+			command->change.rewritten = lappend(command->change.rewritten, lfirst(cell));
+		ReleaseSysCache(tuple);
 	}
 }
 
-/* A relation was changed, here or elsewhere; allocates nothing, since aborts come here too. */
+/* Has this session a lock on the relation such as changes of its definition take? */
+static bool
+is_locked_here(Oid relid)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	for (LOCKMODE mode = ShareUpdateExclusiveLock; mode <= MaxLockMode; mode++)
+		if (LockHeldByMe(&tag, mode))
+			return true;
+	return false;
+}
+
+/*
+ * A relation was changed, here or elsewhere; allocates nothing, since aborts come
+ * here too. InvalidOid tells that messages of others were lost, never our own.
+ */
 static void
 touch(Datum arg, Oid relid)
 {
 	Command *command = evolve.running;
 
-	if (command == NULL || command->all)
+	if (command == NULL || command->all || !OidIsValid(relid) || !is_locked_here(relid))
 		return;
 	for (int i = 0; i < command->ntouched; i++)
 		if (command->touched[i] == relid)
 			return;
-	if (!OidIsValid(relid) || command->ntouched == MAX_TOUCHED)
+	if (command->ntouched == MAX_TOUCHED)
 		command->all = true;
 	else
 		command->touched[command->ntouched++] = relid;

@@ -6,23 +6,28 @@
  * so that the transaction has the role of who changed the table. The policy
  * is written last, and that is an event too.
  *
- * Locks: none on the table. Whoever altered it holds one; where a schema or
- * a type got another name nobody does, and a table that another session is
- * altering right now is followed by that session.
+ * Locks: whoever altered the table holds one. Where a schema or a type got
+ * another name nobody does: then AccessShareLock while it is looked at, and if
+ * another session has it locked, capture follows it later.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 
+#include "base/debug_point.h"
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/definition.h"
@@ -49,6 +54,7 @@ typedef struct Comparison
 static Oid following = InvalidOid;
 
 static void follow(Oid relid, const AtSchemaChange *change);
+static Relation open_relation(Oid relid);
 static bool compare(Oid relid, const AtSchemaChange *change, Comparison *comparison);
 static void follow_names(Comparison *comparison, const AtSchemaChange *change);
 static void follow_keys(Comparison *comparison);
@@ -102,7 +108,22 @@ follow(Oid relid, const AtSchemaChange *change)
 		tell(&comparison, change, rewritten);
 	if (changed)
 		write_policy(&comparison.stored);
-	RelationClose(comparison.rel);
+	table_close(comparison.rel, AccessShareLock);
+}
+
+/*
+ * Open a relation that this session may hold no lock on: without one it could
+ * be dropped while it is open. Waits for nobody; NULL if it is locked or gone.
+ */
+static Relation
+open_relation(Oid relid)
+{
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return NULL;
+	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+		return table_open(relid, NoLock);
+	UnlockRelationOid(relid, AccessShareLock);
+	return NULL;
 }
 
 /* Fill in the comparison; false if nobody audits the table. The relation stays open. */
@@ -113,9 +134,14 @@ compare(Oid relid, const AtSchemaChange *change, Comparison *comparison)
 	if (!at_stored_read(relid, &comparison->stored) ||
 		!at_target_read(comparison->stored.target_id, &comparison->former))
 		return false;
-	comparison->rel = RelationIdGetRelation(relid);
+	comparison->rel = open_relation(relid);
 	if (comparison->rel == NULL)
+	{
+		if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
+			CacheInvalidateRelcacheByRelid(relid); /* has capture look at it anew */
 		return false;
+	}
+	at_debug_point("version-opened");
 
 	follow_names(comparison, change);
 	follow_keys(comparison);
@@ -229,7 +255,7 @@ same_target(const AtTarget *a, const AtTarget *b)
 bool
 at_version_differs(Oid relid, const AtTarget *target)
 {
-	Relation rel = RelationIdGetRelation(relid);
+	Relation rel = open_relation(relid);
 
 	if (rel == NULL)
 		return false;
@@ -242,7 +268,7 @@ at_version_differs(Oid relid, const AtTarget *target)
 	};
 	bool differs = !same_target(&present, target);
 
-	RelationClose(rel);
+	table_close(rel, AccessShareLock);
 	return differs;
 }
 
@@ -292,20 +318,21 @@ tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten)
 static List *
 columns_of_type(Oid relid, Oid type)
 {
-	Relation rel = RelationIdGetRelation(relid);
 	List *names = NIL;
+	HeapTuple tuple;
 
-	for (int i = 0; rel != NULL && i < RelationGetDescr(rel)->natts; i++)
+	for (AttrNumber attnum = 1;
+		 (tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum))) != NULL;
+		 attnum++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), i);
+		Form_pg_attribute attribute = (Form_pg_attribute) GETSTRUCT(tuple);
 		Oid base = attribute->attisdropped ? InvalidOid : getBaseType(attribute->atttypid);
 		Oid element = OidIsValid(base) ? get_base_element_type(base) : InvalidOid;
 
 		if (base == type || (OidIsValid(element) && getBaseType(element) == type))
 			names = lappend(names, pstrdup(NameStr(attribute->attname)));
+		ReleaseSysCache(tuple);
 	}
-	if (rel != NULL)
-		RelationClose(rel);
 	return names;
 }
 
