@@ -40,6 +40,7 @@
 
 #include "base/catalog.h"
 #include "base/guc.h"
+#include "guard/all_triggers.h"
 #include "guard/guard.h"
 #include "guard/guarded.h"
 #include "guard/refuse.h"
@@ -70,6 +71,7 @@ static void guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_
 						  QueryCompletion *completion);
 static bool is_watched(Node *statement);
 static bool passes(Node *statement, const char *query, ProcessUtilityContext context);
+static PlannedStmt *look_at(const Command *command, PlannedStmt *pstmt);
 static void check_statement(Node *statement);
 static void check_drop_statement(const DropStmt *drop);
 static void check_setting(const char *name);
@@ -125,9 +127,7 @@ guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	PG_TRY();
 	{
 		guard.running = &command;
-		if (!command.passes && is_on())
-			check_statement(command.statement);
-		next(at_whole_vacuum(pstmt), query, read_only_tree, context, params, environment, dest,
+		next(look_at(&command, pstmt), query, read_only_tree, context, params, environment, dest,
 			 completion);
 		if (command.dropped != NIL)
 			check_dropped(&command);
@@ -195,6 +195,18 @@ check_relation(const char *verb, const RangeVar *name)
 
 	if (OidIsValid(relid) && at_guarded_relation(relid))
 		at_refuse(verb, &object);
+}
+
+/* Refuse the command, or say what to run: it, or one in its place without what is ours. */
+static PlannedStmt *
+look_at(const Command *command, PlannedStmt *pstmt)
+{
+	if (!command->passes && is_on())
+	{
+		check_statement(command->statement);
+		pstmt = at_all_triggers(pstmt);
+	}
+	return at_whole_vacuum(pstmt);
 }
 
 static void

@@ -112,8 +112,7 @@ CREATE OR REPLACE TRIGGER "00_audit_insert" AFTER INSERT ON orders FOR EACH ROW 
 
 -- the triggers of audited tables
 ALTER TABLE orders DISABLE TRIGGER "00_audit_update";
-ALTER TABLE orders DISABLE TRIGGER ALL;
-ALTER TABLE orders DISABLE TRIGGER USER;
+ALTER TABLE orders DISABLE TRIGGER ALL, DISABLE TRIGGER "00_audit_update";
 ALTER TABLE orders ENABLE REPLICA TRIGGER "00_audit_update";
 ALTER TABLE part_1 DISABLE TRIGGER "00_audit_update";
 ALTER TRIGGER "00_audit_update" ON orders RENAME TO gone;
@@ -127,6 +126,32 @@ DROP TRIGGER "00_audit_update" ON orders;
 ROLLBACK TO s;
 UPDATE orders SET note = 'uno';
 COMMIT;
+
+-- those of others are enabled and disabled without ours
+CREATE TRIGGER theirs BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION nothing();
+CREATE TABLE gd.lines (order_id int REFERENCES orders);
+CREATE VIEW firing AS
+	SELECT regexp_replace(tgname, '\d{3,}', 'N') AS trigger, tgenabled FROM pg_trigger
+	WHERE tgrelid = 'gd.orders'::regclass ORDER BY 1, tgfoid;
+ALTER TABLE orders DISABLE TRIGGER USER, ENABLE ALWAYS TRIGGER theirs, DISABLE TRIGGER USER;
+SELECT * FROM firing;
+ALTER TABLE orders DISABLE TRIGGER ALL;
+SELECT * FROM firing;
+ALTER TABLE orders ENABLE TRIGGER USER;
+SELECT * FROM firing;
+ALTER TABLE orders ENABLE TRIGGER ALL;
+SELECT * FROM firing;
+DROP TRIGGER theirs ON orders;
+ALTER TABLE orders DISABLE TRIGGER USER;
+ALTER TABLE IF EXISTS gd.nowhere DISABLE TRIGGER USER;
+ALTER TABLE firing DISABLE TRIGGER USER;
+ALTER TABLE gd.lines DISABLE TRIGGER ALL;
+SELECT DISTINCT tgenabled FROM pg_trigger WHERE tgrelid = 'gd.lines'::regclass;
+DROP TABLE gd.lines;
+DROP VIEW firing;
+ALTER TABLE part DISABLE TRIGGER ALL;
+SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger
+WHERE tgrelid IN ('part'::regclass, 'part_1'::regclass) AND tgenabled <> 'A';
 
 -- nor by way of something else: what event triggers do while one of our commands runs is theirs
 CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$
