@@ -31,8 +31,6 @@
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
-#include "parser/parse_type.h"
 #include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
@@ -44,6 +42,7 @@
 #include "base/catalog.h"
 #include "capture/evolve.h"
 #include "capture/family.h"
+#include "capture/retype.h"
 #include "capture/version.h"
 #include "ledger/owner.h"
 
@@ -65,7 +64,7 @@ typedef struct Command
 	List *dropped; /* oids of tables that policies name */
 	List *notes;   /* of AtFamilyNote */
 
-	const AlterEnumStmt *relabel; /* NULL: no label of an enum is renamed */
+	AtRetype retype;
 
 	uint64 files; /* of rewritten_table and all below it, before */
 	List *added;  /* names of columns */
@@ -162,8 +161,7 @@ static void
 prepare(Command *command, Node *statement)
 {
 	command->all = IsA(statement, RenameStmt) || IsA(statement, AlterObjectSchemaStmt);
-	if (IsA(statement, AlterEnumStmt) && castNode(AlterEnumStmt, statement)->oldVal != NULL)
-		command->relabel = castNode(AlterEnumStmt, statement);
+	command->retype = at_retype_of(statement);
 	if (!IsA(statement, AlterTableStmt) || !at_stored_ready())
 		return;
 
@@ -229,7 +227,7 @@ static void
 settle(Command *command)
 {
 	if (!command->all && command->ntouched == 0 && command->notes == NIL &&
-		command->dropped == NIL && command->relabel == NULL)
+		command->dropped == NIL && !OidIsValid(command->retype.type))
 		return;
 	if (!at_stored_ready())
 		return;
@@ -276,10 +274,7 @@ settle_all(Command *command)
 	foreach (cell, command->all ? at_stored_tables() : tables)
 		at_version_follow(lfirst_oid(cell), &command->change);
 
-	if (command->relabel != NULL)
-		at_version_relabel(
-			typenameTypeId(NULL, makeTypeNameFromNameList(command->relabel->typeName)),
-			command->relabel->oldVal, command->relabel->newVal, &command->change);
+	at_retype_tell(&command->retype, &command->change);
 
 	foreach (cell, command->notes)
 	{

@@ -314,62 +314,6 @@ tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten)
 					same ? NULL : new_values.data, extra);
 }
 
-/* Names of the columns that have values of the type. */
-static List *
-columns_of_type(Oid relid, Oid type)
-{
-	List *names = NIL;
-	HeapTuple tuple;
-
-	for (AttrNumber attnum = 1;
-		 (tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(attnum))) != NULL;
-		 attnum++)
-	{
-		Form_pg_attribute attribute = (Form_pg_attribute) GETSTRUCT(tuple);
-		Oid base = attribute->attisdropped ? InvalidOid : getBaseType(attribute->atttypid);
-		Oid element = OidIsValid(base) ? get_base_element_type(base) : InvalidOid;
-
-		if (base == type || (OidIsValid(element) && getBaseType(element) == type))
-			names = lappend(names, pstrdup(NameStr(attribute->attname)));
-		ReleaseSysCache(tuple);
-	}
-	return names;
-}
-
-/* A JSON object of one string. */
-static char *
-json_label(const char *label)
-{
-	StringInfoData json;
-
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"label\":");
-	escape_json(&json, label);
-	appendStringInfoChar(&json, '}');
-	return json.data;
-}
-
-void
-at_version_relabel(Oid type, const char *old_label, const char *new_label,
-				   const AtSchemaChange *change)
-{
-	ListCell *cell;
-
-	foreach (cell, at_stored_tables())
-	{
-		List *columns = columns_of_type(lfirst_oid(cell), type);
-		AtStoredPolicy stored;
-		StringInfo extra;
-
-		if (columns == NIL || !at_stored_read(lfirst_oid(cell), &stored))
-			continue;
-		extra = at_version_extra(change->command, "type", format_type_be_qualified(type));
-		appendStringInfo(extra, ",\"columns\":%s", at_name_json(columns));
-		at_version_tell(stored.target_id, "altered", json_label(old_label), json_label(new_label),
-						extra);
-	}
-}
-
 /* The columns that got another name: "renamed":{"old":"new"}. */
 static void
 append_renames(StringInfo extra, Oid relid, List *renames)

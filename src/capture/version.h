@@ -43,14 +43,6 @@ typedef struct AtSchemaChange
  */
 extern void at_version_follow(Oid relid, const AtSchemaChange *change);
 
-/*
- * A label of an enum has got another name, and with it the values of all
- * columns of that type, of a domain over it or an array of it: tell it for
- * each audited table that has one, as "label" with the "columns" in extra.
- */
-extern void at_version_relabel(Oid type, const char *old_label, const char *new_label,
-							   const AtSchemaChange *change);
-
 /* Does the table differ from this version of it? Only names and columns are compared. */
 extern bool at_version_differs(Oid relid, const AtTarget *target);
 

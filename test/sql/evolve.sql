@@ -65,6 +65,24 @@ ALTER TYPE humour RENAME VALUE 'bad' TO 'sad';
 SELECT event_type, old_values, new_values, extra FROM told('moody') WHERE new_values LIKE '%label%';
 SELECT event_type, old_values, new_values, extra FROM told('moodier');
 
+-- so does an attribute of a composite type, or of rows that are values, that comes or goes
+CREATE TYPE spot AS (x int, y int);
+CREATE TYPE spots AS (name text, at spot[]);
+CREATE TABLE area (id int, corner spots);
+CREATE TABLE located (id int PRIMARY KEY, s spot, a spots, r area, m humour);
+SELECT audit.enable('located');
+INSERT INTO located VALUES (1, '(1,2)', '(a,"{""(1,2)""}")', '(3,"(a,""{""""(1,2)""""}"")")', 'sad');
+ALTER TYPE humour RENAME VALUE 'sad' TO 'low';
+ALTER TYPE spot ADD ATTRIBUTE z int;
+ALTER TYPE spot DROP ATTRIBUTE x, ADD ATTRIBUTE name text;
+ALTER TYPE spot RENAME ATTRIBUTE y TO height;
+ALTER TABLE area ADD COLUMN note text;
+ALTER TABLE located ADD COLUMN t text;
+SELECT event_type, old_values, extra FROM told('located') OFFSET 1;
+SELECT * FROM audit.reconcile('located');
+ALTER TYPE nothing RENAME VALUE 'a' TO 'b';
+ALTER TYPE nothing ADD ATTRIBUTE a int;
+
 -- the key follows the primary key, unless it was given; without it, recording goes on
 CREATE TABLE keyed (a int, b int, c int, v int, CONSTRAINT keyed_pkey PRIMARY KEY (a));
 SELECT audit.enable('keyed', ignore => '{c}');
