@@ -29,16 +29,23 @@
 #include "base/guc.h"
 #include "capture/render.h"
 #include "core/hash.h"
+#include "ledger/datum.h"
 
 #define SMALL        (MAXDATELEN + 1) /* enough for a number, a date or a time */
 #define PREFIX_BYTES 256              /* kept of a value that is too long */
+#define SHORT_BYTES  1024             /* not worth shortening, whatever else is in the row */
+#define PIECE_BYTES  4096             /* of a bytea, whose digits are hashed together */
 
-/* A value's bare text: in small, in the value itself or palloc'd. */
+/*
+ * A value's bare text: in small, in the value itself or palloc'd. The digits of
+ * a bytea are made when they are wanted: they may be too many for one string.
+ */
 typedef struct ValueText
 {
-	const char *data;
+	const char *data; /* NULL: of a bytea, not made */
 	int len;
 	bool quote;
+	const struct varlena *bytea;
 	char small[SMALL];
 } ValueText;
 
@@ -56,6 +63,7 @@ static void put_float4(AtColumn *column, Datum value, ValueText *out);
 static void put_float8(AtColumn *column, Datum value, ValueText *out);
 static void put_numeric(AtColumn *column, Datum value, ValueText *out);
 static void put_varlena(AtColumn *column, Datum value, ValueText *out);
+static void put_bytea(AtColumn *column, Datum value, ValueText *out);
 static void put_json(AtColumn *column, Datum value, ValueText *out);
 static void put_jsonb(AtColumn *column, Datum value, ValueText *out);
 static void put_date(AtColumn *column, Datum value, ValueText *out);
@@ -71,35 +79,16 @@ static void put_deep_output(AtColumn *column, Datum value, ValueText *out);
 
 /* Types whose output depends on no setting are called as they are. */
 static const AtRenderer renderers[] = {
-	{BOOLOID, put_bool},
-	{INT2OID, put_int2},
-	{INT4OID, put_int4},
-	{INT8OID, put_int8},
-	{FLOAT4OID, put_float4},
-	{FLOAT8OID, put_float8},
-	{NUMERICOID, put_numeric},
-	{TEXTOID, put_varlena},
-	{VARCHAROID, put_varlena},
-	{BPCHAROID, put_varlena},
-	{JSONOID, put_json},
-	{JSONBOID, put_jsonb},
-	{DATEOID, put_date},
-	{TIMEOID, put_time},
-	{TIMETZOID, put_timetz},
-	{TIMESTAMPOID, put_timestamp},
-	{TIMESTAMPTZOID, put_timestamptz},
-	{MONEYOID, put_money},
-	{REGCLASSOID, put_regclass},
-	{UUIDOID, put_output},
-	{CHAROID, put_output},
-	{NAMEOID, put_output},
-	{OIDOID, put_output},
-	{INETOID, put_output},
-	{CIDROID, put_output},
-	{MACADDROID, put_output},
-	{MACADDR8OID, put_output},
-	{BITOID, put_output},
-	{VARBITOID, put_output},
+	{BOOLOID, put_bool},       {INT2OID, put_int2},           {INT4OID, put_int4},
+	{INT8OID, put_int8},       {FLOAT4OID, put_float4},       {FLOAT8OID, put_float8},
+	{NUMERICOID, put_numeric}, {TEXTOID, put_varlena},        {VARCHAROID, put_varlena},
+	{BPCHAROID, put_varlena},  {BYTEAOID, put_bytea},         {JSONOID, put_json},
+	{JSONBOID, put_jsonb},     {DATEOID, put_date},           {TIMEOID, put_time},
+	{TIMETZOID, put_timetz},   {TIMESTAMPOID, put_timestamp}, {TIMESTAMPTZOID, put_timestamptz},
+	{MONEYOID, put_money},     {REGCLASSOID, put_regclass},   {UUIDOID, put_output},
+	{CHAROID, put_output},     {NAMEOID, put_output},         {OIDOID, put_output},
+	{INETOID, put_output},     {CIDROID, put_output},         {MACADDROID, put_output},
+	{MACADDR8OID, put_output}, {BITOID, put_output},          {VARBITOID, put_output},
 };
 static const AtRenderer enum_renderer = {InvalidOid, put_output};
 static const AtRenderer other_renderer = {InvalidOid, put_pinned_output};
@@ -155,17 +144,101 @@ at_render_choose(AtColumn *column, Oid type, MemoryContext context)
 	fmgr_info_cxt(output, &column->output, context);
 }
 
+static void
+add_context(void *arg)
+{
+	errcontext("rendering column \"%s\"", ((AtColumn *) arg)->name);
+}
+
+/* The first digits of a bytea, as many as make up so many bytes of text; returns their end. */
+static char *
+write_digits(const struct varlena *bytea, int len, char *out)
+{
+	*out++ = '\\';
+	*out++ = 'x';
+	return out + hex_encode(VARDATA_ANY(bytea), (len - 2) / 2, out);
+}
+
+/* The text as one string. */
+static const char *
+get_text(const ValueText *text)
+{
+	char *digits;
+
+	if (text->data != NULL)
+		return text->data;
+	digits = palloc(text->len);
+	(void) write_digits(text->bytea, text->len, digits);
+	return digits;
+}
+
+/* What is left of a bytea whose digits are hashed. */
+typedef struct DigitPieces
+{
+	const char *at;
+	const char *end;
+	bool begun;
+	char digits[2 * PIECE_BYTES];
+} DigitPieces;
+
+static bool
+next_digits(void *arg, const void **piece, size_t *len)
+{
+	DigitPieces *pieces = arg;
+	size_t bytes = Min(PIECE_BYTES, pieces->end - pieces->at);
+
+	CHECK_FOR_INTERRUPTS();
+	if (!pieces->begun)
+	{
+		pieces->begun = true;
+		*piece = "\\x";
+		*len = 2;
+		return true;
+	}
+	*len = hex_encode(pieces->at, bytes, pieces->digits);
+	*piece = pieces->digits;
+	pieces->at += bytes;
+	return bytes > 0;
+}
+
+static void
+hash_text(const ValueText *text, AtHash *hash)
+{
+	DigitPieces pieces;
+	bool ok;
+
+	if (text->data != NULL)
+		ok = at_hash(text->data, text->len, hash);
+	else
+	{
+		pieces.begun = false;
+		pieces.at = VARDATA_ANY(text->bytea);
+		pieces.end = pieces.at + VARSIZE_ANY_EXHDR(text->bytea);
+		ok = at_hash_pieces(next_digits, &pieces, hash);
+	}
+	if (!ok)
+		at_hash_failed();
+}
+
 /* A value over the limit: its beginning, length and digest. */
 static void
 append_shortened(const ValueText *text, StringInfo out)
 {
-	int prefix = pg_mbcliplen(text->data, text->len, PREFIX_BYTES);
+	char digits[PREFIX_BYTES];
+	const char *prefix = text->data;
+	int len = PREFIX_BYTES;
 	AtHash hash;
 
-	if (!at_hash(text->data, text->len, &hash))
-		elog(ERROR, "SHA-256 failed");
+	hash_text(text, &hash);
+	if (prefix != NULL)
+		len = pg_mbcliplen(prefix, text->len, PREFIX_BYTES);
+	else
+	{
+		(void) write_digits(text->bytea, PREFIX_BYTES, digits);
+		prefix = digits;
+	}
 	appendStringInfoString(out, "{\"prefix\":");
-	at_render_string(text->data, prefix, out);
+	at_render_string(prefix, len, out);
 	appendStringInfo(out, ",\"bytes\":%d,\"sha256\":\"", text->len);
 	for (int i = 0; i < AT_HASH_LEN; i++)
 		appendStringInfo(out, "%02x", hash.bytes[i]);
@@ -175,28 +248,42 @@ append_shortened(const ValueText *text, StringInfo out)
 bool
 at_render_json(AtColumn *column, Datum value, StringInfo out)
 {
+	ErrorContextCallback context = {
+		.callback = add_context, .arg = column, .previous = error_context_stack};
+	int start = out->len;
 	ValueText text;
+	bool shortened;
 
+	error_context_stack = &context;
 	column->renderer->text(column, value, &text);
-	if (text.len > (int64) at_guc_max_value_size * 1024)
+	shortened = text.len > (int64) at_guc_max_value_size * 1024;
+	if (!shortened)
 	{
-		append_shortened(&text, out);
-		return true;
+		if (text.quote)
+			at_render_string(get_text(&text), text.len, out);
+		else
+			appendBinaryStringInfo(out, text.data, text.len);
+		shortened = out->len > AT_RENDER_MAX && text.len > SHORT_BYTES;
+		if (shortened)
+			out->len = start;
 	}
-	if (text.quote)
-		at_render_string(text.data, text.len, out);
-	else
-		appendBinaryStringInfo(out, text.data, text.len);
-	return false;
+	if (shortened)
+		append_shortened(&text, out);
+	error_context_stack = context.previous;
+	return shortened;
 }
 
 void
 at_render_text(AtColumn *column, Datum value, StringInfo out)
 {
+	ErrorContextCallback context = {
+		.callback = add_context, .arg = column, .previous = error_context_stack};
 	ValueText text;
 
+	error_context_stack = &context;
 	column->renderer->text(column, value, &text);
-	appendBinaryStringInfo(out, text.data, text.len);
+	appendBinaryStringInfo(out, get_text(&text), text.len);
+	error_context_stack = context.previous;
 }
 
 void
@@ -313,6 +400,16 @@ put_varlena(AtColumn *column, Datum value, ValueText *out)
 
 	out->data = VARDATA_ANY(string);
 	out->len = VARSIZE_ANY_EXHDR(string);
+	out->quote = true;
+}
+
+/* Always in hex; at most INT_MAX digits, since a value has less than a gigabyte. */
+static void
+put_bytea(AtColumn *column, Datum value, ValueText *out)
+{
+	out->bytea = (struct varlena *) DatumGetByteaPP(value);
+	out->data = NULL;
+	out->len = 2 + 2 * VARSIZE_ANY_EXHDR(out->bytea);
 	out->quote = true;
 }
 

@@ -6,11 +6,15 @@
  * their own digits; json and jsonb stand verbatim; dates and times are ISO
  * 8601, timestamps with time zone in UTC; bytea is hex; all else is the
  * text of the type's output function, under pinned settings, as a JSON
- * string. What is longer than audit_trail.max_value_size becomes
- * {"prefix":..., "bytes":n, "sha256":"..."} of that text.
+ * string.
+ *
+ * What is longer than audit_trail.max_value_size, or would make the string
+ * that it is appended to longer than AT_RENDER_MAX, becomes
+ * {"prefix":..., "bytes":n, "sha256":"..."} of its text.
  *
  * Output functions are run with the rights of the current user, found by
- * type, never by name.
+ * type, never by name. What they raise gets a line of context that names the
+ * column.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_RENDER_H
@@ -18,6 +22,9 @@
 
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+
+/* The values of a row; two of them fit into an event. Short ones are appended nevertheless. */
+#define AT_RENDER_MAX (128 * 1024 * 1024)
 
 /* How a type is rendered; chosen once when the column is looked up. */
 typedef struct AtRenderer AtRenderer;

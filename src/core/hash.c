@@ -19,8 +19,8 @@
 
 #include "core/hash.h"
 
-static bool hash_pieces(const void *first, size_t first_len, const void *second, size_t second_len,
-						AtHash *out);
+static bool hash_two(const void *first, size_t first_len, const void *second, size_t second_len,
+					 AtHash *out);
 
 bool
 at_hash_init(void)
@@ -38,13 +38,26 @@ at_hash_init(void)
 bool
 at_hash(const void *data, size_t len, AtHash *out)
 {
-	return hash_pieces(data, len, NULL, 0, out);
+	return hash_two(data, len, NULL, 0, out);
 }
 
 bool
 at_hash_two(const void *first, size_t first_len, const void *second, size_t second_len, AtHash *out)
 {
-	return hash_pieces(first, first_len, second, second_len, out);
+	return hash_two(first, first_len, second, second_len, out);
+}
+
+bool
+at_hash_pieces(AtHashNext next, void *arg, AtHash *out)
+{
+	SHA256_CTX state;
+	const void *piece;
+	size_t len;
+	bool ok = SHA256_Init(&state) == 1;
+
+	while (ok && next(arg, &piece, &len))
+		ok = SHA256_Update(&state, piece, len) == 1;
+	return ok && SHA256_Final(out->bytes, &state) == 1;
 }
 
 bool
@@ -52,7 +65,7 @@ at_hash_leaf(const void *data, size_t len, AtHash *out)
 {
 	static const uint8_t prefix = 0x00;
 
-	return hash_pieces(&prefix, sizeof(prefix), data, len, out);
+	return hash_two(&prefix, sizeof(prefix), data, len, out);
 }
 
 bool
@@ -64,12 +77,12 @@ at_hash_node(const AtHash *left, const AtHash *right, AtHash *out)
 	block[0] = 0x01;
 	memcpy(block + 1, left->bytes, AT_HASH_LEN);
 	memcpy(block + 1 + AT_HASH_LEN, right->bytes, AT_HASH_LEN);
-	return hash_pieces(block, sizeof(block), NULL, 0, out);
+	return hash_two(block, sizeof(block), NULL, 0, out);
 }
 
 /* SHA-256 of two pieces; libcrypto does nothing for a piece of length 0. */
 static bool
-hash_pieces(const void *first, size_t first_len, const void *second, size_t second_len, AtHash *out)
+hash_two(const void *first, size_t first_len, const void *second, size_t second_len, AtHash *out)
 {
 	SHA256_CTX state;
 

@@ -34,6 +34,12 @@ extern bool at_hash(const void *data, size_t len, AtHash *out);
 extern bool at_hash_two(const void *first, size_t first_len, const void *second, size_t second_len,
 						AtHash *out);
 
+/* Yields the next piece of a message, valid until the next call, or false after the last. */
+typedef bool (*AtHashNext)(void *arg, const void **piece, size_t *len);
+
+/* SHA-256 of all pieces that next(arg) yields, one behind the other. */
+extern bool at_hash_pieces(AtHashNext next, void *arg, AtHash *out);
+
 /* RFC 6962 leaf hash: SHA-256(0x00 | data). */
 extern bool at_hash_leaf(const void *data, size_t len, AtHash *out);
 

@@ -74,5 +74,20 @@ SHOW quote_all_identifiers; SHOW search_path;
 RESET ALL;
 SELECT e.new_values FROM audit.event e JOIN audit.target t USING (target_id) WHERE t.table_name = 'names' ORDER BY e.record_key;
 
+-- what is shortened has the length and digest of its text, also of one that is made in pieces
+CREATE TABLE rd.long (id int PRIMARY KEY, by bytea, t text, j json);
+SELECT audit.enable('rd.long');
+SET audit_trail.max_value_size = '1kB';
+INSERT INTO rd.long SELECT n, decode(repeat('5c', n), 'hex'), repeat('ä"', n / 3), to_json(repeat('"', n / 2 - 1))
+FROM unnest('{511,512,4095,4096,4097,8192,100000}'::int[]) n;
+INSERT INTO rd.long VALUES (0, '', '', '""');
+RESET audit_trail.max_value_size;
+SELECT id, m.key, e.extra->'shortened' AS shortened, m.value->>'bytes' AS bytes,
+	m.value->>'bytes' = octet_length(v)::text AND m.value->>'sha256' = encode(sha256(convert_to(v, 'UTF8')), 'hex')
+		AND starts_with(v, m.value->>'prefix') AND length(m.value->>'prefix') > 250 * 2 / 3 AS right
+FROM audit.event e JOIN audit.target t USING (target_id) JOIN rd.long l ON l.id::text = e.record_key, json_each(e.new_values) m,
+	LATERAL (SELECT CASE m.key WHEN 'by' THEN '\x' || encode(by, 'hex') WHEN 't' THEN l.t ELSE j::text END) x(v)
+WHERE t.table_name = 'long' AND m.key <> 'id' ORDER BY id, m.key;
+
 SET client_min_messages = warning;
 DROP SCHEMA rd CASCADE;

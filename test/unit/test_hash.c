@@ -54,6 +54,55 @@ test_two_pieces(void)
 	check_hex(&pieces, AT_HASH_LEN, HASH_EMPTY, "that of an empty message");
 }
 
+/* A message that comes in pieces of 0, 1, 2, ... bytes. */
+typedef struct Pieces
+{
+	const uint8_t *at;
+	const uint8_t *end;
+	size_t next;
+} Pieces;
+
+static bool
+next_piece(void *arg, const void **piece, size_t *len)
+{
+	Pieces *pieces = arg;
+	size_t left = (size_t) (pieces->end - pieces->at);
+
+	if (left == 0)
+		return false;
+	*piece = pieces->at;
+	*len = pieces->next < left ? pieces->next : left;
+	pieces->at += *len;
+	pieces->next++;
+	return true;
+}
+
+static bool
+hash_in_pieces(const uint8_t *message, size_t len, AtHash *out)
+{
+	Pieces pieces = {message, message + len, 0};
+
+	return at_hash_pieces(next_piece, &pieces, out);
+}
+
+/* Messages of all lengths up to some blocks hash in pieces as they do whole. */
+static void
+test_many_pieces(void)
+{
+	uint8_t message[300];
+	AtHash whole;
+	AtHash pieces;
+	int equal = 0;
+
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t) (i * 11);
+	for (size_t len = 0; len <= sizeof(message); len++)
+		if (at_hash(message, len, &whole) && hash_in_pieces(message, len, &pieces) &&
+			memcmp(&whole, &pieces, sizeof(whole)) == 0)
+			equal++;
+	check(equal == 301, "pieces hash like the whole");
+}
+
 static void
 test_primitives(void)
 {
@@ -114,6 +163,14 @@ call_two(void)
 }
 
 static bool
+call_pieces(void)
+{
+	AtHash hash;
+
+	return hash_in_pieces((const uint8_t *) "abc", 3, &hash);
+}
+
+static bool
 call_leaf(void)
 {
 	AtHash hash;
@@ -135,6 +192,7 @@ test_failures(void)
 	check_failures(at_hash_init, 4, "at_hash_init reports every failure of libcrypto");
 	check_failures(call_hash, 4, "at_hash reports every failure of libcrypto");
 	check_failures(call_two, 4, "at_hash_two reports every failure of libcrypto");
+	check_failures(call_pieces, 5, "at_hash_pieces reports every failure of libcrypto");
 	check_failures(call_leaf, 4, "at_hash_leaf reports every failure of libcrypto");
 	check_failures(call_node, 4, "at_hash_node reports every failure of libcrypto");
 
@@ -149,6 +207,7 @@ main(void)
 {
 	test_hash();
 	test_two_pieces();
+	test_many_pieces();
 	test_primitives();
 	test_leaf_lengths();
 	test_failures();
