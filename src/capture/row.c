@@ -34,6 +34,7 @@ static struct
 {
 	MemoryContext query; /* the query whose update it is; NULL: none */
 	Oid root_relid;
+	uint32 ordinal; /* of the event that tells the delete; stays for the insert's */
 } moving;
 
 static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_relid);
@@ -126,9 +127,14 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	if (policy->place_json != NULL)
 		add_extra(&event.extra, policy->place_json);
 	if (moved)
-		add_extra(&event.extra, "\"moved\":true");
+		add_extra(&event.extra, change->op == 'D'
+									? "\"moved\":true"
+									: psprintf("\"moved\":true,\"moved_from\":%u", moving.ordinal));
 
 	AtEventName name = at_event_append(&event);
+
+	if (moved && change->op == 'D')
+		moving.ordinal = name.ordinal;
 
 	if (policy->watched && change->op == 'U')
 		tell_others(policy, &delta, name);
