@@ -15,6 +15,7 @@
 
 #include "common/ip.h"
 #include "miscadmin.h"
+#include "postmaster/bgworker_internals.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -39,7 +40,7 @@ typedef struct SessionFacts
 {
 	char *login_user;
 	char *client_addr;
-	char *application;
+	const char *application;
 	char *tls;
 	int client_port;
 } SessionFacts;
@@ -60,12 +61,20 @@ at_session_join(AtHash *digest, bool *digest_set)
 	if (session.id == 0)
 		session.id = at_number_draw("session_id_seq");
 	facts.login_user = OidIsValid(login) ? GetUserNameFromId(login, true) : NULL;
-	facts.application = application_name && application_name[0] ? application_name : NULL;
+	facts.application = at_session_application();
 	read_client(&facts);
 	append_row(&facts, digest);
 	session.pending = true;
 	*digest_set = true;
 	return session.id;
+}
+
+const char *
+at_session_application(void)
+{
+	if (application_name && application_name[0])
+		return application_name;
+	return MyBgworkerEntry ? at_context_clean(MyBgworkerEntry->bgw_name) : NULL;
 }
 
 /* Where the client is; on a local socket and in a background worker there is no address. */

@@ -16,6 +16,13 @@
  */
 extern uint64 at_session_join(AtHash *digest, bool *digest_set);
 
+/*
+ * What the client calls itself; a background worker that calls itself nothing
+ * has the name that the server shows for it: "logical replication worker for
+ * subscription 16400". NULL where there is none.
+ */
+extern const char *at_session_application(void);
+
 /* What became of the transaction that at_session_join() was called in, if it was. */
 extern void at_session_committed(void);
 extern void at_session_prepared(void);

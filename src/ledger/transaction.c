@@ -269,7 +269,6 @@ append_row(void)
 	TimestampTz now = GetCurrentTimestamp();
 	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
 	uint64 session_id = at_session_join(&session_digest, &opens_session);
-	const char *application = application_name && application_name[0] ? application_name : NULL;
 
 	at_context_complete(context);
 
@@ -291,7 +290,7 @@ append_row(void)
 	at_set_text(values, nulls, Anum_transaction_actor_source, at_context_source(actor));
 	at_set_text(values, nulls, Anum_transaction_db_user, state.db_user);
 	at_set_text(values, nulls, Anum_transaction_db_role, state.db_role);
-	at_set_text(values, nulls, Anum_transaction_application_name, application);
+	at_set_text(values, nulls, Anum_transaction_application_name, at_session_application());
 	at_set_text(values, nulls, Anum_transaction_request_id, claimed[AT_CONTEXT_REQUEST_ID].value);
 	at_set_text(values, nulls, Anum_transaction_reason, claimed[AT_CONTEXT_REASON].value);
 	at_set_text(values, nulls, Anum_transaction_claimed_session,
