@@ -89,5 +89,20 @@ FROM audit.event e JOIN audit.target t USING (target_id) JOIN rd.long l ON l.id:
 	LATERAL (SELECT CASE m.key WHEN 'by' THEN '\x' || encode(by, 'hex') WHEN 't' THEN l.t ELSE j::text END) x(v)
 WHERE t.table_name = 'long' AND m.key <> 'id' ORDER BY id, m.key;
 
+-- as deep, as long and as small as they can be
+CREATE DOMAIN rd.bits AS bytea;
+CREATE TABLE rd.extreme (id int PRIMARY KEY, j json, jb jsonb, n numeric, b rd.bits);
+SELECT audit.enable('rd.extreme');
+INSERT INTO rd.extreme VALUES
+	(1, (repeat('[', 5000) || repeat(']', 5000))::json, (repeat('[', 5000) || repeat(']', 5000))::jsonb, '9e131071', '\x00'),
+	(2, (repeat('{"a":', 3000) || '"\u0000"' || repeat('}', 3000))::json, '1e-16383', '-1e-16383', ''),
+	(3, ' null ', 'null', '0.000', NULL);
+UPDATE rd.extreme SET n = n * 10 WHERE id > 1;
+SELECT e.op, e.record_key, length(e.new_values::text) AS length, right(e.new_values::text, 30) AS ending,
+	CASE e.op WHEN 'I' THEN position(concat('"j":', j, ',"jb":', jb, ',"n":') IN e.new_values::text) > 0 END AS right
+FROM audit.event e JOIN audit.target t USING (target_id) JOIN rd.extreme x ON x.id::text = e.record_key
+WHERE t.table_name = 'extreme' ORDER BY e.tx_id, e.ordinal;
+SELECT finding, detail FROM audit.reconcile('rd.extreme');
+
 SET client_min_messages = warning;
 DROP SCHEMA rd CASCADE;

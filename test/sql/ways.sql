@@ -124,6 +124,15 @@ SELECT dense_rank() OVER (ORDER BY e.tx_id) AS tx, e.ordinal, t.table_name, e.op
 FROM audit.event e JOIN audit.target t USING (target_id)
 WHERE t.table_schema = 'ways' AND t.table_name IN ('land', 'town', 'street', 'house') AND (e.op <> 'I') ORDER BY e.tx_id, e.ordinal;
 
+-- TRUNCATE that spreads, also taken back
+BEGIN;
+TRUNCATE land CASCADE;
+ROLLBACK;
+TRUNCATE street RESTART IDENTITY CASCADE;
+TRUNCATE land CASCADE;
+SELECT dense_rank() OVER (ORDER BY e.tx_id) AS tx, e.ordinal, t.table_name, e.extra FROM audit.event e JOIN audit.target t USING (target_id)
+WHERE t.table_schema = 'ways' AND t.table_name IN ('land', 'town', 'street', 'house') AND e.op = 'T' ORDER BY e.tx_id, e.ordinal;
+
 -- triggers: before ones that change or suppress, after ones that change the same row and others, deferred ones at the commit
 CREATE TABLE job (id int PRIMARY KEY, v int, note text);
 SELECT audit.enable('job');
