@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * hash.c
- *		SHA-256 as the ledger uses it.
+ *		SHA-256 and HMAC-SHA256 as the ledger uses them.
  *
  * Two digests are made for each audited row, so what surrounds the
  * compression function counts. We call libcrypto's SHA256_*() and not
@@ -14,11 +14,23 @@
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
+#include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <string.h>
 
 #include "core/hash.h"
 
+#define BLOCK_LEN SHA256_CBLOCK
+
+/* What a key becomes in HMAC: a block in which it is padded with zeros. */
+typedef struct KeyBlock
+{
+	uint8_t bytes[BLOCK_LEN];
+} KeyBlock;
+
+static bool make_key_block(const void *key, size_t key_len, KeyBlock *block);
+static bool hash_keyed(const KeyBlock *block, uint8_t pad, const void *first, size_t first_len,
+					   const void *second, size_t second_len, AtHash *out);
 static bool hash_two(const void *first, size_t first_len, const void *second, size_t second_len,
 					 AtHash *out);
 
@@ -58,6 +70,57 @@ at_hash_pieces(AtHashNext next, void *arg, AtHash *out)
 	while (ok && next(arg, &piece, &len))
 		ok = SHA256_Update(&state, piece, len) == 1;
 	return ok && SHA256_Final(out->bytes, &state) == 1;
+}
+
+bool
+at_hmac(const void *key, size_t key_len, const void *first, size_t first_len, const void *second,
+		size_t second_len, AtHash *out)
+{
+	KeyBlock block;
+	bool done = make_key_block(key, key_len, &block) &&
+				hash_keyed(&block, 0x36, first, first_len, second, second_len, out) &&
+				hash_keyed(&block, 0x5c, out->bytes, AT_HASH_LEN, NULL, 0, out);
+
+	OPENSSL_cleanse(&block, sizeof(block));
+	return done;
+}
+
+/* A key that is longer than a block is replaced by its hash. */
+static bool
+make_key_block(const void *key, size_t key_len, KeyBlock *block)
+{
+	AtHash hash;
+	bool done = true;
+
+	memset(block, 0, sizeof(*block));
+	if (key_len <= BLOCK_LEN)
+		memcpy(block->bytes, key, key_len);
+	else
+	{
+		done = at_hash(key, key_len, &hash);
+		memcpy(block->bytes, hash.bytes, AT_HASH_LEN);
+		OPENSSL_cleanse(&hash, sizeof(hash));
+	}
+	return done;
+}
+
+/* SHA-256(block xor pad | first | second). */
+static bool
+hash_keyed(const KeyBlock *block, uint8_t pad, const void *first, size_t first_len,
+		   const void *second, size_t second_len, AtHash *out)
+{
+	KeyBlock padded;
+	SHA256_CTX state;
+	bool done;
+
+	for (size_t i = 0; i < BLOCK_LEN; i++)
+		padded.bytes[i] = block->bytes[i] ^ pad;
+	done = SHA256_Init(&state) == 1 && SHA256_Update(&state, padded.bytes, BLOCK_LEN) == 1 &&
+		   SHA256_Update(&state, first, first_len) == 1 &&
+		   SHA256_Update(&state, second, second_len) == 1 && SHA256_Final(out->bytes, &state) == 1;
+	OPENSSL_cleanse(&padded, sizeof(padded));
+	OPENSSL_cleanse(&state, sizeof(state));
+	return done;
 }
 
 bool

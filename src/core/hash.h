@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * hash.h
- *		SHA-256 as the ledger uses it.
+ *		SHA-256 and HMAC-SHA256 as the ledger uses them.
  *
  * Leaves and nodes are hashed as in RFC 6962, section 2.1: a leaf with a
  * 0x00 byte before it, a node with 0x01 before its two children.
@@ -39,6 +39,13 @@ typedef bool (*AtHashNext)(void *arg, const void **piece, size_t *len);
 
 /* SHA-256 of all pieces that next(arg) yields, one behind the other. */
 extern bool at_hash_pieces(AtHashNext next, void *arg, AtHash *out);
+
+/*
+ * HMAC-SHA256 (RFC 2104) of two pieces, one behind the other. Nothing of the
+ * key is left on the stack.
+ */
+extern bool at_hmac(const void *key, size_t key_len, const void *first, size_t first_len,
+					const void *second, size_t second_len, AtHash *out);
 
 /* RFC 6962 leaf hash: SHA-256(0x00 | data). */
 extern bool at_hash_leaf(const void *data, size_t len, AtHash *out);

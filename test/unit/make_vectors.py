@@ -10,6 +10,7 @@ vector would stop every ledger in the world from verifying.
 """
 
 import hashlib
+import hmac
 import json
 import struct
 import sys
@@ -143,6 +144,18 @@ def cases():
     return {form: named[form] + common_cases(form) for form in FORMATS}
 
 
+# ---- keyed hashes and commitments ----
+
+def keyed(secret, data):
+    return hmac.new(secret, data, hashlib.sha256).digest()
+
+
+def commitment(secret, nonce, side, subject, column, value):
+    salt = keyed(secret, b"ATP1" + LOG_ID + nonce + side
+                 + (b"\0" + bytes(32) if subject is None else b"\1" + sha256(subject)) + sha256(column))
+    return sha256(b"ATV1" + salt + value)
+
+
 # ---- trees ----
 
 def merkle_root(leaves):
@@ -250,6 +263,32 @@ def print_owners():
     print(f"}};\n\nstatic const char vector_owners[] =\n\t\t{c_hex(data)};")
 
 
+def print_commitments():
+    secret, other = bytes(range(32)), sha256(b"another secret")
+    nonce, next_nonce = bytes(range(16)), bytes(range(1, 17))
+    value = "zoë@example.com".encode()
+    given = [(secret, nonce, b"N", b"42", b"email", value),
+             (other, nonce, b"N", b"42", b"email", value),
+             (secret, next_nonce, b"N", b"42", b"email", value),
+             (secret, nonce, b"O", b"42", b"email", value),
+             (secret, nonce, b"N", None, b"email", value),
+             (secret, nonce, b"N", b"", b"email", value),
+             (secret, nonce, b"N", b"42", b"name", value),
+             (secret, nonce, b"N", b"42", b"email", b""),
+             (secret, nonce, b"N", b"42", b"email", b"x" * 1000)]
+
+    print_struct("vector_commitment", "values in the place of others", "const char *secret",
+                 "const char *nonce", "uint8_t side", "AtSpan subject", "AtSpan column",
+                 "AtSpan value", "const char *id", "const char *hash", "const char *commitment")
+    for secret, nonce, side, subject, column, value in given:
+        print(f'\t{{\n\t\t"{secret.hex()}",\n\t\t"{nonce.hex()}",\n\t\t\'{side.decode()}\',')
+        for text in (subject, column, value):
+            print(f"\t\t{c_value('text', text)},")
+        print(f'\t\t"{keyed(secret, b"ATK1")[:4].hex()}",\n\t\t"{keyed(secret, b"ATH1" + value).hex()}",')
+        print(f'\t\t"{commitment(secret, nonce, side, subject, column, value).hex()}",\n\t}},')
+    print("};")
+
+
 def print_primitives(given):
     print_struct("vector_primitive", "a leaf where right is NULL, else a node",
                  "const char *name", "const char *left", "const char *right", "const char *hash")
@@ -323,6 +362,7 @@ def main():
     print_chain()
     print_owners()
     print_trees(given)
+    print_commitments()
     print("\n/* clang-format on */\n\n#endif")
 
 

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * test_hash.c
- *		SHA-256, leaves and nodes: published vectors, pieces, failures.
+ *		SHA-256, HMAC, leaves and nodes: published vectors, pieces, failures.
  *-------------------------------------------------------------------------
  */
 #include <string.h>
@@ -103,6 +103,76 @@ test_many_pieces(void)
 	check(equal == 301, "pieces hash like the whole");
 }
 
+/* RFC 4231, section 4; a byte and how often it comes, or a text. Case 5 is cut to 128 bits there.
+ */
+typedef struct HmacCase
+{
+	const char *name;
+	const char *key;
+	int key_byte;
+	size_t key_len;
+	const char *data;
+	int data_byte;
+	size_t data_len;
+	const char *hmac;
+} HmacCase;
+
+static const HmacCase hmac_cases[] = {
+	{"RFC 4231, 4.2", NULL, 0x0b, 20, "Hi There", 0, 8,
+	 "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+	{"RFC 4231, 4.3", "Jefe", 0, 4, "what do ya want for nothing?", 0, 28,
+	 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+	{"RFC 4231, 4.4", NULL, 0xaa, 20, NULL, 0xdd, 50,
+	 "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+	{"RFC 4231, 4.5",
+	 "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
+	 "\x18\x19",
+	 0, 25, NULL, 0xcd, 50, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+	{"RFC 4231, 4.6", NULL, 0x0c, 20, "Test With Truncation", 0, 20,
+	 "a3b6167473100ee06e0c796c2955552b"},
+	{"RFC 4231, 4.7", NULL, 0xaa, 131, "Test Using Larger Than Block-Size Key - Hash Key First", 0,
+	 54, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+	{"RFC 4231, 4.8", NULL, 0xaa, 131,
+	 "This is a test using a larger than block-size key and a larger than block-size data. The key "
+	 "needs to be hashed before being used by the HMAC algorithm.",
+	 0, 152, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+};
+
+static const uint8_t *
+fill(uint8_t *room, const char *text, int byte, size_t len)
+{
+	if (text != NULL)
+		memcpy(room, text, len);
+	else
+		memset(room, byte, len);
+	return room;
+}
+
+/* Each published case, its data in one piece and cut anywhere in two. */
+static void
+test_hmac(void)
+{
+	for (size_t i = 0; i < lengthof(hmac_cases); i++)
+	{
+		const HmacCase *one = &hmac_cases[i];
+		uint8_t key_room[200];
+		uint8_t data_room[200];
+		const uint8_t *key = fill(key_room, one->key, one->key_byte, one->key_len);
+		const uint8_t *data = fill(data_room, one->data, one->data_byte, one->data_len);
+		size_t equal = 0;
+		AtHash whole;
+		AtHash pieces;
+
+		check(at_hmac(key, one->key_len, data, one->data_len, NULL, 0, &whole), "there is an HMAC");
+		check_hex(&whole, strlen(one->hmac) / 2, one->hmac, one->name);
+		for (size_t cut = 0; cut <= one->data_len; cut++)
+			if (at_hmac(key, one->key_len, data, cut, data + cut, one->data_len - cut, &pieces) &&
+				memcmp(&whole, &pieces, sizeof(whole)) == 0)
+				equal++;
+		check(equal == one->data_len + 1, "and it is the same cut anywhere");
+	}
+}
+
 static void
 test_primitives(void)
 {
@@ -186,6 +256,23 @@ call_node(void)
 	return at_hash_node(&hash, &hash, &hash);
 }
 
+static bool
+call_hmac(void)
+{
+	AtHash hash;
+
+	return at_hmac("key", 3, "a", 1, "bc", 2, &hash);
+}
+
+static bool
+call_hmac_with_long_key(void)
+{
+	static const uint8_t key[65] = {0};
+	AtHash hash;
+
+	return at_hmac(key, sizeof(key), "a", 1, "bc", 2, &hash);
+}
+
 static void
 test_failures(void)
 {
@@ -193,6 +280,8 @@ test_failures(void)
 	check_failures(call_hash, 4, "at_hash reports every failure of libcrypto");
 	check_failures(call_two, 4, "at_hash_two reports every failure of libcrypto");
 	check_failures(call_pieces, 5, "at_hash_pieces reports every failure of libcrypto");
+	check_failures(call_hmac, 10, "at_hmac reports every failure of libcrypto");
+	check_failures(call_hmac_with_long_key, 14, "at_hmac does, where it hashes the key");
 	check_failures(call_leaf, 4, "at_hash_leaf reports every failure of libcrypto");
 	check_failures(call_node, 4, "at_hash_node reports every failure of libcrypto");
 
@@ -208,6 +297,7 @@ main(void)
 	test_hash();
 	test_two_pieces();
 	test_many_pieces();
+	test_hmac();
 	test_primitives();
 	test_leaf_lengths();
 	test_failures();

@@ -1051,6 +1051,120 @@ static const struct
 	{69888, 112, "c7ebb1581fb37d08e8c14ef23ce02ebd07d79d783b6515c740d8b9f566ef0289"},
 };
 
+/* values in the place of others */
+static const struct
+{
+	const char *secret;
+	const char *nonce;
+	uint8_t side;
+	AtSpan subject;
+	AtSpan column;
+	AtSpan value;
+	const char *id;
+	const char *hash;
+	const char *commitment;
+} vector_commitment[] = {
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"42", 2},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"4319e49033b13f82f712c76db92f0b89af1344be5cfa2c4da77aac2f990c4921",
+	},
+	{
+		"2a38ea589ea53942aaadc5460a48cf8e43f1092108d181a371451050758aaf51",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"42", 2},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"806e8ae1",
+		"01b0a5d3e05bc69bde2b9d95b8ca9b2efe3574361d4771b400f6d5442e1eb1bd",
+		"797cb84ee1e863fa07dcd99fe88756748a7806acef7181fbcf05c2ad46f9cf39",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"0102030405060708090a0b0c0d0e0f10",
+		'N',
+		{"42", 2},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"16ba26b41b7aebde3529ad0d9d962ddb0892487376c82f544ea27e82cc7e63f0",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'O',
+		{"42", 2},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"1800938d2a6f63194dc934790b3f583fff3835ee565d14793a75a426109d0bb2",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{NULL, 0},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"322fd54958a4cc22f49152b7cab8d397c4ffa1da4597dfe927689fee76a1b4e0",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"", 0},
+		{"email", 5},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"e59b49d53ca28a96effa54c7421fca3b9d8034d71b00eee7c9f8c5a1b28886bb",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"42", 2},
+		{"name", 4},
+		{"zo\303\253@example.com", 16},
+		"fbb302bb",
+		"74b1af7bef7567506f4fcececf1569ee38047da2cce47160f263ac804aa3f1b1",
+		"183a39ed05f1a7ef9a6b76220d7a6d989cd25797d1b5c8c17f21ae348d89a098",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"42", 2},
+		{"email", 5},
+		{"", 0},
+		"fbb302bb",
+		"79c9dfe0fb4616a797831536a958c867522585195c659d440d28da5ff13e5fda",
+		"bc85daebd55601cd081e7355d413e39a5513cb473eb9808b6c7b4a0d7e28e43f",
+	},
+	{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+		"000102030405060708090a0b0c0d0e0f",
+		'N',
+		{"42", 2},
+		{"email", 5},
+		{"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1000},
+		"fbb302bb",
+		"f2760d6441af739580d188efe6de94bca573b1fcff591e94ccb5767b54ef1419",
+		"dfa7c2ffc2d81ea44407524ba5eae53d46c68258a0cd4a1e22a6fa9325b5fc4b",
+	},
+};
+
 /* clang-format on */
 
 #endif
