@@ -25,8 +25,8 @@ override with_llvm := no
 
 # The server must have shared_preload_libraries = 'audit_trail'; "make test" starts such a one.
 # Outputs are in expected/ for both kinds, so a spec may not have the name of a test in test/sql.
-# Those that need the guard lifted in its configuration are for "make test" alone.
-REGRESS := $(sort $(basename $(notdir $(shell grep -L 'The guard is lifted' test/sql/*.sql))))
+# Those that need the guard lifted, or a key, in the configuration are for "make test" alone.
+REGRESS := $(sort $(basename $(notdir $(shell grep -LE 'The guard is lifted|With a key' test/sql/*.sql))))
 REGRESS_OPTS = --inputdir=test --load-extension=audit_trail
 ISOLATION := $(sort $(basename $(notdir $(wildcard test/specs/*.spec))))
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=audit_trail

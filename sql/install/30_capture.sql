@@ -11,7 +11,12 @@ CREATE TABLE audit.policy (
 	enabled boolean NOT NULL,
 	changed_at timestamptz NOT NULL,
 	reason text,
-	key_given boolean NOT NULL
+	key_given boolean NOT NULL,
+	only_columns text[],
+	masked_columns text[] NOT NULL DEFAULT '{}',
+	hashed_columns text[] NOT NULL DEFAULT '{}',
+	personal_columns text[] NOT NULL DEFAULT '{}',
+	subject_column text
 );
 COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
 COMMENT ON COLUMN audit.policy.target IS 'the table';
@@ -25,6 +30,11 @@ COMMENT ON COLUMN audit.policy.enabled IS 'false after audit.disable(): the hist
 COMMENT ON COLUMN audit.policy.changed_at IS 'when it was enabled or disabled last';
 COMMENT ON COLUMN audit.policy.reason IS 'why it was disabled';
 COMMENT ON COLUMN audit.policy.key_given IS 'key_columns were named by who enabled it; else they follow the primary key';
+COMMENT ON COLUMN audit.policy.only_columns IS 'columns that are recorded, besides the key; null: all';
+COMMENT ON COLUMN audit.policy.masked_columns IS 'columns of which only a change is recorded, and no value';
+COMMENT ON COLUMN audit.policy.hashed_columns IS 'columns whose values are recorded as keyed hashes';
+COMMENT ON COLUMN audit.policy.personal_columns IS 'columns whose values are recorded as commitments';
+COMMENT ON COLUMN audit.policy.subject_column IS 'column that tells whose personal values a row has';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 
@@ -75,12 +85,17 @@ CREATE FUNCTION audit.enable(
 	operations text[] DEFAULT '{insert,update,delete,truncate}',
 	ignore text[] DEFAULT '{}',
 	key text[] DEFAULT NULL,
-	baseline boolean DEFAULT false
+	baseline boolean DEFAULT false,
+	"only" text[] DEFAULT NULL,
+	mask text[] DEFAULT '{}',
+	hash text[] DEFAULT '{}',
+	personal text[] DEFAULT '{}',
+	subject text DEFAULT NULL
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
-COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background';
-REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';

@@ -26,6 +26,7 @@ char *at_guc_client_ip;
 char *at_guc_debug_points;
 char *at_guc_extra;
 bool at_guc_guard;
+char *at_guc_hash_key_file;
 char *at_guc_maintenance;
 char *at_guc_maintenance_role;
 int at_guc_max_value_size;
@@ -36,6 +37,7 @@ int at_guc_seal_interval;
 char *at_guc_trace_parent;
 
 uint64 at_guc_context_version = 1;
+uint64 at_guc_hash_key_version = 1;
 
 static const struct config_enum_entry require_context_options[] = {
 	{"off", AT_REQUIRE_CONTEXT_OFF, false},
@@ -46,6 +48,8 @@ static const struct config_enum_entry require_context_options[] = {
 static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
+static bool at_guc_check_path(char **newval, void **extra, GucSource source);
+static void at_guc_assign_hash_key(const char *newval, void *extra);
 
 /* Long because it is a table: a call each setting. */
 void
@@ -82,6 +86,15 @@ at_guc_init(void)
 	DefineCustomBoolVariable(
 		"audit_trail.guard", "Refuses commands that alter or drop what belongs to the audit trail.",
 		"Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* by the configuration file only: who may write rows must not choose the key */
+	DefineCustomStringVariable(
+		"audit_trail.hash_key_file",
+		"Names the file of the key for hashed and personal columns, by its absolute path.",
+		"64 hexadecimal digits; readable by the server's user alone; outside of the data "
+		"directory.",
+		&at_guc_hash_key_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, at_guc_check_path,
+		at_guc_assign_hash_key, NULL);
 
 	DefineCustomStringVariable("audit_trail.maintenance",
 							   "Says why the transaction is maintenance that is to be recorded.",
@@ -170,4 +183,27 @@ static void
 at_guc_assign_context(const char *newval, void *extra)
 {
 	at_guc_context_version++;
+}
+
+/* Empty, or absolute. What is at the path is looked at when it is used. */
+static bool
+at_guc_check_path(char **newval, void **extra, GucSource source)
+{
+	if (**newval != '\0' && !is_absolute_path(*newval))
+	{
+		GUC_check_errdetail("The value must be empty or an absolute path.");
+		return false;
+	}
+	if (strlen(*newval) >= MAXPGPATH)
+	{
+		GUC_check_errdetail("The path is longer than %d bytes.", MAXPGPATH - 1);
+		return false;
+	}
+	return true;
+}
+
+static void
+at_guc_assign_hash_key(const char *newval, void *extra)
+{
+	at_guc_hash_key_version++;
 }

@@ -8,14 +8,15 @@
 #ifndef AT_GUC_H
 #define AT_GUC_H
 
-extern char *at_guc_actor;        /* who acts, as the application claims */
-extern char *at_guc_actor_type;   /* user, service, ...; as claimed */
-extern char *at_guc_app_session;  /* session of the application; as claimed */
-extern char *at_guc_client_ip;    /* of the application's client; as claimed */
-extern char *at_guc_debug_points; /* comma-separated names; see debug_point.h */
-extern char *at_guc_extra;        /* JSON object of further context */
-extern bool at_guc_guard;         /* refuse commands against the audit trail */
-extern char *at_guc_maintenance;  /* why the transaction is maintenance; a tag */
+extern char *at_guc_actor;         /* who acts, as the application claims */
+extern char *at_guc_actor_type;    /* user, service, ...; as claimed */
+extern char *at_guc_app_session;   /* session of the application; as claimed */
+extern char *at_guc_client_ip;     /* of the application's client; as claimed */
+extern char *at_guc_debug_points;  /* comma-separated names; see debug_point.h */
+extern char *at_guc_extra;         /* JSON object of further context */
+extern bool at_guc_guard;          /* refuse commands against the audit trail */
+extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
+extern char *at_guc_maintenance;   /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
 extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
 extern char *at_guc_reason;
@@ -36,6 +37,9 @@ typedef enum AtRequireContext
 
 /* Grows whenever one of the context settings may have changed. */
 extern uint64 at_guc_context_version;
+
+/* Grows whenever the configuration was read, which may have named another key file. */
+extern uint64 at_guc_hash_key_version;
 
 /* Define all settings and reserve the prefix. */
 extern void at_guc_init(void);

@@ -22,6 +22,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/json_scan.h"
 #include "base/names.h"
 #include "capture/definition.h"
 #include "capture/stored.h"
@@ -36,7 +37,12 @@ enum
 	ARG_OPERATIONS,
 	ARG_IGNORE,
 	ARG_KEY,
-	ARG_BASELINE
+	ARG_BASELINE,
+	ARG_ONLY,
+	ARG_MASK,
+	ARG_HASH,
+	ARG_PERSONAL,
+	ARG_SUBJECT
 };
 
 static void check_relation(Relation rel);
@@ -45,6 +51,8 @@ static void check_ancestors(Relation rel);
 static void check_below(Relation rel);
 static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const char *otherwise);
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
+static List *get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel);
+static void read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
 static void check_ignored(const AtDefinition *definition);
@@ -67,13 +75,38 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
 		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
 		.key_given = !PG_ARGISNULL(ARG_KEY),
-		.columns_json = at_describe_columns(rel),
 	};
 	definition->keys =
 		PG_ARGISNULL(ARG_KEY) ? at_primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
 	check_columns(rel, definition->ignored, "ignore");
 	check_columns(rel, definition->keys, "key");
 	check_ignored(definition);
+	read_row_options(fcinfo, rel, &definition->row);
+	at_row_options_check(rel, &definition->row, definition->keys);
+
+	StringInfoData described;
+
+	initStringInfo(&described);
+	at_row_options_describe(rel, &definition->row, definition->keys, &described);
+	definition->row_described = described.data;
+	definition->columns_json = at_describe_columns(rel, &definition->row, definition->keys);
+}
+
+static void
+read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
+{
+	*row = (AtRowOptions){
+		.limited = !PG_ARGISNULL(ARG_ONLY),
+		.only = get_columns(fcinfo, ARG_ONLY, "only", rel),
+		.masked = get_columns(fcinfo, ARG_MASK, "mask", rel),
+		.hashed = get_columns(fcinfo, ARG_HASH, "hash", rel),
+		.personal = get_columns(fcinfo, ARG_PERSONAL, "personal", rel),
+	};
+	if (!PG_ARGISNULL(ARG_SUBJECT))
+	{
+		row->subject = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SUBJECT));
+		check_columns(rel, list_make1(row->subject), "subject");
+	}
 }
 
 static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)
@@ -213,6 +246,26 @@ get_names(FunctionCallInfo fcinfo, int arg, const char *what)
 	return names;
 }
 
+static int
+elements_of(ArrayType *array)
+{
+	return ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+}
+
+/* Names of columns that are there, each once: a second one is meant for another column. */
+static List *
+get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel)
+{
+	List *names = get_names(fcinfo, arg, what);
+
+	check_columns(rel, names, what);
+	if (!PG_ARGISNULL(arg) && list_length(names) < elements_of(PG_GETARG_ARRAYTYPE_P(arg)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" names a column twice", what), errhint("Name each column once.")));
+	return names;
+}
+
 /* Known ones only, at least one, in a fixed order. */
 static List *
 check_operations(List *given)
@@ -299,7 +352,7 @@ column_names(Relation rel)
 }
 
 char *
-at_describe_columns(Relation rel)
+at_describe_columns(Relation rel, const AtRowOptions *options, List *keys)
 {
 	TupleDesc desc = RelationGetDescr(rel);
 	StringInfoData json;
@@ -308,17 +361,64 @@ at_describe_columns(Relation rel)
 	for (int i = 0; i < desc->natts; i++)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		AtTreatment treatment;
 
 		if (attribute->attisdropped)
 			continue;
+		treatment = at_row_treatment(rel, i + 1, options, keys);
 		appendStringInfoString(&json, json.len == 0 ? "[{\"name\":" : ",{\"name\":");
 		escape_json(&json, NameStr(attribute->attname));
 		appendStringInfoString(&json, ",\"type\":");
 		escape_json(&json,
 					format_type_extended(attribute->atttypid, attribute->atttypmod,
 										 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		if (treatment != AT_PLAIN)
+			appendStringInfo(&json, ",\"recorded\":\"%s\"", at_treatment_words[treatment]);
 		appendStringInfoChar(&json, '}');
 	}
 	appendStringInfoString(&json, json.len == 0 ? "[]" : "]");
 	return json.data;
+}
+
+/* A member of an object, its string; the scan stands on its name, and then behind its value. */
+static char *
+read_string(AtJsonScan *in)
+{
+	AtJsonSlice string = {0};
+
+	(void) at_json_next(in); /* the colon */
+	if (at_json_next(in) && in->kind == '"')
+		string = at_json_string(in);
+	return pnstrdup(string.data ? string.data : "", string.len);
+}
+
+List *
+at_described_columns(const char *columns, const char *recorded)
+{
+	List *names = NIL;
+	char *name = NULL;
+	char *word = NULL;
+	AtJsonScan in;
+
+	at_json_start(&in, columns, strlen(columns));
+	while (at_json_next(&in))
+	{
+		if (in.kind == '{')
+			name = word = NULL;
+		else if (in.kind == '"')
+		{
+			AtJsonSlice member = at_json_string(&in);
+			char *value = read_string(&in);
+
+			if (member.len == strlen("name") && memcmp(member.data, "name", member.len) == 0)
+				name = value;
+			if (member.len == strlen("recorded") &&
+				memcmp(member.data, "recorded", member.len) == 0)
+				word = value;
+		}
+		else if (in.kind == '}' && name != NULL &&
+				 (recorded == NULL || (word != NULL && strcmp(word, recorded) == 0)))
+			names = lappend(names, name);
+	}
+	return names;
 }

@@ -11,6 +11,8 @@
 #include "nodes/pg_list.h"
 #include "utils/rel.h"
 
+#include "capture/row_options.h"
+
 /* Lists are of C strings; everything is in the context of at_definition_read(). */
 typedef struct AtDefinition
 {
@@ -23,10 +25,12 @@ typedef struct AtDefinition
 	List *operations; /* insert, update, delete, truncate, in this order */
 	bool truncate;    /* is among them */
 	List *ignored;
-	List *keys;         /* NIL: the table has none */
-	bool baseline;      /* its rows are to be recorded */
-	bool key_given;     /* else they are those of the primary key */
-	char *columns_json; /* JSON array of {"name", "type"} */
+	List *keys;     /* NIL: the table has none */
+	bool baseline;  /* its rows are to be recorded */
+	bool key_given; /* else they are those of the primary key */
+	AtRowOptions row;
+	char *row_described; /* the options of rows, for people; see at_row_options_describe() */
+	char *columns_json;  /* see at_describe_columns() */
 } AtDefinition;
 
 /*
@@ -42,7 +46,13 @@ extern void at_definition_check_owner(Relation rel);
 /* Names of the primary key's columns in its order; NIL without one. */
 extern List *at_primary_key(Relation rel);
 
-/* Columns of a table as audit.target has them: a JSON array of {"name", "type"}. */
-extern char *at_describe_columns(Relation rel);
+/*
+ * Columns of a table as audit.target has them: a JSON array of {"name", "type"},
+ * with "recorded" besides where that is not as they are (at_treatment_words).
+ */
+extern char *at_describe_columns(Relation rel, const AtRowOptions *options, List *keys);
+
+/* The names in such an array; `recorded` is a word that they must have there, or NULL for all. */
+extern List *at_described_columns(const char *columns, const char *recorded);
 
 #endif

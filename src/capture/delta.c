@@ -7,6 +7,7 @@
 
 #include "access/detoast.h"
 #include "access/toast_internals.h"
+#include "utils/builtins.h"
 #include "utils/datum.h"
 
 #include "capture/delta.h"
@@ -58,6 +59,8 @@ append_member(AtColumn *column, TupleTableSlot *row, StringInfo out, AtDelta *de
 	appendBinaryStringInfo(out, column->json_name, column->json_name_len);
 	if (row->tts_isnull[i])
 		appendBinaryStringInfo(out, "null", 4);
+	else if (unlikely(column->treatment != AT_PLAIN))
+		at_conceal(column, row->tts_values[i], delta->personal, out);
 	else if (at_render_json(column, row->tts_values[i], out))
 		note_shortened(delta, column);
 }
@@ -106,25 +109,109 @@ append_composite_key(const AtPolicy *policy, TupleTableSlot *row, StringInfo out
 	appendStringInfoCharMacro(out, ']');
 }
 
-/* A key that no index would take: its digest stands for it, the key itself goes to extra. */
+/* The digest that stands for a key that no index would take. */
+static void
+append_digest(StringInfo out, const char *text, int len)
+{
+	AtHash hash;
+
+	if (!at_hash(text, len, &hash))
+		at_hash_failed();
+	appendStringInfoString(out, "sha256:");
+	for (int i = 0; i < AT_HASH_LEN; i++)
+		appendStringInfo(out, "%02x", hash.bytes[i]);
+}
+
+/* Add a member to extra; it is written by the caller, behind its name. */
+static StringInfo
+add_extra(AtDelta *delta, const char *name)
+{
+	if (delta->extra == NULL)
+		delta->extra = makeStringInfo();
+	appendStringInfo(delta->extra, "%s\"%s\":", delta->extra->len > 0 ? "," : "", name);
+	return delta->extra;
+}
+
+/* A digest stands for the key, which itself goes to extra. */
 static void
 shorten_key(StringInfo key, AtDelta *delta)
 {
-	AtHash hash;
-	StringInfo extra = makeStringInfo();
+	StringInfo extra = add_extra(delta, "key");
+	StringInfoData digest;
 
-	if (!at_hash(key->data + VARHDRSZ, key->len - VARHDRSZ, &hash))
-		at_hash_failed();
-	appendStringInfoString(extra, "\"key\":");
 	at_render_string(key->data + VARHDRSZ, key->len - VARHDRSZ, extra);
-	if (delta->extra != NULL)
-		appendStringInfo(extra, ",%s", delta->extra->data);
-	delta->extra = extra;
-
+	initStringInfo(&digest);
+	append_digest(&digest, key->data + VARHDRSZ, key->len - VARHDRSZ);
 	key->len = VARHDRSZ;
-	appendStringInfoString(key, "sha256:");
-	for (int i = 0; i < AT_HASH_LEN; i++)
-		appendStringInfo(key, "%02x", hash.bytes[i]);
+	appendBinaryStringInfo(key, digest.data, digest.len);
+}
+
+/* Begin to write old ('O') or new ('N') values: whose are they? */
+static void
+begin_side(const AtPolicy *policy, TupleTableSlot *row, uint8 side, AtDelta *delta)
+{
+	AtColumn *column = policy->subject;
+	StringInfoData text;
+
+	if (likely(!policy->personal))
+		return;
+	if (delta->personal == NULL)
+		delta->personal = palloc0(sizeof(AtPersonal));
+	delta->personal->side = side;
+	delta->personal->subject = (AtSpan){0};
+	if (column == NULL || row->tts_isnull[column->attnum - 1])
+		return;
+	initStringInfo(&text);
+	at_render_text(column, row->tts_values[column->attnum - 1], &text);
+	if (text.len > MAX_KEY_BYTES)
+	{
+		StringInfoData digest;
+
+		initStringInfo(&digest);
+		append_digest(&digest, text.data, text.len);
+		text = digest;
+	}
+	delta->personal->subject = (AtSpan){.data = text.data, .len = text.len};
+}
+
+/* Say in extra whose values they are. */
+static void
+note_subject(AtDelta *delta, const char *name, AtSpan subject)
+{
+	StringInfo extra = add_extra(delta, name);
+
+	if (subject.data == NULL)
+		appendStringInfoString(extra, "null");
+	else
+		at_render_string(subject.data, subject.len, extra);
+}
+
+/* What it takes to check the commitments of the event. `former` is the subject of old values. */
+static void
+note_personal(AtDelta *delta, AtSpan former)
+{
+	char hex[2 * AT_NONCE_LEN + 1];
+	AtSpan subject;
+
+	if (likely(delta->personal == NULL))
+		return;
+	subject = delta->personal->subject;
+	note_subject(delta, "subject", subject);
+	if ((subject.data == NULL) != (former.data == NULL) || subject.len != former.len ||
+		(subject.len > 0 && memcmp(subject.data, former.data, subject.len) != 0))
+		note_subject(delta, "former_subject", former);
+	if (delta->personal->drawn)
+	{
+		hex[hex_encode((const char *) delta->personal->nonce, AT_NONCE_LEN, hex)] = '\0';
+		appendStringInfo(add_extra(delta, "nonce"), "\"%s\"", hex);
+	}
+}
+
+/* The subject of the side that is being written. */
+static inline AtSpan
+current_subject(const AtDelta *delta)
+{
+	return delta->personal != NULL ? delta->personal->subject : (AtSpan){0};
 }
 
 /* The key of the row as text; NULL without key or where a single key is null. */
@@ -153,12 +240,14 @@ at_delta_row(const AtPolicy *policy, TupleTableSlot *row, bool is_new, AtDelta *
 
 	memset(delta, 0, sizeof(*delta));
 	slot_getallattrs(row);
+	begin_side(policy, row, is_new ? 'N' : 'O', delta);
 	values = whole_row(policy, row, delta);
 	if (is_new)
 		delta->new_values = values;
 	else
 		delta->old_values = values;
 	set_key(policy, row, delta);
+	note_personal(delta, current_subject(delta));
 }
 
 /* Are two values that lie out of line the same stored one? */
@@ -194,6 +283,7 @@ at_delta_update(const AtPolicy *policy, TupleTableSlot *old_row, TupleTableSlot 
 				AtDelta *delta)
 {
 	bool counts = false;
+	AtSpan former;
 
 	memset(delta, 0, sizeof(*delta));
 	slot_getallattrs(old_row);
@@ -212,9 +302,13 @@ at_delta_update(const AtPolicy *policy, TupleTableSlot *old_row, TupleTableSlot 
 		return false;
 
 	/* without a key only the whole old row tells which row it was */
+	begin_side(policy, old_row, 'O', delta);
 	delta->old_values =
 		policy->nkeys > 0 ? changed_columns(old_row, delta) : whole_row(policy, old_row, delta);
+	former = current_subject(delta);
+	begin_side(policy, new_row, 'N', delta);
 	delta->new_values = changed_columns(new_row, delta);
 	set_key(policy, new_row, delta);
+	note_personal(delta, former);
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "executor/tuptable.h"
 
+#include "capture/conceal.h"
 #include "capture/policy.h"
 
 /* What is recorded of a change of one row; all in the current memory context. */
@@ -16,8 +17,10 @@ typedef struct AtDelta
 	struct varlena *record_key; /* NULL without key */
 	struct varlena *old_values;
 	struct varlena *new_values;
-	StringInfo extra; /* members of a JSON object: what was shortened; NULL if nothing */
-	int nchanged;     /* UPDATE only */
+	/* members of a JSON object: what was shortened, whose values they are; NULL if nothing */
+	StringInfo extra;
+	AtPersonal *personal; /* NULL where the policy has no personal columns */
+	int nchanged;         /* UPDATE only */
 	AtColumn **changed;
 } AtDelta;
 

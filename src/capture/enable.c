@@ -150,8 +150,9 @@ check_disable(Oid relid, const char *reason)
 static void
 read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 {
-	Oid types[] = {REGCLASSOID, TEXTOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
-	Datum values[] = {
+	Oid types[6 + AT_ROW_PARAMS] = {REGCLASSOID,  TEXTOID,      TEXTOID,
+									TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID};
+	Datum values[6 + AT_ROW_PARAMS] = {
 		ObjectIdGetDatum(definition->relid),
 		CStringGetTextDatum(definition->context),
 		CStringGetTextDatum(definition->resource_type),
@@ -159,14 +160,19 @@ read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 		at_name_array(definition->ignored),
 		at_name_array(definition->keys),
 	};
+	char nulls[6 + AT_ROW_PARAMS] = "      ";
 	bool isnull;
 
+	at_stored_row_params(&definition->row, types + 6, values + 6, nulls + 6);
 	memset(existing, 0, sizeof(*existing));
 	if (SPI_execute_with_args("SELECT target_id, enabled, "
 							  "context = $2 AND resource_type = $3 AND operations = $4 "
 							  "AND ignored_columns = $5 AND key_columns = $6 "
+							  "AND only_columns IS NOT DISTINCT FROM $7 AND masked_columns = $8 "
+							  "AND hashed_columns = $9 AND personal_columns = $10 "
+							  "AND subject_column IS NOT DISTINCT FROM $11 "
 							  "FROM audit.policy WHERE target = $1",
-							  lengthof(types), types, values, NULL, false, 1) != SPI_OK_SELECT)
+							  lengthof(types), types, values, nulls, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.policy");
 	if (SPI_processed == 0)
 		return;
@@ -214,6 +220,7 @@ write_policy(const AtDefinition *definition, int32 target_id)
 		.ignored = definition->ignored,
 		.keys = definition->keys,
 		.key_given = definition->key_given,
+		.row = definition->row,
 	};
 
 	at_stored_write(&stored);
@@ -234,6 +241,7 @@ describe(const AtDefinition *definition)
 	appendStringInfoString(&out, at_name_list(definition->operations));
 	if (definition->ignored != NIL)
 		appendStringInfo(&out, "; ignoring %s", at_name_list(definition->ignored));
+	appendStringInfoString(&out, definition->row_described);
 	appendStringInfoChar(&out, ')');
 	return out.data;
 }

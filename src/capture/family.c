@@ -34,6 +34,7 @@ static void leave(Oid relid, const AtStoredPolicy *above, const char *command);
 static void adopt(Oid relid, const AtStoredPolicy *above, const char *command);
 static void retire(Oid relid, const AtStoredPolicy *above, const char *command);
 static void cover_as_owner(Oid relid, const AtStoredPolicy *policy);
+static List *readable_key(Relation rel, const AtRowOptions *row);
 static List *columns_there(Oid relid, List *names);
 
 AtFamilyNote *
@@ -121,7 +122,11 @@ adopt(Oid relid, const AtStoredPolicy *above, const char *command)
 
 	own.root = relid;
 	own.ignored = columns_there(relid, above->ignored);
-	own.keys = above->key_given ? NIL : at_primary_key(rel);
+	own.row.only = columns_there(relid, above->row.only);
+	own.row.masked = columns_there(relid, above->row.masked);
+	own.row.hashed = columns_there(relid, above->row.hashed);
+	own.row.personal = columns_there(relid, above->row.personal);
+	own.keys = above->key_given ? NIL : readable_key(rel, &own.row);
 	RelationClose(rel);
 	if (own.keys == NIL)
 	{
@@ -134,6 +139,19 @@ adopt(Oid relid, const AtStoredPolicy *above, const char *command)
 	at_version_tell(own.target_id, "left", NULL, NULL,
 					at_version_extra(command, "from", at_qualified_name(above->root)));
 	cover_as_owner(relid, &own);
+}
+
+/* The primary key, unless it would tell what is concealed. */
+static List *
+readable_key(Relation rel, const AtRowOptions *row)
+{
+	List *keys = at_primary_key(rel);
+	ListCell *cell;
+
+	foreach (cell, keys)
+		if (at_row_conceals(rel, get_attnum(RelationGetRelid(rel), lfirst(cell)), row))
+			return NIL;
+	return keys;
 }
 
 /* The names of those columns that the table has. */

@@ -3,7 +3,7 @@
  *		A row in the form in which trail and table are compared.
  *
  * Stored form: for each column a byte that tells whether the cell is known,
- * and if so its length and its bytes.
+ * and if so its length and its bytes; of an opaque one the byte alone.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -15,17 +15,31 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "capture/conceal.h"
 #include "capture/image.h"
+#include "capture/secret.h"
 #include "core/hash.h"
 #include "ledger/datum.h"
 
 /* Bytes of a row that are shown to people. */
 #define SHOWN 1000
 
+/* States of a stored cell. */
+enum
+{
+	UNKNOWN,
+	KNOWN,
+	OPAQUE
+};
+
+/* The cells of opaque values are known by this address. */
+static const char opaque[] = "\"" AT_MASK "\"";
+
 static AtJsonSlice slice_of(const char *string);
 static void read_member(AtJsonScan *in, AtJsonSlice *name, AtJsonSlice *value);
 static int find_name(const AtImageVersion *version, AtJsonSlice name, int expected);
-static AtJsonSlice make_cell(const AtImageColumn *column, AtJsonSlice value, bool shortened);
+static AtJsonSlice make_cell(const AtImageShape *shape, const AtImageName *name, AtJsonSlice value,
+							 bool shortened);
 static bool was_shortened(const struct varlena *extra, AtJsonSlice name);
 static AtImage *store(const AtImageShape *shape, const AtJsonSlice *cells);
 
@@ -39,6 +53,12 @@ static AtJsonSlice
 slice_of(const char *string)
 {
 	return (AtJsonSlice){.data = string, .len = strlen(string)};
+}
+
+static bool
+is_null(AtJsonSlice cell)
+{
+	return same(cell, slice_of("null"));
 }
 
 static bool
@@ -67,7 +87,15 @@ at_image_shape(Relation rel, const AtPolicy *policy)
 											FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 		column->verbatim = is_json(attribute->atttypid);
 		column->compared = !policy->columns[i].ignored;
-		shape->live.names[i] = (AtImageName){.name = column->name, .column = i, .same_type = true};
+		column->treatment = policy->columns[i].treatment;
+
+		/* contents without a key are told apart by their bytes, which two keys would hash twice */
+		column->presence = column->treatment == AT_MASKED || column->treatment == AT_PERSONAL ||
+						   (column->treatment == AT_HASHED && policy->nkeys == 0);
+		if (column->treatment == AT_HASHED && !column->presence)
+			shape->hash_start = psprintf("\"" AT_HASH_PREFIX "%s:", at_secret_get()->id);
+		shape->live.names[i] = (AtImageName){
+			.name = column->name, .column = i, .same_type = true, .treatment = column->treatment};
 	}
 	shape->ncolumns = shape->live.nnames = policy->ncolumns;
 	return shape;
@@ -98,7 +126,18 @@ find_member(const char *object, AtJsonSlice wanted)
 	return (AtJsonSlice){0};
 }
 
-/* One {"name", "type"}; the scan stands on its brace. */
+static AtTreatment
+find_treatment(const char *object)
+{
+	AtJsonSlice word = find_member(object, slice_of("recorded"));
+
+	for (AtTreatment i = AT_PLAIN; i < AT_TREATMENTS && word.data != NULL; i++)
+		if (at_treatment_words[i] != NULL && same(word, slice_of(at_treatment_words[i])))
+			return i;
+	return AT_PLAIN;
+}
+
+/* One {"name", "type", "recorded"}; the scan stands on its brace. */
 static AtImageName
 read_column(const AtImageShape *shape, const AtImageVersion *next, const char *renamed,
 			AtJsonScan *in)
@@ -115,6 +154,7 @@ read_column(const AtImageShape *shape, const AtImageVersion *next, const char *r
 		.name = pnstrdup(name.data, name.len),
 		.column = column,
 		.same_type = column >= 0 && same(type, slice_of(shape->columns[column].type)),
+		.treatment = find_treatment(object),
 	};
 }
 
@@ -198,7 +238,8 @@ at_image_read(const AtImageShape *shape, const AtImageVersion *version,
 			{
 				int i = version->names[found].column;
 
-				cells[i] = make_cell(&shape->columns[i], value, was_shortened(extra, name));
+				cells[i] =
+					make_cell(shape, &version->names[found], value, was_shortened(extra, name));
 			}
 		}
 	}
@@ -276,13 +317,31 @@ read_shortened(AtJsonSlice value)
 	return digest_cell(atoi(pnstrdup(bytes.data, bytes.len)), pnstrdup(hex.data, hex.len));
 }
 
-static AtJsonSlice
-make_cell(const AtImageColumn *column, AtJsonSlice value, bool shortened)
+/* Can the value be compared with one of the table? Not what was recorded in another form. */
+static bool
+is_comparable(const AtImageShape *shape, const AtImageName *name, AtJsonSlice value)
 {
+	const AtImageColumn *column = &shape->columns[name->column];
+
+	if (column->presence || name->treatment != column->treatment)
+		return false;
+	return column->treatment != AT_HASHED ||
+		   (value.len > strlen(shape->hash_start) &&
+			memcmp(value.data, shape->hash_start, strlen(shape->hash_start)) == 0);
+}
+
+static AtJsonSlice
+make_cell(const AtImageShape *shape, const AtImageName *name, AtJsonSlice value, bool shortened)
+{
+	const AtImageColumn *column = &shape->columns[name->column];
 	char hex[2 * AT_HASH_LEN + 1];
 	AtJsonSlice text;
 	AtHash hash;
 
+	if (is_null(value))
+		return value;
+	if (!is_comparable(shape, name, value))
+		return slice_of(opaque);
 	if (shortened)
 		return read_shortened(value);
 	if (value.len <= AT_IMAGE_LONG)
@@ -325,6 +384,12 @@ was_shortened(const struct varlena *extra, AtJsonSlice name)
 	return false;
 }
 
+static bool
+is_opaque(AtJsonSlice cell)
+{
+	return cell.data == opaque;
+}
+
 static AtImage *
 store(const AtImageShape *shape, const AtJsonSlice *cells)
 {
@@ -333,14 +398,14 @@ store(const AtImageShape *shape, const AtJsonSlice *cells)
 	char *at;
 
 	for (int i = 0; i < shape->ncolumns; i++)
-		size += 1 + (cells[i].data ? sizeof(int) + cells[i].len : 0);
+		size += 1 + (cells[i].data && !is_opaque(cells[i]) ? sizeof(int) + cells[i].len : 0);
 	image = palloc(size);
 	SET_VARSIZE(image, size);
 	at = VARDATA(image);
 	for (int i = 0; i < shape->ncolumns; i++)
 	{
-		*at++ = cells[i].data != NULL;
-		if (cells[i].data == NULL)
+		*at++ = cells[i].data == NULL ? UNKNOWN : is_opaque(cells[i]) ? OPAQUE : KNOWN;
+		if (cells[i].data == NULL || is_opaque(cells[i]))
 			continue;
 		memcpy(at, &cells[i].len, sizeof(int));
 		memcpy(at + sizeof(int), cells[i].data, cells[i].len);
@@ -356,8 +421,10 @@ at_image_cells(const AtImageShape *shape, const AtImage *image, AtJsonSlice *cel
 
 	for (int i = 0; i < shape->ncolumns; i++)
 	{
-		cells[i] = (AtJsonSlice){0};
-		if (!*at++)
+		char state = *at++;
+
+		cells[i] = state == OPAQUE ? slice_of(opaque) : (AtJsonSlice){0};
+		if (state != KNOWN)
 			continue;
 		memcpy(&cells[i].len, at, sizeof(int));
 		cells[i].data = at + sizeof(int);
@@ -401,6 +468,32 @@ at_image_merge(const AtImageShape *shape, const AtImage *older, const AtImage *n
 }
 
 bool
+at_image_differs(const AtImageColumn *column, AtJsonSlice a, AtJsonSlice b)
+{
+	if (!column->compared || a.data == NULL || b.data == NULL)
+		return false;
+	if (is_opaque(a) || is_opaque(b))
+		return is_null(a) != is_null(b);
+	return !same(a, b);
+}
+
+bool
+at_image_unchecked(const AtImageShape *shape, const AtImage *a, const AtImage *b)
+{
+	AtJsonSlice *left = get_cells(shape, a);
+	AtJsonSlice *right = get_cells(shape, b);
+	bool unchecked = false;
+
+	for (int i = 0; i < shape->ncolumns && !unchecked; i++)
+		unchecked = shape->columns[i].compared && !shape->columns[i].presence && left[i].data &&
+					right[i].data && (is_opaque(left[i]) || is_opaque(right[i])) &&
+					!is_null(left[i]) && !is_null(right[i]);
+	pfree(left);
+	pfree(right);
+	return unchecked;
+}
+
+bool
 at_image_agrees(const AtImageShape *shape, const AtImage *a, const AtImage *b)
 {
 	AtJsonSlice *left = get_cells(shape, a);
@@ -408,8 +501,7 @@ at_image_agrees(const AtImageShape *shape, const AtImage *a, const AtImage *b)
 	bool agrees = true;
 
 	for (int i = 0; i < shape->ncolumns && agrees; i++)
-		if (shape->columns[i].compared && left[i].data && right[i].data)
-			agrees = same(left[i], right[i]);
+		agrees = !at_image_differs(&shape->columns[i], left[i], right[i]);
 	pfree(left);
 	pfree(right);
 	return agrees;

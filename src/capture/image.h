@@ -7,7 +7,8 @@
  * text is longer than AT_IMAGE_LONG bytes, its length and digest. So a value
  * that was recorded shortened compares equal to the same value in full. A
  * cell may be unknown: of an update only what changed was recorded, and a
- * column may be younger than the row.
+ * column may be younger than the row. And it may be opaque: there was a value,
+ * which was recorded in a form that cannot be compared with what is there now.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_IMAGE_H
@@ -28,6 +29,8 @@ typedef struct AtImageColumn
 	char *type;    /* as in audit.target.columns */
 	bool verbatim; /* json: the JSON text is the value's own text */
 	bool compared; /* not ignored, and known in every version if that is needed */
+	AtTreatment treatment;
+	bool presence; /* all of its values are opaque: it is compared which are null */
 } AtImageColumn;
 
 /* What a name in recorded values means: a column of a version of the table. */
@@ -36,6 +39,7 @@ typedef struct AtImageName
 	char *name;
 	int column;     /* of the shape; -1: it is not there any more */
 	bool same_type; /* as now; values of another type cannot be compared */
+	AtTreatment treatment;
 } AtImageName;
 
 typedef struct AtImageVersion
@@ -50,6 +54,7 @@ typedef struct AtImageShape
 	int ncolumns;
 	AtImageColumn *columns;
 	AtImageVersion live; /* the table as it is now */
+	char *hash_start;    /* how hashes begin that the present key made; NULL: none are compared */
 } AtImageShape;
 
 /* Cells as they are stored and sorted: a varlena. */
@@ -60,7 +65,7 @@ extern AtImageShape *at_image_shape(Relation rel, const AtPolicy *policy);
 
 /*
  * A version by the columns of its row of audit.target, a JSON array of
- * {"name", "type"}. It is older than `next`, or the newest if that is NULL;
+ * {"name", "type", "recorded"}. It is older than `next`, or the newest if that is NULL;
  * `renamed` is a JSON object of those columns that have another name in
  * `next`, or NULL.
  */
@@ -84,6 +89,12 @@ extern AtImage *at_image_forget(const AtImageShape *shape, const AtImage *image,
 
 /* The cells; data is NULL where unknown. Slices point into the image. */
 extern void at_image_cells(const AtImageShape *shape, const AtImage *image, AtJsonSlice *cells);
+
+/* Do two cells of a column differ, as far as both are known and can be compared? */
+extern bool at_image_differs(const AtImageColumn *column, AtJsonSlice a, AtJsonSlice b);
+
+/* Is there a value in both images, of any but presence columns, that cannot be compared? */
+extern bool at_image_unchecked(const AtImageShape *shape, const AtImage *a, const AtImage *b);
 
 /* The older image with the cells of the newer one put over it. */
 extern AtImage *at_image_merge(const AtImageShape *shape, const AtImage *older,

@@ -47,6 +47,7 @@ static void read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target);
 static void build_place(AtPolicy *policy, Relation rel);
 static void build_columns(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored);
 static void build_keys(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored);
+static AtColumn *readable_column(AtPolicy *policy, const char *name);
 
 void
 at_policy_init(void)
@@ -167,6 +168,8 @@ build(Relation rel)
 	build_place(policy, rel);
 	build_columns(policy, rel, &stored);
 	build_keys(policy, rel, &stored);
+	if (stored.row.subject != NULL)
+		policy->subject = readable_column(policy, stored.row.subject);
 	MemoryContextSwitchTo(save);
 
 	/* what was read may have changed meanwhile: then it serves this row only */
@@ -185,7 +188,7 @@ read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target)
 	AtSchemaChange unseen = {.command = NULL};
 	bool found = at_target_read(stored->target_id, target);
 
-	if (found && at_incarnation_begun() && at_version_differs(stored->root, target))
+	if (found && at_incarnation_begun() && at_version_differs(stored, target))
 	{
 		at_version_follow(stored->root, &unseen);
 		found = at_stored_find(RelationGetRelid(rel), stored) &&
@@ -216,24 +219,12 @@ build_place(AtPolicy *policy, Relation rel)
 static void
 build_column(AtColumn *column, Form_pg_attribute attribute, const AtStoredPolicy *stored)
 {
-	StringInfoData json;
-
-	initStringInfo(&json);
-	at_render_string(NameStr(attribute->attname), strlen(NameStr(attribute->attname)), &json);
-	appendStringInfoChar(&json, ':');
-
-	column->attnum = attribute->attnum;
+	at_render_prepare(column, attribute);
 	column->root_attnum = attribute->attrelid == stored->root
 							  ? attribute->attnum
-							  : get_attnum(stored->root, NameStr(attribute->attname));
-	column->typlen = attribute->attlen;
-	column->typbyval = attribute->attbyval;
-	column->name = pstrdup(NameStr(attribute->attname));
-	column->json_name = json.data;
-	column->json_name_len = json.len;
+							  : get_attnum(stored->root, column->name);
 	column->is_key = at_names_contain(stored->keys, column->name);
 	column->ignored = at_names_contain(stored->ignored, column->name);
-	at_render_choose(column, attribute->atttypid, CurrentMemoryContext);
 }
 
 static void
@@ -243,8 +234,28 @@ build_columns(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored)
 
 	policy->columns = palloc0(sizeof(AtColumn) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
-		if (!TupleDescAttr(desc, i)->attisdropped)
-			build_column(&policy->columns[policy->ncolumns++], TupleDescAttr(desc, i), stored);
+	{
+		AtTreatment treatment;
+
+		if (TupleDescAttr(desc, i)->attisdropped)
+			continue;
+		treatment = at_row_treatment(rel, i + 1, &stored->row, stored->keys);
+		if (treatment == AT_OMITTED)
+			continue;
+		build_column(&policy->columns[policy->ncolumns], TupleDescAttr(desc, i), stored);
+		policy->columns[policy->ncolumns++].treatment = treatment;
+		policy->personal = policy->personal || treatment == AT_PERSONAL;
+	}
+}
+
+/* The column of that name; NULL if there is none, or nobody may read it in the trail. */
+static AtColumn *
+readable_column(AtPolicy *policy, const char *name)
+{
+	for (int i = 0; i < policy->ncolumns; i++)
+		if (strcmp(policy->columns[i].name, name) == 0 && policy->columns[i].treatment == AT_PLAIN)
+			return &policy->columns[i];
+	return NULL;
 }
 
 static void
@@ -256,11 +267,8 @@ build_keys(AtPolicy *policy, Relation rel, const AtStoredPolicy *stored)
 	foreach (cell, stored->keys)
 	{
 		const char *name = lfirst(cell);
-		AtColumn *found = NULL;
+		AtColumn *found = readable_column(policy, name);
 
-		for (int i = 0; i < policy->ncolumns; i++)
-			if (strcmp(policy->columns[i].name, name) == 0)
-				found = &policy->columns[i];
 		if (found == NULL)
 			ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 							errmsg("table \"%s\" has lost its audit key column \"%s\"",

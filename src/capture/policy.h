@@ -38,6 +38,10 @@ typedef struct AtPolicy
 	AtColumn *columns;
 	int nkeys;
 	AtColumn **keys; /* in the order of the key */
+
+	/* the rare ones */
+	bool personal;     /* there are personal columns */
+	AtColumn *subject; /* whose values they are; NULL: nobody knows */
 } AtPolicy;
 
 /* The policy for a relation, found at the table itself or at an ancestor; NULL if there is none. */

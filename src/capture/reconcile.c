@@ -86,6 +86,7 @@ typedef struct Reconciliation
 	AtImageVersion **versions; /* the newest first; those with the present key */
 	char *keys;                /* a JSON array of names, in the newest */
 	bool key_changed;          /* there are versions with another key */
+	int32 *omitted;            /* of each column, the last version that left it out; 0: none */
 	TimestampTz *rewrites; /* of each column, when a command last computed its values; 0: never */
 	int32 first_version;   /* from which on events count */
 	Datum values[PARAMS];
@@ -98,6 +99,7 @@ static void read_trail(Reconciliation *work);
 static void read_policy(Reconciliation *work);
 static void read_versions(Reconciliation *work);
 static bool add_version(Reconciliation *work, HeapTuple row, TupleDesc desc);
+static void find_omitted(Reconciliation *work);
 static void find_baseline(Reconciliation *work);
 static void find_truncates(Reconciliation *work);
 static void find_rewrites(Reconciliation *work);
@@ -139,6 +141,7 @@ read_trail(Reconciliation *work)
 	SPI_connect();
 	read_policy(work);
 	read_versions(work);
+	find_omitted(work);
 	find_baseline(work);
 	find_truncates(work);
 	find_rewrites(work);
@@ -249,6 +252,23 @@ add_version(Reconciliation *work, HeapTuple row, TupleDesc desc)
 	return true;
 }
 
+/* Columns that were left out once: what was recorded of them before is void. */
+static void
+find_omitted(Reconciliation *work)
+{
+	work->omitted =
+		MemoryContextAllocZero(work->memory, sizeof(int32) * Max(work->shape->ncolumns, 1));
+	for (int v = 0; v < work->nversions; v++)
+		for (int i = 0; i < work->versions[v]->nnames; i++)
+		{
+			const AtImageName *name = &work->versions[v]->names[i];
+
+			if (name->treatment == AT_OMITTED && name->column >= 0)
+				work->omitted[name->column] =
+					Max(work->omitted[name->column], work->versions[v]->target_id);
+		}
+}
+
 /* The last baseline: what happened before its snapshot does not matter any more. */
 static void
 find_baseline(Reconciliation *work)
@@ -330,10 +350,37 @@ find_rewrites(Reconciliation *work)
 	}
 }
 
+/* Do all values of the column that a version recorded tell rows apart in the same way as now? */
+static bool
+is_known(const AtImageShape *shape, const AtImageName *name)
+{
+	const AtImageColumn *column = name->column >= 0 ? &shape->columns[name->column] : NULL;
+
+	return name->same_type && name->treatment != AT_OMITTED &&
+		   (column->presence || name->treatment == column->treatment);
+}
+
+/* In json a null is a value too, which cannot be told from the other where it was not concealed. */
+static void
+leave_out_nulls(Reconciliation *work, const AtImageVersion *version)
+{
+	for (int i = 0; i < version->nnames; i++)
+	{
+		const AtImageName *name = &version->names[i];
+		AtImageColumn *column = name->column >= 0 ? &work->shape->columns[name->column] : NULL;
+
+		if (column != NULL && column->verbatim && name->treatment != column->treatment)
+			column->compared = false;
+	}
+}
+
 /* Without a key the contents are counted: only columns that all versions know tell them apart. */
 static void
 choose_columns(Reconciliation *work)
 {
+	for (int v = 0; v < work->nversions; v++)
+		if (work->versions[v]->target_id >= work->first_version)
+			leave_out_nulls(work, work->versions[v]);
 	if (work->rules.keyed)
 		return;
 	for (int v = 0; v < work->nversions; v++)
@@ -344,7 +391,7 @@ choose_columns(Reconciliation *work)
 		if (version->target_id < work->first_version)
 			continue;
 		for (int i = 0; i < version->nnames; i++)
-			if (version->names[i].same_type)
+			if (is_known(work->shape, &version->names[i]))
 				known[version->names[i].column] = true;
 		for (int i = 0; i < work->shape->ncolumns; i++)
 			work->shape->columns[i].compared =
@@ -408,7 +455,7 @@ find_version(const Reconciliation *work, int32 target_id)
 	elog(ERROR, "the table has no version %d", target_id);
 }
 
-/* Recorded values; without those that a command computed anew since. */
+/* Recorded values; without those that a command computed anew since, or that were not followed. */
 static AtImage *
 read_image(Reconciliation *work, const AtImageVersion *version, struct varlena *values,
 		   struct varlena *extra, TimestampTz at)
@@ -416,7 +463,7 @@ read_image(Reconciliation *work, const AtImageVersion *version, struct varlena *
 	AtImage *image = values ? at_image_read(work->shape, version, values, extra) : NULL;
 
 	for (int i = 0; image != NULL && i < work->shape->ncolumns; i++)
-		if (work->rewrites[i] > at)
+		if (work->rewrites[i] > at || work->omitted[i] >= version->target_id)
 			image = at_image_forget(work->shape, image, i);
 	return image;
 }
@@ -474,22 +521,66 @@ report_finding(const AtReplayFinding *finding, void *arg)
 	tuplestore_putvalues(work->result->setResult, work->result->setDesc, values, nulls);
 }
 
-/* Names of columns that were left out; NULL if none was. */
-static char *
+static bool
+is_in_shape(const AtImageShape *shape, const char *name)
+{
+	for (int i = 0; i < shape->ncolumns; i++)
+		if (strcmp(shape->columns[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Columns that were not compared: not all the time recorded as now, ignored, or left out. */
+static List *
 columns_left_out(const Reconciliation *work)
 {
+	TupleDesc desc = RelationGetDescr(work->live.rel);
 	List *names = NIL;
 
 	for (int i = 0; i < work->shape->ncolumns; i++)
 		if (!work->shape->columns[i].compared)
 			names = lappend(names, work->shape->columns[i].name);
-	return names == NIL ? NULL : at_name_list(names);
+	for (int i = 0; i < desc->natts; i++)
+		if (!TupleDescAttr(desc, i)->attisdropped &&
+			!is_in_shape(work->shape, NameStr(TupleDescAttr(desc, i)->attname)))
+			names = lappend(names, NameStr(TupleDescAttr(desc, i)->attname));
+	return names;
+}
+
+/* Columns of which it was compared whether there is a value. */
+static List *
+columns_by_presence(const Reconciliation *work)
+{
+	List *names = NIL;
+
+	for (int i = 0; i < work->shape->ncolumns; i++)
+		if (work->shape->columns[i].compared && work->shape->columns[i].presence)
+			names = lappend(names, work->shape->columns[i].name);
+	return names;
+}
+
+/* Columns of which only what was recorded since they were left out was compared. */
+static List *
+columns_in_part(const Reconciliation *work)
+{
+	List *names = NIL;
+
+	for (int i = 0; i < work->shape->ncolumns; i++)
+		if (work->shape->columns[i].compared && work->omitted[i] >= Max(work->first_version, 1))
+			names = lappend(names, work->shape->columns[i].name);
+	return names;
+}
+
+static void
+append_columns(StringInfo detail, const char *what, List *names)
+{
+	if (names != NIL)
+		appendStringInfo(detail, "; %s: %s", what, at_name_list(names));
 }
 
 static void
 report_summary(Reconciliation *work, const AtReplayTotals *totals)
 {
-	char *left_out = columns_left_out(work);
 	StringInfoData detail;
 
 	initStringInfo(&detail);
@@ -498,8 +589,14 @@ report_summary(Reconciliation *work, const AtReplayTotals *totals)
 	else
 		appendStringInfo(&detail, UINT64_FORMAT " finding%s", totals->findings,
 						 totals->findings == 1 ? "" : "s");
-	if (left_out != NULL)
-		appendStringInfo(&detail, "; not compared: %s", left_out);
+	append_columns(&detail, "not compared", columns_left_out(work));
+	append_columns(&detail, "compared by presence only", columns_by_presence(work));
+	append_columns(&detail, "compared since it was left out last", columns_in_part(work));
+	if (totals->unchecked > 0)
+		appendStringInfo(&detail,
+						 "; " UINT64_FORMAT " rows have values that were recorded in another form, "
+						 "or hashed with another key, and were not compared",
+						 totals->unchecked);
 	if (work->key_changed)
 		appendStringInfoString(&detail, "; only what was recorded since its key was changed");
 	if (totals->presumed > 0)

@@ -127,8 +127,9 @@ is_deep(Oid type)
 	return deep;
 }
 
-void
-at_render_choose(AtColumn *column, Oid type, MemoryContext context)
+/* Choose how values of the type are rendered. */
+static void
+choose(AtColumn *column, Oid type)
 {
 	Oid base = getBaseType(type);
 	Oid output;
@@ -141,7 +142,25 @@ at_render_choose(AtColumn *column, Oid type, MemoryContext context)
 		if (renderers[i].type == base)
 			column->renderer = &renderers[i];
 	getTypeOutputInfo(type, &output, &varlena);
-	fmgr_info_cxt(output, &column->output, context);
+	fmgr_info(output, &column->output);
+}
+
+void
+at_render_prepare(AtColumn *column, Form_pg_attribute attribute)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	at_render_string(NameStr(attribute->attname), strlen(NameStr(attribute->attname)), &json);
+	appendStringInfoChar(&json, ':');
+
+	column->attnum = attribute->attnum;
+	column->typlen = attribute->attlen;
+	column->typbyval = attribute->attbyval;
+	column->name = pstrdup(NameStr(attribute->attname));
+	column->json_name = json.data;
+	column->json_name_len = json.len;
+	choose(column, attribute->atttypid);
 }
 
 static void
@@ -159,7 +178,7 @@ write_digits(const struct varlena *bytea, int len, char *out)
 	return out + hex_encode(VARDATA_ANY(bytea), (len - 2) / 2, out);
 }
 
-/* The text as one string. */
+/* The text as one string, which may be longer than others can be. */
 static const char *
 get_text(const ValueText *text)
 {
@@ -167,7 +186,7 @@ get_text(const ValueText *text)
 
 	if (text->data != NULL)
 		return text->data;
-	digits = palloc(text->len);
+	digits = MemoryContextAllocHuge(CurrentMemoryContext, text->len);
 	(void) write_digits(text->bytea, text->len, digits);
 	return digits;
 }
@@ -284,6 +303,19 @@ at_render_text(AtColumn *column, Datum value, StringInfo out)
 	column->renderer->text(column, value, &text);
 	appendBinaryStringInfo(out, get_text(&text), text.len);
 	error_context_stack = context.previous;
+}
+
+void
+at_render_whole(AtColumn *column, Datum value, AtRendered callback, void *arg)
+{
+	ErrorContextCallback context = {
+		.callback = add_context, .arg = column, .previous = error_context_stack};
+	ValueText text;
+
+	error_context_stack = &context;
+	column->renderer->text(column, value, &text);
+	error_context_stack = context.previous;
+	callback(get_text(&text), text.len, text.quote, arg);
 }
 
 void

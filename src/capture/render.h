@@ -20,8 +20,11 @@
 #ifndef AT_RENDER_H
 #define AT_RENDER_H
 
+#include "catalog/pg_attribute.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+
+#include "capture/row_options.h"
 
 /* The values of a row; two of them fit into an event. Short ones are appended nevertheless. */
 #define AT_RENDER_MAX (128 * 1024 * 1024)
@@ -37,6 +40,7 @@ typedef struct AtColumn
 	bool typbyval;
 	bool ignored; /* a change of this column alone is no event */
 	bool is_key;
+	AtTreatment treatment;
 	char *name;
 	char *json_name; /* "name": with quotes, colon and escapes */
 	int json_name_len;
@@ -44,14 +48,24 @@ typedef struct AtColumn
 	FmgrInfo output;
 } AtColumn;
 
-/* Fill in renderer and output; what they need is allocated in the context. */
-extern void at_render_choose(AtColumn *column, Oid type, MemoryContext context);
+/*
+ * Fill in what the attribute tells: attnum, typlen, typbyval, the names,
+ * renderer and output. What they need is in the current memory context.
+ */
+extern void at_render_prepare(AtColumn *column, Form_pg_attribute attribute);
 
 /* Append a value, never null, as JSON; returns whether it was shortened. */
 extern bool at_render_json(AtColumn *column, Datum value, StringInfo out);
 
 /* Append a value, never null, as bare text: a JSON string without quotes and escapes. */
 extern void at_render_text(AtColumn *column, Datum value, StringInfo out);
+
+/*
+ * Call back with the bare text of a value, never null, however long it is,
+ * and whether it has to be quoted in JSON. The text lives during the call.
+ */
+typedef void (*AtRendered)(const char *data, int len, bool quote, void *arg);
+extern void at_render_whole(AtColumn *column, Datum value, AtRendered callback, void *arg);
 
 /* Append a string with quotes and escapes. */
 extern void at_render_string(const char *data, int len, StringInfo out);

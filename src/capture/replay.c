@@ -351,8 +351,7 @@ tell_unrecorded(AtReplay *replay, const Record *record, const ReplayRow *row,
 	at_image_cells(replay->shape, event->before, found);
 	for (int i = 0; i < replay->shape->ncolumns; i++)
 	{
-		if (!replay->shape->columns[i].compared || !left[i].data || !found[i].data ||
-			(left[i].len == found[i].len && memcmp(left[i].data, found[i].data, left[i].len) == 0))
+		if (!at_image_differs(&replay->shape->columns[i], left[i], found[i]))
 			continue;
 		tell(replay,
 			 &(AtReplayFinding){
@@ -477,8 +476,7 @@ tell_different(AtReplay *replay, const Record *record, const ReplayRow *row, con
 	at_image_cells(replay->shape, row->image, trail);
 	at_image_cells(replay->shape, live->image, there);
 	for (int i = 0; i < replay->shape->ncolumns; i++)
-		if (replay->shape->columns[i].compared && trail[i].data && there[i].data &&
-			(trail[i].len != there[i].len || memcmp(trail[i].data, there[i].data, trail[i].len)))
+		if (at_image_differs(&replay->shape->columns[i], trail[i], there[i]))
 			tell(replay, &(AtReplayFinding){
 							 .finding = "different value",
 							 .record_key = text_of(record->key),
@@ -489,6 +487,14 @@ tell_different(AtReplay *replay, const Record *record, const ReplayRow *row, con
 						 });
 	pfree(trail);
 	pfree(there);
+}
+
+/* A row that is compared with a live one, though some of its values cannot be. */
+static void
+note_unchecked(AtReplay *replay, const ReplayRow *row, const ReplayRow *live)
+{
+	if (at_image_unchecked(replay->shape, row->image, live->image))
+		replay->totals.unchecked++;
 }
 
 static void
@@ -534,9 +540,13 @@ settle(AtReplay *replay, Record *record)
 		replay->totals.trail_rows++;
 	for (live = record->lives; live != NULL; live = next)
 	{
+		ReplayRow *equal = take_equal(replay, record, live);
+
 		next = live->next;
-		if (take_equal(replay, record, live) == NULL)
+		if (equal == NULL)
 			append_row(&left, live);
+		else
+			note_unchecked(replay, equal, live);
 	}
 	for (live = left; live != NULL; live = live->next)
 	{
@@ -544,8 +554,12 @@ settle(AtReplay *replay, Record *record)
 
 		if (row == NULL || !row->whole)
 			tell_missing_in_trail(replay, record, row, live);
-		else if (replay->rules.updates)
-			tell_different(replay, record, row, live);
+		else
+		{
+			note_unchecked(replay, row, live);
+			if (replay->rules.updates)
+				tell_different(replay, record, row, live);
+		}
 		if (row != NULL)
 			record->rows = row->next;
 	}

@@ -61,7 +61,8 @@ typedef struct AtReplayTotals
 	uint64 live_rows;
 	uint64 trail_rows;
 	uint64 findings;
-	uint64 presumed; /* rows that are presumed to have come or gone with a partition */
+	uint64 unchecked; /* rows that have values which cannot be compared */
+	uint64 presumed;  /* rows that are presumed to have come or gone with a partition */
 } AtReplayTotals;
 
 typedef struct AtReplay AtReplay;

@@ -67,17 +67,21 @@ at_stored_read(Oid relid, AtStoredPolicy *stored)
 	return found;
 }
 
+/* A list of names; a null is an empty one. */
 static List *
 get_names(HeapTuple tuple, int column, TupleDesc desc)
 {
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
 	Datum *elements;
 	bool *nulls;
-	bool isnull;
 	int count;
 	List *list = NIL;
 
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, column, desc, &isnull)), TEXTOID, -1,
-					  false, TYPALIGN_INT, &elements, &nulls, &count);
+	if (isnull)
+		return NIL;
+	deconstruct_array(DatumGetArrayTypeP(value), TEXTOID, -1, false, TYPALIGN_INT, &elements,
+					  &nulls, &count);
 	for (int i = 0; i < count; i++)
 		list = lappend(list, TextDatumGetCString(elements[i]));
 	return list;
@@ -87,8 +91,9 @@ static char *
 get_text(HeapTuple tuple, int column, TupleDesc desc)
 {
 	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
 
-	return TextDatumGetCString(heap_getattr(tuple, column, desc, &isnull));
+	return isnull ? NULL : TextDatumGetCString(value);
 }
 
 static void
@@ -105,6 +110,15 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 		.ignored = get_names(tuple, Anum_policy_ignored_columns, desc),
 		.keys = get_names(tuple, Anum_policy_key_columns, desc),
 		.key_given = DatumGetBool(heap_getattr(tuple, Anum_policy_key_given, desc, &isnull)),
+		.row =
+			{
+				.limited = !heap_attisnull(tuple, Anum_policy_only_columns, desc),
+				.only = get_names(tuple, Anum_policy_only_columns, desc),
+				.masked = get_names(tuple, Anum_policy_masked_columns, desc),
+				.hashed = get_names(tuple, Anum_policy_hashed_columns, desc),
+				.personal = get_names(tuple, Anum_policy_personal_columns, desc),
+				.subject = get_text(tuple, Anum_policy_subject_column, desc),
+			},
 	};
 }
 
@@ -168,14 +182,36 @@ at_stored_tables(void)
 
 /* Run a command that sees the newest rows; returns how many it changed. */
 static uint64
-execute(const char *command, int count, Oid *types, Datum *values)
+execute(const char *command, int count, Oid *types, Datum *values, const char *nulls)
 {
 	SPIPlanPtr plan = SPI_prepare(command, count, types);
 
-	if (plan == NULL || SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
+	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
 											 InvalidSnapshot, false, true, 0) < 0)
 		elog(ERROR, "could not write audit.policy");
 	return SPI_processed;
+}
+
+void
+at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls)
+{
+	const char *const texts[] = {row->subject};
+	List *const lists[] = {row->only, row->masked, row->hashed, row->personal};
+
+	for (int i = 0; i < lengthof(lists); i++)
+	{
+		types[i] = TEXTARRAYOID;
+		values[i] = at_name_array(lists[i]);
+		nulls[i] = i == 0 && !row->limited ? 'n' : ' ';
+	}
+	for (int i = 0; i < lengthof(texts); i++)
+	{
+		int param = lengthof(lists) + i;
+
+		types[param] = TEXTOID;
+		values[param] = texts[i] ? CStringGetTextDatum(texts[i]) : (Datum) 0;
+		nulls[param] = texts[i] ? ' ' : 'n';
+	}
 }
 
 void
@@ -183,23 +219,28 @@ at_stored_write(const AtStoredPolicy *stored)
 {
 	static const char update[] =
 		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
-		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, enabled = true, "
+		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, "
+		"only_columns = $9, masked_columns = $10, hashed_columns = $11, personal_columns = $12, "
+		"subject_column = $13, enabled = true, "
 		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
 	static const char insert[] =
 		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
-		"ignored_columns, key_columns, key_given, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, true, pg_catalog.now())";
-	Oid types[] = {REGCLASSOID,  INT4OID,      TEXTOID,      TEXTOID,
-				   TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID};
-	Datum values[] = {
+		"ignored_columns, key_columns, key_given, only_columns, masked_columns, hashed_columns, "
+		"personal_columns, subject_column, enabled, changed_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true, pg_catalog.now())";
+	Oid types[8 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID,      TEXTOID,
+									TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID};
+	Datum values[8 + AT_ROW_PARAMS] = {
 		ObjectIdGetDatum(stored->root),       Int32GetDatum(stored->target_id),
 		CStringGetTextDatum(stored->context), CStringGetTextDatum(stored->resource_type),
 		at_name_array(stored->operations),    at_name_array(stored->ignored),
 		at_name_array(stored->keys),          BoolGetDatum(stored->key_given),
 	};
+	char nulls[8 + AT_ROW_PARAMS] = "        ";
 
-	if (execute(update, lengthof(types), types, values) == 0 &&
-		execute(insert, lengthof(types), types, values) != 1)
+	at_stored_row_params(&stored->row, types + 8, values + 8, nulls + 8);
+	if (execute(update, lengthof(types), types, values, nulls) == 0 &&
+		execute(insert, lengthof(types), types, values, nulls) != 1)
 		elog(ERROR, "could not write audit.policy");
 }
 
@@ -211,5 +252,5 @@ at_stored_disable(Oid relid, const char *reason)
 
 	return execute("UPDATE audit.policy SET enabled = false, reason = $2, "
 				   "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
-				   lengthof(types), types, values) > 0;
+				   lengthof(types), types, values, NULL) > 0;
 }

@@ -13,21 +13,28 @@
 
 #include "nodes/pg_list.h"
 
+#include "capture/row_options.h"
+
 /* Name of the configuration table and its columns (sql/install/30_capture.sql). */
 #define AT_POLICY_TABLE "policy"
 #define AT_POLICY_INDEX "policy_pkey"
 
-#define Anum_policy_target          1
-#define Anum_policy_target_id       2
-#define Anum_policy_context         3
-#define Anum_policy_resource_type   4
-#define Anum_policy_operations      5
-#define Anum_policy_ignored_columns 6
-#define Anum_policy_key_columns     7
-#define Anum_policy_enabled         8
-#define Anum_policy_changed_at      9
-#define Anum_policy_reason          10
-#define Anum_policy_key_given       11
+#define Anum_policy_target           1
+#define Anum_policy_target_id        2
+#define Anum_policy_context          3
+#define Anum_policy_resource_type    4
+#define Anum_policy_operations       5
+#define Anum_policy_ignored_columns  6
+#define Anum_policy_key_columns      7
+#define Anum_policy_enabled          8
+#define Anum_policy_changed_at       9
+#define Anum_policy_reason           10
+#define Anum_policy_key_given        11
+#define Anum_policy_only_columns     12
+#define Anum_policy_masked_columns   13
+#define Anum_policy_hashed_columns   14
+#define Anum_policy_personal_columns 15
+#define Anum_policy_subject_column   16
 
 /* A row; lists are of C strings, in the context of the reader. */
 typedef struct AtStoredPolicy
@@ -40,6 +47,7 @@ typedef struct AtStoredPolicy
 	List *ignored;
 	List *keys;
 	bool key_given; /* by who enabled it; else the keys are those of the primary key */
+	AtRowOptions row;
 } AtStoredPolicy;
 
 /* Is there configuration, and a ledger that was begun in this database? Raises nothing. */
@@ -59,6 +67,14 @@ extern List *at_stored_tables(void);
 
 /* Write an enabled policy; replaces the row of the table if there is one. */
 extern void at_stored_write(const AtStoredPolicy *stored);
+
+/*
+ * The options of rows as parameters of a query, AT_ROW_PARAMS of them: only
+ * (null: all columns), masked, hashed and personal columns, all text[], then
+ * subject, text.
+ */
+#define AT_ROW_PARAMS 5
+extern void at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls);
 
 /* Switch the policy of a table off; returns whether it was on. */
 extern bool at_stored_disable(Oid relid, const char *reason);

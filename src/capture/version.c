@@ -43,8 +43,10 @@ typedef struct Comparison
 	Relation rel;
 	AtStoredPolicy stored; /* becomes the new policy */
 	AtTarget former;
-	AtTarget present; /* target_id 0: not appended */
-	List *lost_keys;  /* why there is no key any more */
+	AtTarget present;     /* target_id 0: not appended */
+	bool options_changed; /* though the table reads as it did */
+	List *lost_keys;      /* why there is no key any more */
+	char *lost_subject;
 } Comparison;
 
 /*
@@ -57,6 +59,9 @@ static void follow(Oid relid, const AtSchemaChange *change);
 static Relation open_relation(Oid relid);
 static bool compare(Oid relid, const AtSchemaChange *change, Comparison *comparison);
 static void follow_names(Comparison *comparison, const AtSchemaChange *change);
+static void follow_row_options(Comparison *comparison, const AtSchemaChange *change);
+static void mask_unknown(Comparison *comparison);
+static void mask_formerly_generated(Comparison *comparison, const AtSchemaChange *change);
 static void follow_keys(Comparison *comparison);
 static bool same_target(const AtTarget *a, const AtTarget *b);
 static bool was_rewritten(Oid relid, const AtSchemaChange *change);
@@ -106,7 +111,7 @@ follow(Oid relid, const AtSchemaChange *change)
 		comparison.present = comparison.former;
 	if (changed || rewritten)
 		tell(&comparison, change, rewritten);
-	if (changed)
+	if (changed || comparison.options_changed)
 		write_policy(&comparison.stored);
 	table_close(comparison.rel, AccessShareLock);
 }
@@ -144,6 +149,7 @@ compare(Oid relid, const AtSchemaChange *change, Comparison *comparison)
 	at_debug_point("version-opened");
 
 	follow_names(comparison, change);
+	follow_row_options(comparison, change);
 	follow_keys(comparison);
 	comparison->present = (AtTarget){
 		.lineage = comparison->former.lineage,
@@ -153,7 +159,8 @@ compare(Oid relid, const AtSchemaChange *change, Comparison *comparison)
 		.resource_type = comparison->former.resource_type,
 		.context = comparison->former.context,
 		.key_columns = at_name_json(comparison->stored.keys),
-		.columns = at_describe_columns(comparison->rel),
+		.columns =
+			at_describe_columns(comparison->rel, &comparison->stored.row, comparison->stored.keys),
 	};
 	return true;
 }
@@ -195,27 +202,123 @@ has_column(Oid relid, const char *name)
 	return get_attnum(relid, name) > 0;
 }
 
+/* The present names of columns, without those that are gone. */
+static List *
+present_names(Oid relid, List *names, const AtSchemaChange *change)
+{
+	List *present = NIL;
+	ListCell *cell;
+
+	foreach (cell, names)
+	{
+		char *name = present_name(relid, lfirst(cell), change);
+
+		if (has_column(relid, name))
+			present = lappend(present, name);
+	}
+	return present;
+}
+
 /* Renamed columns stay what they were to the policy; ignored ones that are gone are forgotten. */
 static void
 follow_names(Comparison *comparison, const AtSchemaChange *change)
 {
 	Oid relid = RelationGetRelid(comparison->rel);
-	List *ignored = NIL;
 	ListCell *cell;
 
 	foreach (cell, comparison->stored.keys)
 		lfirst(cell) = present_name(relid, lfirst(cell), change);
-	foreach (cell, comparison->stored.ignored)
-	{
-		char *name = present_name(relid, lfirst(cell), change);
-
-		if (has_column(relid, name))
-			ignored = lappend(ignored, name);
-	}
-	comparison->stored.ignored = ignored;
+	comparison->stored.ignored = present_names(relid, comparison->stored.ignored, change);
 }
 
-/* Keys that were given stay while their columns are there; others are the primary key's. */
+static int
+count_concealed(const AtRowOptions *row)
+{
+	return list_length(row->masked) + list_length(row->hashed) + list_length(row->personal);
+}
+
+static void
+follow_row_options(Comparison *comparison, const AtSchemaChange *change)
+{
+	Oid relid = RelationGetRelid(comparison->rel);
+	AtRowOptions *row = &comparison->stored.row;
+	int concealed = count_concealed(row);
+
+	row->only = present_names(relid, row->only, change);
+	row->masked = present_names(relid, row->masked, change);
+	row->hashed = present_names(relid, row->hashed, change);
+	row->personal = present_names(relid, row->personal, change);
+	if (change->command == NULL && count_concealed(row) < concealed)
+		mask_unknown(comparison);
+	mask_formerly_generated(comparison, change);
+
+	if (row->subject != NULL)
+		row->subject = present_name(relid, row->subject, change);
+	if (row->subject != NULL && !has_column(relid, row->subject))
+	{
+		comparison->lost_subject = row->subject;
+		row->subject = NULL;
+	}
+}
+
+/*
+ * A concealed column is gone, and nobody saw the command: it may have got
+ * another name. So what has a name that was not there is masked.
+ */
+static void
+mask_unknown(Comparison *comparison)
+{
+	TupleDesc desc = RelationGetDescr(comparison->rel);
+	AtRowOptions *row = &comparison->stored.row;
+	List *known = at_described_columns(comparison->former.columns, NULL);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (!TupleDescAttr(desc, i)->attisdropped && !at_names_contain(known, name))
+			row->masked = lappend(row->masked, pstrdup(name));
+	}
+}
+
+/*
+ * A column that was masked because it was generated from a concealed one
+ * keeps its values when it is generated no more. So it is masked by name then.
+ */
+static void
+mask_formerly_generated(Comparison *comparison, const AtSchemaChange *change)
+{
+	Oid relid = RelationGetRelid(comparison->rel);
+	AtRowOptions *row = &comparison->stored.row;
+	List *masked = at_described_columns(comparison->former.columns, at_treatment_words[AT_MASKED]);
+	ListCell *cell;
+
+	foreach (cell, present_names(relid, masked, change))
+		if (!at_row_conceals(comparison->rel, get_attnum(relid, lfirst(cell)), row))
+		{
+			row->masked = lappend(row->masked, lfirst(cell));
+			comparison->options_changed = true;
+		}
+}
+
+/* Is there a column in the key that nobody may read? */
+static bool
+conceals_key(const Comparison *comparison, List *keys)
+{
+	ListCell *cell;
+
+	foreach (cell, keys)
+		if (at_row_conceals(comparison->rel,
+							get_attnum(RelationGetRelid(comparison->rel), lfirst(cell)),
+							&comparison->stored.row))
+			return true;
+	return false;
+}
+
+/*
+ * Keys that were given stay while their columns are there; others are the
+ * primary key's. A key that would tell what is concealed is none.
+ */
 static void
 follow_keys(Comparison *comparison)
 {
@@ -235,6 +338,12 @@ follow_keys(Comparison *comparison)
 		keys = at_primary_key(comparison->rel);
 	else if (comparison->lost_keys != NIL)
 		keys = NIL;
+	if (conceals_key(comparison, keys))
+	{
+		if (comparison->lost_keys == NIL)
+			comparison->lost_keys = stored->keys;
+		keys = NIL;
+	}
 	stored->keys = keys;
 
 	/* a change of the key must be seen */
@@ -253,9 +362,9 @@ same_target(const AtTarget *a, const AtTarget *b)
 }
 
 bool
-at_version_differs(Oid relid, const AtTarget *target)
+at_version_differs(const AtStoredPolicy *stored, const AtTarget *target)
 {
-	Relation rel = open_relation(relid);
+	Relation rel = open_relation(stored->root);
 
 	if (rel == NULL)
 		return false;
@@ -264,7 +373,7 @@ at_version_differs(Oid relid, const AtTarget *target)
 		.table_schema = get_namespace_name(RelationGetNamespace(rel)),
 		.table_name = RelationGetRelationName(rel),
 		.key_columns = target->key_columns,
-		.columns = at_describe_columns(rel),
+		.columns = at_describe_columns(rel, &stored->row, stored->keys),
 	};
 	bool differs = !same_target(&present, target);
 
@@ -278,6 +387,16 @@ was_rewritten(Oid relid, const AtSchemaChange *change)
 	if (change->rewritten == NIL)
 		return false;
 	return list_member_oid(find_all_inheritors(change->rewritten_table, NoLock, NULL), relid);
+}
+
+/* An option that the policy no longer has. */
+static void
+append_lost(StringInfo extra, const char *what, const char *value)
+{
+	if (value == NULL)
+		return;
+	appendStringInfo(extra, ",\"%s\":", what);
+	escape_json(extra, value);
 }
 
 /* The event of a change. */
@@ -310,6 +429,7 @@ tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten)
 		appendStringInfo(extra, ",\"rewritten\":%s", at_name_json(change->rewritten));
 	if (comparison->lost_keys != NIL)
 		appendStringInfo(extra, ",\"lost_key\":%s", at_name_json(comparison->lost_keys));
+	append_lost(extra, "lost_subject", comparison->lost_subject);
 	at_version_tell(comparison->stored.target_id, "altered", same ? NULL : old_values.data,
 					same ? NULL : new_values.data, extra);
 }
@@ -366,7 +486,7 @@ at_version_begin(AtStoredPolicy *stored)
 		.resource_type = stored->resource_type,
 		.context = stored->context,
 		.key_columns = at_name_json(stored->keys),
-		.columns = at_describe_columns(rel),
+		.columns = at_describe_columns(rel, &stored->row, stored->keys),
 	};
 
 	RelationClose(rel);

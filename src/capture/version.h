@@ -43,8 +43,8 @@ typedef struct AtSchemaChange
  */
 extern void at_version_follow(Oid relid, const AtSchemaChange *change);
 
-/* Does the table differ from this version of it? Only names and columns are compared. */
-extern bool at_version_differs(Oid relid, const AtTarget *target);
+/* Does the table of the policy differ from this version of it? Names and columns are compared. */
+extern bool at_version_differs(const AtStoredPolicy *stored, const AtTarget *target);
 
 /* Raise ERRCODE_AT_BAD_TARGET if the relation is unlogged, and audited by itself or from above. */
 extern void at_version_check_logged(Oid relid);

@@ -30,6 +30,7 @@
 
 #include "base/catalog.h"
 #include "base/guc.h"
+#include "base/key_file.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 
@@ -72,6 +73,7 @@ static void check_guard(const AtDoctor *doctor, const char *name);
 static void check_partitions(const AtDoctor *doctor, const char *name);
 static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
+static void check_hash_key(const AtDoctor *doctor, const char *name);
 static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
@@ -86,6 +88,7 @@ static const AtCheck checks[] = {
 	{"partitions", check_partitions, true},
 	{"default partitions", check_default_partitions, true},
 	{"capture", check_capture, false},
+	{"hash key", check_hash_key, true},
 	{"sealing", check_sealing, true},
 };
 
@@ -385,6 +388,28 @@ check_capture(const AtDoctor *doctor, const char *name)
 	for (uint64 i = 0; i < missing; i++)
 		report(doctor, name, PROBLEM, field(i, 3), "Not captured on %s: %s.", field(i, 1),
 			   field(i, 2));
+}
+
+/* Changes of tables that need the key are refused without it. An error names file and cause. */
+static void
+check_hash_key(const AtDoctor *doctor, const char *name)
+{
+	uint8 key[AT_KEY_FILE_BYTES];
+	AtKeyFileStamp stamp;
+
+	if (query("SELECT FROM audit.policy WHERE enabled AND "
+			  "(hashed_columns <> '{}' OR personal_columns <> '{}')") == 0)
+		report(doctor, name, OK, NULL, "No table has hashed or personal columns.");
+	else if (at_guc_hash_key_file[0] == '\0')
+		report(doctor, name, PROBLEM,
+			   "Set audit_trail.hash_key_file in the configuration file and reload it.",
+			   "No file is named, so tables with hashed or personal columns cannot be changed.");
+	else
+	{
+		at_key_file_read(at_guc_hash_key_file, key, &stamp);
+		explicit_bzero(key, sizeof(key));
+		report(doctor, name, OK, NULL, "The key of hashed and personal columns can be read.");
+	}
 }
 
 /* How old is the oldest transaction of this server and database that no entry seals? */

@@ -40,5 +40,14 @@ CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (10);
 SELECT audit.enable('parts');
 SELECT * FROM intervals('parts_1');
 
+-- what is left out is no evidence of absence
+CREATE TABLE filtered (id int PRIMARY KEY, a int, b int);
+SELECT audit.enable('filtered', operations => '{insert,update}', "only" => '{a,b}');
+ALTER TABLE filtered RENAME a TO c;
+ALTER TABLE filtered DROP COLUMN c;
+SELECT audit.disable('filtered', 'test');
+SELECT audit.enable('filtered');
+SELECT * FROM intervals('filtered');
+
 SET client_min_messages = warning;
 DROP SCHEMA coverage CASCADE;

@@ -22,6 +22,8 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
 	SELECT audit.enable('orders');
 	SELECT audit.enable('part');
+	CREATE TABLE cards (id int PRIMARY KEY, pan text, note text);
+	SELECT audit.enable('cards', mask => '{pan}');
 	INSERT INTO orders VALUES (1, 1);
 });
 
@@ -33,6 +35,13 @@ is($node->safe_psql('postgres', $told),
 	'a change that no hook saw is told before the next row');
 is($node->safe_psql('postgres', q{SELECT new_values FROM audit.events WHERE resource_id = '2'}),
 	'{"id":2,"w":2}', 'and that row is recorded under the new version');
+
+# a masked column may have another name, and nobody knows which
+$node->safe_psql('postgres', 'ALTER TABLE cards RENAME pan TO number');
+$node->safe_psql('postgres', q{INSERT INTO cards VALUES (7, 'x', 'note')});
+is($node->safe_psql('postgres', q{SELECT new_values FROM audit.events WHERE table_name = 'cards' AND resource_id = '7'}),
+	'{"id":7,"number":"***","note":"note"}', 'what has a name that was not there before is masked');
+$node->safe_psql('postgres', q{SELECT audit.disable('cards', 'test')});
 
 # with the library everything is seen at once
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\n");
