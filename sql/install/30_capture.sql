@@ -16,7 +16,8 @@ CREATE TABLE audit.policy (
 	masked_columns text[] NOT NULL DEFAULT '{}',
 	hashed_columns text[] NOT NULL DEFAULT '{}',
 	personal_columns text[] NOT NULL DEFAULT '{}',
-	subject_column text
+	subject_column text,
+	recorded_when jsonpath
 );
 COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
 COMMENT ON COLUMN audit.policy.target IS 'the table';
@@ -35,6 +36,7 @@ COMMENT ON COLUMN audit.policy.masked_columns IS 'columns of which only a change
 COMMENT ON COLUMN audit.policy.hashed_columns IS 'columns whose values are recorded as keyed hashes';
 COMMENT ON COLUMN audit.policy.personal_columns IS 'columns whose values are recorded as commitments';
 COMMENT ON COLUMN audit.policy.subject_column IS 'column that tells whose personal values a row has';
+COMMENT ON COLUMN audit.policy.recorded_when IS 'changes for which this is false are not recorded; null: all are';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 
@@ -90,12 +92,13 @@ CREATE FUNCTION audit.enable(
 	mask text[] DEFAULT '{}',
 	hash text[] DEFAULT '{}',
 	personal text[] DEFAULT '{}',
-	subject text DEFAULT NULL
+	subject text DEFAULT NULL,
+	"when" jsonpath DEFAULT NULL
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
-COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject';
-REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';

@@ -57,6 +57,8 @@ WITH version AS MATERIALIZED (
 			[count(*) FILTER (WHERE v.new_values ? 'operations') OVER w] AS operations,
 		(array_agg(v.new_values ->> 'only_columns') FILTER (WHERE v.new_values ? 'only_columns') OVER w)
 			[count(*) FILTER (WHERE v.new_values ? 'only_columns') OVER w] AS only_columns,
+		(array_agg(v.new_values ->> 'recorded_when') FILTER (WHERE v.new_values ? 'recorded_when') OVER w)
+			[count(*) FILTER (WHERE v.new_values ? 'recorded_when') OVER w] AS recorded_when,
 		(array_agg(v.new_values -> 'enabled') FILTER (WHERE v.new_values ? 'enabled') OVER w)
 			[count(*) FILTER (WHERE v.new_values ? 'enabled') OVER w] = 'true' AND e.op <> 'D' AS enabled
 	FROM audit.event e
@@ -69,7 +71,7 @@ WITH version AS MATERIALIZED (
 	SELECT c.*, lead(c.occurred_at, 1, 'infinity') OVER (ORDER BY c.occurred_at, c.tx_id, c.ordinal) AS until_at
 	FROM change c
 	WHERE c.target_id IN (SELECT target_id FROM version)
-		AND (c.op = 'D' OR c.new_values ?| '{enabled,operations,only_columns}')
+		AND (c.op = 'D' OR c.new_values ?| '{enabled,operations,only_columns,recorded_when}')
 )
 SELECT s.enabled, s.occurred_at, s.until_at,
 	CASE WHEN s.op = 'D' THEN 'its policy was deleted' WHEN s.enabled THEN 'enabled' ELSE 'disabled' END
@@ -77,7 +79,8 @@ SELECT s.enabled, s.occurred_at, s.until_at,
 		|| CASE WHEN NOT s.enabled THEN coalesce(': ' || (s.new_values ->> 'reason'), '')
 			ELSE CASE WHEN s.operations::text[] @> '{insert,update,delete,truncate}' THEN ''
 				ELSE ', only ' || array_to_string(s.operations::text[], ', ') END
-			|| coalesce(', only columns ' || array_to_string(s.only_columns::text[], ', '), '') END
+			|| coalesce(', only columns ' || array_to_string(s.only_columns::text[], ', '), '')
+			|| coalesce(', when ' || s.recorded_when, '') END
 FROM switch s
 	CROSS JOIN LATERAL (
 		SELECT max(x.actor) AS actor

@@ -16,6 +16,7 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -42,7 +43,8 @@ enum
 	ARG_MASK,
 	ARG_HASH,
 	ARG_PERSONAL,
-	ARG_SUBJECT
+	ARG_SUBJECT,
+	ARG_WHEN
 };
 
 static void check_relation(Relation rel);
@@ -107,6 +109,8 @@ read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
 		row->subject = text_to_cstring(PG_GETARG_TEXT_PP(ARG_SUBJECT));
 		check_columns(rel, list_make1(row->subject), "subject");
 	}
+	if (!PG_ARGISNULL(ARG_WHEN))
+		row->when = DatumGetCString(DirectFunctionCall1(jsonpath_out, PG_GETARG_DATUM(ARG_WHEN)));
 }
 
 static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)

@@ -171,6 +171,7 @@ read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 							  "AND only_columns IS NOT DISTINCT FROM $7 AND masked_columns = $8 "
 							  "AND hashed_columns = $9 AND personal_columns = $10 "
 							  "AND subject_column IS NOT DISTINCT FROM $11 "
+							  "AND recorded_when::text IS NOT DISTINCT FROM $12 "
 							  "FROM audit.policy WHERE target = $1",
 							  lengthof(types), types, values, nulls, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.policy");

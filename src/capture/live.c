@@ -21,6 +21,7 @@
 
 #include "base/errors.h"
 #include "base/names.h"
+#include "capture/filter.h"
 #include "capture/live.h"
 
 static void check_audited(const AtLive *live);
@@ -112,17 +113,24 @@ at_live_scan(const AtLive *live, AtLiveRow callback, void *arg)
 	AtEOXact_GUC(false, guc_level);
 }
 
-/* Render a row with the rights of the table's owner. An error restores the user by itself. */
-static void
+/*
+ * Render a row with the rights of the table's owner; false if it is one that
+ * capture would leave out. An error restores the user by itself.
+ */
+static bool
 render(const AtPolicy *policy, Oid owner, TupleTableSlot *slot, AtDelta *row)
 {
+	bool recorded;
 	Oid user;
 	int security;
 
 	GetUserIdAndSecContext(&user, &security);
 	SetUserIdAndSecContext(owner, security | SECURITY_RESTRICTED_OPERATION);
-	at_delta_row(policy, slot, true, row);
+	recorded = policy->filter == NULL || at_filter_accepts(policy->filter, NULL, slot);
+	if (recorded)
+		at_delta_row(policy, slot, true, row);
 	SetUserIdAndSecContext(user, security);
+	return recorded;
 }
 
 static void
@@ -140,8 +148,8 @@ scan_one(const AtLive *live, Relation rel, AtLiveRow callback, void *arg)
 		AtDelta row;
 
 		CHECK_FOR_INTERRUPTS();
-		render(policy, live->rel->rd_rel->relowner, slot, &row);
-		callback(&row, arg);
+		if (render(policy, live->rel->rd_rel->relowner, slot, &row))
+			callback(&row, arg);
 		MemoryContextSwitchTo(save);
 		MemoryContextReset(per_row);
 	}

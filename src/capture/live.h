@@ -35,7 +35,10 @@ typedef struct AtLive
  */
 extern void at_live_open(Oid relid, AtLive *live);
 
-/* Call back for each row; the delta is that of an insert and lives until the callback returns. */
+/*
+ * Call back for each row that its policy has recorded (AtPolicy.filter); the delta is that of an
+ * insert and lives until the callback returns.
+ */
 typedef void (*AtLiveRow)(const AtDelta *row, void *arg);
 extern void at_live_scan(const AtLive *live, AtLiveRow callback, void *arg);
 

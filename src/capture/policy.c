@@ -170,6 +170,8 @@ build(Relation rel)
 	build_keys(policy, rel, &stored);
 	if (stored.row.subject != NULL)
 		policy->subject = readable_column(policy, stored.row.subject);
+	if (stored.row.when != NULL)
+		policy->filter = at_filter_build(rel, stored.row.when);
 	MemoryContextSwitchTo(save);
 
 	/* what was read may have changed meanwhile: then it serves this row only */

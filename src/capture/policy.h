@@ -9,6 +9,7 @@
 
 #include "utils/rel.h"
 
+#include "capture/filter.h"
 #include "capture/render.h"
 #include "capture/trigger.h"
 #include "core/body.h"
@@ -42,6 +43,7 @@ typedef struct AtPolicy
 	/* the rare ones */
 	bool personal;     /* there are personal columns */
 	AtColumn *subject; /* whose values they are; NULL: nobody knows */
+	AtFilter *filter;  /* which changes are recorded; NULL: all */
 } AtPolicy;
 
 /* The policy for a relation, found at the table itself or at an ancestor; NULL if there is none. */

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/errors.h"
 #include "base/names.h"
 #include "capture/image.h"
 #include "capture/live.h"
@@ -97,6 +98,7 @@ PG_FUNCTION_INFO_V1(at_reconcile);
 
 static void read_trail(Reconciliation *work);
 static void read_policy(Reconciliation *work);
+static void check_complete(const Reconciliation *work);
 static void read_versions(Reconciliation *work);
 static bool add_version(Reconciliation *work, HeapTuple row, TupleDesc desc);
 static void find_omitted(Reconciliation *work);
@@ -119,6 +121,7 @@ at_reconcile(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	at_live_open(PG_GETARG_OID(0), &work.live);
+	check_complete(&work);
 	work.shape = at_image_shape(work.live.rel, work.live.policy);
 	work.rules.keyed = work.live.policy->nkeys > 0;
 	read_trail(&work);
@@ -127,6 +130,21 @@ at_reconcile(PG_FUNCTION_ARGS)
 	report_summary(&work, &totals);
 	at_live_close(&work.live);
 	return (Datum) 0;
+}
+
+/* A trail that leaves out changes does not lead to the rows: to compare would tell nothing. */
+static void
+check_complete(const Reconciliation *work)
+{
+	if (work->live.policy->filter == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_AT_BAD_TARGET),
+			 errmsg("cannot reconcile table \"%s\": only some of its changes are recorded",
+					RelationGetRelationName(work->live.rel)),
+			 errdetail("Those for which \"when\" is false are left out, so the trail does not "
+					   "lead to the rows."),
+			 errhint("Enable it without \"when\", and with baseline => true.")));
 }
 
 /* What needs the ledger, as its owner. */

@@ -20,6 +20,7 @@
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/delta.h"
+#include "capture/filter.h"
 #include "capture/row.h"
 #include "ledger/event.h"
 #include "ledger/hooks.h"
@@ -34,7 +35,7 @@ static struct
 {
 	MemoryContext query; /* the query whose update it is; NULL: none */
 	Oid root_relid;
-	uint32 ordinal; /* of the event that tells the delete; stays for the insert's */
+	uint32 ordinal; /* of the event that tells the delete, 0: none does; stays for the insert's */
 } moving;
 
 static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_relid);
@@ -95,6 +96,7 @@ note_move(AtRowCapture *capture, Oid root_relid)
 	}
 	moving.query = capture->query;
 	moving.root_relid = root_relid;
+	moving.ordinal = 0;
 }
 
 static void
@@ -107,9 +109,13 @@ end_query(void *arg)
 static void
 record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 {
+	uint32 moved_from = moving.ordinal; /* rendering runs code of users, who may move other rows */
 	AtDelta delta;
 	AtEvent event;
 
+	if (unlikely(policy->filter != NULL) &&
+		!at_filter_accepts(policy->filter, change->old_row, change->new_row))
+		return;
 	if (change->op == 'U')
 	{
 		if (!at_delta_update(policy, change->old_row, change->new_row, &delta))
@@ -127,9 +133,9 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	if (policy->place_json != NULL)
 		add_extra(&event.extra, policy->place_json);
 	if (moved)
-		add_extra(&event.extra, change->op == 'D'
-									? "\"moved\":true"
-									: psprintf("\"moved\":true,\"moved_from\":%u", moving.ordinal));
+		add_extra(&event.extra, "\"moved\":true");
+	if (moved && change->op == 'I' && moved_from > 0)
+		add_extra(&event.extra, psprintf("\"moved_from\":%u", moved_from));
 
 	AtEventName name = at_event_append(&event);
 

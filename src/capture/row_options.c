@@ -12,6 +12,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/names.h"
+#include "capture/filter.h"
 #include "capture/row_options.h"
 #include "capture/secret.h"
 
@@ -54,6 +55,8 @@ at_row_options_check(Relation rel, const AtRowOptions *options, List *keys)
 	check_concealed(options, keys);
 	check_generated(rel, options, keys);
 	check_subject(rel, options, keys);
+	if (options->when != NULL)
+		at_filter_check(rel, options->when);
 	if (options->hashed != NIL || options->personal != NIL)
 		(void) at_secret_get();
 }
@@ -247,4 +250,6 @@ at_row_options_describe(Relation rel, const AtRowOptions *options, List *keys, S
 	}
 	if (options->subject != NULL)
 		appendStringInfo(out, " of subject %s", options->subject);
+	if (options->when != NULL)
+		appendStringInfo(out, "; when %s", options->when);
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * row_options.h
- *		What of a row is recorded: which columns, and which of them in a form
- *		that nobody can read.
+ *		What of a row is recorded: which columns, which of them in a form that
+ *		nobody can read, and of which rows at all.
  *
  * The key is always recorded, and as it is. A column that is generated from
  * a concealed one is masked, whether it is named or not: it could tell what
@@ -38,6 +38,7 @@ typedef struct AtRowOptions
 	List *hashed;
 	List *personal;
 	char *subject; /* column that tells whose personal values they are; NULL: none does */
+	char *when;    /* a jsonpath, as jsonpath_out() writes it; NULL: all rows */
 } AtRowOptions;
 
 /*

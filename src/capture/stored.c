@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -96,6 +97,15 @@ get_text(HeapTuple tuple, int column, TupleDesc desc)
 	return isnull ? NULL : TextDatumGetCString(value);
 }
 
+static char *
+get_jsonpath(HeapTuple tuple, int column, TupleDesc desc)
+{
+	bool isnull;
+	Datum value = heap_getattr(tuple, column, desc, &isnull);
+
+	return isnull ? NULL : DatumGetCString(DirectFunctionCall1(jsonpath_out, value));
+}
+
 static void
 fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 {
@@ -118,6 +128,7 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 				.hashed = get_names(tuple, Anum_policy_hashed_columns, desc),
 				.personal = get_names(tuple, Anum_policy_personal_columns, desc),
 				.subject = get_text(tuple, Anum_policy_subject_column, desc),
+				.when = get_jsonpath(tuple, Anum_policy_recorded_when, desc),
 			},
 	};
 }
@@ -195,7 +206,7 @@ execute(const char *command, int count, Oid *types, Datum *values, const char *n
 void
 at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls)
 {
-	const char *const texts[] = {row->subject};
+	const char *const texts[] = {row->subject, row->when};
 	List *const lists[] = {row->only, row->masked, row->hashed, row->personal};
 
 	for (int i = 0; i < lengthof(lists); i++)
@@ -221,13 +232,14 @@ at_stored_write(const AtStoredPolicy *stored)
 		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
 		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, "
 		"only_columns = $9, masked_columns = $10, hashed_columns = $11, personal_columns = $12, "
-		"subject_column = $13, enabled = true, "
+		"subject_column = $13, recorded_when = $14::jsonpath, enabled = true, "
 		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
 	static const char insert[] =
 		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
 		"ignored_columns, key_columns, key_given, only_columns, masked_columns, hashed_columns, "
-		"personal_columns, subject_column, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true, pg_catalog.now())";
+		"personal_columns, subject_column, recorded_when, enabled, changed_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::jsonpath, true, "
+		"pg_catalog.now())";
 	Oid types[8 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID,      TEXTOID,
 									TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID};
 	Datum values[8 + AT_ROW_PARAMS] = {

@@ -35,6 +35,7 @@
 #define Anum_policy_hashed_columns   14
 #define Anum_policy_personal_columns 15
 #define Anum_policy_subject_column   16
+#define Anum_policy_recorded_when    17
 
 /* A row; lists are of C strings, in the context of the reader. */
 typedef struct AtStoredPolicy
@@ -71,9 +72,9 @@ extern void at_stored_write(const AtStoredPolicy *stored);
 /*
  * The options of rows as parameters of a query, AT_ROW_PARAMS of them: only
  * (null: all columns), masked, hashed and personal columns, all text[], then
- * subject, text.
+ * subject and jsonpath, both text.
  */
-#define AT_ROW_PARAMS 5
+#define AT_ROW_PARAMS 6
 extern void at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls);
 
 /* Switch the policy of a table off; returns whether it was on. */

@@ -31,6 +31,7 @@
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/definition.h"
+#include "capture/filter.h"
 #include "capture/version.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
@@ -47,6 +48,7 @@ typedef struct Comparison
 	bool options_changed; /* though the table reads as it did */
 	List *lost_keys;      /* why there is no key any more */
 	char *lost_subject;
+	char *lost_when;
 } Comparison;
 
 /*
@@ -237,12 +239,15 @@ count_concealed(const AtRowOptions *row)
 	return list_length(row->masked) + list_length(row->hashed) + list_length(row->personal);
 }
 
+/* A filter that asks for a lost column would leave out everything: better none. */
 static void
 follow_row_options(Comparison *comparison, const AtSchemaChange *change)
 {
 	Oid relid = RelationGetRelid(comparison->rel);
 	AtRowOptions *row = &comparison->stored.row;
 	int concealed = count_concealed(row);
+	char *given_when;
+	ListCell *cell;
 
 	row->only = present_names(relid, row->only, change);
 	row->masked = present_names(relid, row->masked, change);
@@ -258,6 +263,21 @@ follow_row_options(Comparison *comparison, const AtSchemaChange *change)
 	{
 		comparison->lost_subject = row->subject;
 		row->subject = NULL;
+	}
+
+	given_when = row->when;
+	foreach (cell, row->when != NULL ? change->renames : NIL)
+	{
+		AtRename *rename = lfirst(cell);
+		char *name = rename->relid == relid ? get_attname(relid, rename->attnum, true) : NULL;
+
+		if (name != NULL)
+			row->when = at_filter_rename(row->when, rename->old_name, name);
+	}
+	if (row->when != NULL && at_filter_has_lost(row->when, comparison->former.columns, relid))
+	{
+		comparison->lost_when = given_when;
+		row->when = NULL;
 	}
 }
 
@@ -430,6 +450,7 @@ tell(Comparison *comparison, const AtSchemaChange *change, bool rewritten)
 	if (comparison->lost_keys != NIL)
 		appendStringInfo(extra, ",\"lost_key\":%s", at_name_json(comparison->lost_keys));
 	append_lost(extra, "lost_subject", comparison->lost_subject);
+	append_lost(extra, "lost_when", comparison->lost_when);
 	at_version_tell(comparison->stored.target_id, "altered", same ? NULL : old_values.data,
 					same ? NULL : new_values.data, extra);
 }

@@ -7,7 +7,8 @@
  * The event has op 'A' and the type '<resource_type>.altered'; old_values
  * and new_values have those of schema, name, key_columns and columns that
  * differ, extra has the command, and the columns that were "renamed" or whose
- * values were "rewritten".
+ * values were "rewritten". What the policy had to give up is there too:
+ * "lost_key", "lost_subject", "lost_when".
  *-------------------------------------------------------------------------
  */
 #ifndef AT_VERSION_H

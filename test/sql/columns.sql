@@ -19,7 +19,7 @@ LANGUAGE sql AS $$
 $$;
 SELECT audit.enable('orders', "only" => '{status,total,seen}', ignore => '{seen}');
 SELECT audit.enable('orders', "only" => '{status,total}', ignore => '{seen}');
-SELECT only_columns, masked_columns, subject_column FROM audit.policy WHERE target = 'orders'::regclass;
+SELECT only_columns, masked_columns, subject_column, recorded_when FROM audit.policy WHERE target = 'orders'::regclass;
 INSERT INTO orders VALUES (1, 'new', 10, 'a note', 0), (2, 'new', 20, NULL, 0);
 UPDATE orders SET note = 'another', seen = 1;
 UPDATE orders SET note = 'third', seen = 2, status = 'paid' WHERE id = 1;

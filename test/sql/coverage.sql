@@ -42,7 +42,7 @@ SELECT * FROM intervals('parts_1');
 
 -- what is left out is no evidence of absence
 CREATE TABLE filtered (id int PRIMARY KEY, a int, b int);
-SELECT audit.enable('filtered', operations => '{insert,update}', "only" => '{a,b}');
+SELECT audit.enable('filtered', operations => '{insert,update}', "only" => '{a,b}', "when" => '$.new.a > 1');
 ALTER TABLE filtered RENAME a TO c;
 ALTER TABLE filtered DROP COLUMN c;
 SELECT audit.disable('filtered', 'test');

@@ -23,7 +23,7 @@ $node->safe_psql('postgres', q{
 	SELECT audit.enable('orders');
 	SELECT audit.enable('part');
 	CREATE TABLE cards (id int PRIMARY KEY, pan text, note text);
-	SELECT audit.enable('cards', mask => '{pan}');
+	SELECT audit.enable('cards', mask => '{pan}', "when" => '$.new.pan != "x"');
 	INSERT INTO orders VALUES (1, 1);
 });
 
@@ -41,6 +41,8 @@ $node->safe_psql('postgres', 'ALTER TABLE cards RENAME pan TO number');
 $node->safe_psql('postgres', q{INSERT INTO cards VALUES (7, 'x', 'note')});
 is($node->safe_psql('postgres', q{SELECT new_values FROM audit.events WHERE table_name = 'cards' AND resource_id = '7'}),
 	'{"id":7,"number":"***","note":"note"}', 'what has a name that was not there before is masked');
+is($node->safe_psql('postgres', q{SELECT extra ->> 'lost_when' FROM audit.events WHERE table_name = 'cards' AND action = 'alter'}),
+	'($."new"."pan" != "x")', 'and a filter that asks for what is gone is dropped, not false for all');
 $node->safe_psql('postgres', q{SELECT audit.disable('cards', 'test')});
 
 # with the library everything is seen at once
