@@ -1,4 +1,4 @@
--- The index access method for who, session and request of a transaction: the sealer fills it.
+-- The index access method for time, actor, session and request of transactions: the sealer fills it.
 
 CREATE FUNCTION audit.deferred_handler(internal) RETURNS index_am_handler
 	LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'at_deferred_handler';

@@ -11,8 +11,7 @@
  * Indexes are opened without a lock of their own: whoever drops or rebuilds
  * one takes a lock on the table, or (concurrently) waits for its lockers.
  *
- * Indexes of the access method audit_deferred are left to the sealer, but for
- * the time before an incarnation has begun here, when there may be none.
+ * Indexes of the access method audit_deferred are left to the sealer.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -42,11 +41,11 @@ typedef struct LeafPlan
 	int16 retention_class;
 	AtPartition partition;
 	int nindexes;
-	AtIndexPlan index[2 * AT_MAX_INDEXES]; /* deferred ones come last, if at all */
+	AtIndexPlan index[AT_MAX_INDEXES];
 
 	/* kept by the transaction; NULL when closed */
 	Relation heap;
-	Relation index_rel[2 * AT_MAX_INDEXES];
+	Relation index_rel[AT_MAX_INDEXES];
 	bool whole; /* all of them are open */
 	int level;  /* nesting level at which they were opened, as far as that stands */
 } LeafPlan;
@@ -272,7 +271,5 @@ make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampT
 		return; /* dropped meanwhile; the caller looks again */
 	plan->valid = true;
 	plan->nindexes = at_index_plan_table(plan->index, heap, false);
-	if (!at_incarnation_begun())
-		plan->nindexes += at_index_plan_table(plan->index + plan->nindexes, heap, true);
 	RelationClose(heap);
 }

@@ -2,16 +2,16 @@
  * deferred.c
  *		Index access method audit_deferred: a btree that the sealer fills.
  *
- * The routine is that of btree without what needs an order, or each row once.
+ * The routine is that of btree, with scans that have a second source: the rows
+ * of transactions that the log has not come to, sorted as the index is. Both
+ * are merged.
  *
  * Invariant: a transaction that the last entry of the log has sealed, in a
- * snapshot taken now, has its entries; they were made before that entry was
- * committed. So a scan first asks how far the log has come, takes all that is
- * beyond, and then reads the btree: what is sealed meanwhile comes twice.
+ * snapshot taken now, has its entries: they were made before that entry was
+ * committed. So a scan first takes all that is beyond that entry, and then
+ * reads the btree. What is sealed meanwhile is in both, and is given once.
  *
- * Rows that are not written by the ledger (a dump being restored), and rows
- * that were written before an incarnation had begun here, get their entries
- * as in any index.
+ * Memory: the unsealed rows' keys, for as long as the scan is open.
  *
  * Locks: a scan takes AccessShareLock on the log's tables.
  *-------------------------------------------------------------------------
@@ -20,69 +20,105 @@
 
 #include "access/amapi.h"
 #include "access/genam.h"
-#include "access/htup_details.h"
 #include "access/nbtree.h"
 #include "access/relscan.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
-#include "catalog/pg_inherits.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/execnodes.h"
 #include "nodes/tidbitmap.h"
+#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
-#include "base/catalog.h"
 #include "base/errors.h"
 #include "ledger/deferred.h"
+#include "ledger/deferred_fill.h"
 #include "ledger/index_plan.h"
-#include "ledger/log_read.h"
-#include "ledger/read.h"
+#include "ledger/scan.h"
+#include "ledger/unsealed.h"
 #include "ledger/worm.h"
 
-struct AtDeferred
+/* What a scan cannot see from a row's key alone: rechecked by whoever gets the row. */
+#define NOT_SIMPLE (SK_ISNULL | SK_SEARCHARRAY | SK_SEARCHNULL | SK_SEARCHNOTNULL | SK_ROW_HEADER)
+
+/* An unsealed row. */
+typedef struct Row
 {
+	ItemPointerData tid;
+	Datum *key;
+	bool *nulls;
+} Row;
+
+typedef struct DeferredScan
+{
+	IndexScanDesc btree;
+
+	/* the unsealed rows, by key and then by place; read at the first need */
 	MemoryContext context;
-	Oid relid; /* the table whose indexes are open; InvalidOid: none */
-	Relation heap;
-	int nindexes;
-	AtIndexPlan plan[AT_MAX_INDEXES];
-	Relation index[AT_MAX_INDEXES];
-};
+	bool loaded;
+	int nrows;
+	int capacity;
+	Row *row;
+	ItemPointerData *tid; /* of all of them, sorted */
+
+	/* where the scan is; in its direction */
+	bool started;
+	int next;    /* of the rows */
+	bool ahead;  /* the btree stands on an entry that was not given yet */
+	bool at_end; /* the btree has no more */
+} DeferredScan;
 
 PG_FUNCTION_INFO_V1(at_deferred_handler);
 
 static IndexBuildResult *build(Relation heap, Relation index, IndexInfo *info);
 static bool validate(Oid opclass);
-static int64 get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
-static int64 add_unsealed(IndexScanDesc scan, TIDBitmap *bitmap);
-static void open_table(AtDeferred *deferred, Oid relid);
-static void close_table(AtDeferred *deferred);
+static IndexScanDesc begin_scan(Relation index, int nkeys, int norderbys);
+static void rescan(IndexScanDesc desc, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
+static bool get_tuple(IndexScanDesc desc, ScanDirection direction);
+static int64 get_bitmap(IndexScanDesc desc, TIDBitmap *bitmap);
+static void end_scan(IndexScanDesc desc);
+static void load(IndexScanDesc desc);
+static void load_stretch(IndexScanDesc desc, const AtIndexPlan *plan, AtScan *rows, int64 low,
+						 int64 high);
+static void add_row(IndexScanDesc desc, const AtIndexPlan *plan, TupleTableSlot *slot);
+static int compare_rows(const void *a, const void *b, void *arg);
+static int compare_keys(Relation index, const Datum *key, const bool *nulls, const Datum *other,
+						const bool *other_nulls);
+static int compare_tids(const void *a, const void *b);
+static bool matches(IndexScanDesc desc, const Row *row);
+static const Row *next_row(IndexScanDesc desc, ScanDirection direction);
+static bool step(IndexScanDesc desc, ScanDirection direction);
+static bool row_comes_first(IndexScanDesc desc, const Row *row, ScanDirection direction);
 
 Datum
 at_deferred_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *routine = GetIndexAmRoutine(F_BTHANDLER);
 
-	routine->amcanorder = false;
-	routine->amcanbackward = false;
+	routine->amcanbackward = false; /* to turn round in the middle of a scan */
 	routine->amcanunique = false;
 	routine->amclusterable = false;
 	routine->amcanparallel = false;
 	routine->amcaninclude = false;
 	routine->ampredlocks = false;
-	routine->amgettuple = NULL;
 	routine->amcanreturn = NULL;
 	routine->amproperty = NULL;
 	routine->amadjustmembers = NULL;
+	routine->ammarkpos = NULL;
+	routine->amrestrpos = NULL;
 	routine->amestimateparallelscan = NULL;
 	routine->aminitparallelscan = NULL;
 	routine->amparallelrescan = NULL;
 	routine->ambuild = build;
 	routine->amvalidate = validate;
+	routine->ambeginscan = begin_scan;
+	routine->amrescan = rescan;
+	routine->amgettuple = get_tuple;
 	routine->amgetbitmap = get_bitmap;
+	routine->amendscan = end_scan;
 	PG_RETURN_POINTER(routine);
 }
 
@@ -92,7 +128,10 @@ at_is_deferred(Relation index)
 	return index->rd_indam != NULL && index->rd_indam->amgetbitmap == get_bitmap;
 }
 
-/* The sort behind a build works for btrees alone, and looks at the catalog's word for it. */
+/*
+ * The sort behind a build works for btrees alone, and looks at the catalog's word
+ * for it. Which rows get an entry is the table's decision, see worm_index.h.
+ */
 static IndexBuildResult *
 build(Relation heap, Relation index, IndexInfo *info)
 {
@@ -125,114 +164,269 @@ validate(Oid opclass)
 	return true;
 }
 
-/* In this order: see the head of this file. */
-static int64
-get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
+static IndexScanDesc
+begin_scan(Relation index, int nkeys, int norderbys)
 {
-	int64 count = add_unsealed(scan, bitmap);
+	IndexScanDesc desc = RelationGetIndexScan(index, nkeys, norderbys);
+	DeferredScan *scan = palloc0(sizeof(DeferredScan));
 
-	return count + btgetbitmap(scan, bitmap);
+	scan->btree = at_deferred_begin_btree(index, nkeys);
+	scan->context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit unsealed rows", ALLOCSET_SMALL_SIZES);
+	desc->opaque = scan;
+	return desc;
 }
 
-/* What the sealer has not come to, to be rechecked. */
-static int64
-add_unsealed(IndexScanDesc scan, TIDBitmap *bitmap)
+static void
+rescan(IndexScanDesc desc, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys)
 {
-	MemoryContext own =
-		AllocSetContextCreate(CurrentMemoryContext, "audit unsealed", ALLOCSET_SMALL_SIZES);
-	MemoryContext save = MemoryContextSwitchTo(own);
-	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
-	AtTransactionReader *reader;
-	ItemPointerData tid;
-	AtIncarnation last;
-	AtWindow window;
+	DeferredScan *scan = desc->opaque;
+
+	if (keys != NULL && desc->numberOfKeys > 0)
+		memmove(desc->keyData, keys, sizeof(ScanKeyData) * desc->numberOfKeys);
+	scan->btree->heapRelation = desc->heapRelation;
+	scan->btree->xs_snapshot = desc->xs_snapshot;
+	scan->btree->xs_want_itup = true; /* to merge by */
+	btrescan(scan->btree, keys, nkeys, NULL, 0);
+	scan->started = false;
+	scan->ahead = false;
+	scan->at_end = false;
+}
+
+/* In this order: see the head of this file. */
+static bool
+get_tuple(IndexScanDesc desc, ScanDirection direction)
+{
+	DeferredScan *scan = desc->opaque;
+	const Row *row;
+
+	load(desc);
+	if (!scan->started)
+		scan->next = ScanDirectionIsForward(direction) ? 0 : scan->nrows - 1;
+	scan->started = true;
+
+	row = next_row(desc, direction);
+	if (!scan->ahead && !scan->at_end)
+		scan->ahead = step(desc, direction);
+	if (row == NULL && !scan->ahead)
+		return false;
+
+	if (row != NULL && (!scan->ahead || row_comes_first(desc, row, direction)))
+	{
+		desc->xs_heaptid = row->tid;
+		desc->xs_recheck = true;
+		scan->next += ScanDirectionIsForward(direction) ? 1 : -1;
+	}
+	else
+	{
+		desc->xs_heaptid = scan->btree->xs_heaptid;
+		desc->xs_recheck = scan->btree->xs_recheck;
+		scan->ahead = false;
+	}
+	return true;
+}
+
+/* In a bitmap each place counts once anyway. */
+static int64
+get_bitmap(IndexScanDesc desc, TIDBitmap *bitmap)
+{
+	DeferredScan *scan = desc->opaque;
 	int64 count = 0;
 
-	(void) at_incarnation_read_last(latest, &last);
-	window = (AtWindow){
-		.incarnation = last.incarnation,
-		.system_identifier = last.system_identifier,
-		.database_oid = last.database_oid,
-		.from = at_log_window_end(latest, last.incarnation),
-	};
-	UnregisterSnapshot(latest);
-
-	reader =
-		at_transaction_reader_open_leaf(scan->indexRelation->rd_index->indrelid, scan->xs_snapshot);
-	at_transaction_reader_start(reader, &window);
-	while (at_transaction_reader_next_tid(reader, &tid))
+	load(desc);
+	for (int i = 0; i < scan->nrows; i++)
 	{
-		tbm_add_tuples(bitmap, &tid, 1, true);
+		if (!matches(desc, &scan->row[i]))
+			continue;
+		tbm_add_tuples(bitmap, &scan->row[i].tid, 1, true);
 		count++;
 	}
-	at_transaction_reader_close(reader);
-	MemoryContextSwitchTo(save);
-	MemoryContextDelete(own);
-	return count;
+	return count + btgetbitmap(scan->btree, bitmap);
 }
 
-/*
- * The locks are taken now, before others of the table's and its indexes': REINDEX
- * takes them in this order too.
- */
-AtDeferred *
-at_deferred_open(void)
+static void
+end_scan(IndexScanDesc desc)
 {
-	AtDeferred *deferred = palloc0(sizeof(AtDeferred));
+	DeferredScan *scan = desc->opaque;
 
-	(void) find_all_inheritors(at_ledger_relid(AT_LEDGER_TRANSACTION), RowExclusiveLock, NULL);
-	deferred->context =
-		AllocSetContextCreate(CurrentMemoryContext, "audit deferred indexes", ALLOCSET_SMALL_SIZES);
-	return deferred;
+	at_deferred_end_btree(scan->btree);
+	MemoryContextDelete(scan->context);
+	pfree(scan);
 }
 
-void
-at_deferred_add(AtDeferred *deferred, HeapTuple row, TupleDesc desc)
+/* Read what the log has not come to, once a scan. */
+static void
+load(IndexScanDesc desc)
 {
-	Datum values[MaxTupleAttributeNumber];
-	bool nulls[MaxTupleAttributeNumber];
+	DeferredScan *scan = desc->opaque;
+	Relation index = desc->indexRelation;
 	MemoryContext save;
+	Relation heap;
+	AtIndexPlan plan;
+	AtUnsealed unsealed;
+	AtScan *rows;
 
-	if (deferred->relid != row->t_tableOid)
-		open_table(deferred, row->t_tableOid);
-	if (deferred->nindexes == 0)
+	if (scan->loaded)
 		return;
+	save = MemoryContextSwitchTo(scan->context);
+	unsealed = at_unsealed_read();
+	heap = table_open(index->rd_index->indrelid, AccessShareLock);
+	at_index_plan(&plan, heap, index);
+	rows =
+		at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_TX_ID, desc->xs_snapshot, RelationGetRelid(heap));
+	for (int i = 0; unsealed.sealed != NULL && i < unsealed.sealed->nrunning; i++)
+		load_stretch(desc, &plan, rows, unsealed.base + unsealed.sealed->running[i],
+					 unsealed.base + unsealed.sealed->running[i]);
+	load_stretch(desc, &plan, rows, unsealed.base + (unsealed.sealed ? unsealed.sealed->xmax : 0),
+				 PG_INT64_MAX);
+	at_scan_close(rows);
+	table_close(heap, NoLock);
 
-	save = MemoryContextSwitchTo(deferred->context);
-	heap_deform_tuple(row, desc, values, nulls);
-	for (int i = 0; i < deferred->nindexes; i++)
-		at_index_plan_insert(&deferred->plan[i], deferred->index[i], deferred->heap, &row->t_self,
-							 values, nulls);
+	scan->tid = palloc(sizeof(ItemPointerData) * Max(scan->nrows, 1));
+	for (int i = 0; i < scan->nrows; i++)
+		scan->tid[i] = scan->row[i].tid;
+	qsort(scan->tid, scan->nrows, sizeof(ItemPointerData), compare_tids);
+	if (scan->nrows > 1)
+		qsort_arg(scan->row, scan->nrows, sizeof(Row), compare_rows, index);
+	scan->loaded = true;
 	MemoryContextSwitchTo(save);
-	MemoryContextReset(deferred->context);
 }
 
 static void
-open_table(AtDeferred *deferred, Oid relid)
+load_stretch(IndexScanDesc desc, const AtIndexPlan *plan, AtScan *rows, int64 low, int64 high)
 {
-	close_table(deferred);
-	deferred->heap = table_open(relid, NoLock);
-	deferred->nindexes = at_index_plan_table(deferred->plan, deferred->heap, true);
-	for (int i = 0; i < deferred->nindexes; i++)
-		deferred->index[i] = index_open(deferred->plan[i].relid, RowExclusiveLock);
-	deferred->relid = relid;
+	at_scan_start(rows, low, high);
+	while (at_scan_next(rows))
+		add_row(desc, plan, rows->slot);
 }
 
 static void
-close_table(AtDeferred *deferred)
+add_row(IndexScanDesc desc, const AtIndexPlan *plan, TupleTableSlot *slot)
 {
-	if (!OidIsValid(deferred->relid))
+	DeferredScan *scan = desc->opaque;
+	TupleDesc tupdesc = RelationGetDescr(desc->indexRelation);
+	Datum key[INDEX_MAX_KEYS];
+	bool nulls[INDEX_MAX_KEYS];
+	Row *row;
+
+	slot_getallattrs(slot);
+	if (!at_index_plan_form(plan, slot->tts_values, slot->tts_isnull, key, nulls))
 		return;
-	for (int i = 0; i < deferred->nindexes; i++)
-		index_close(deferred->index[i], NoLock);
-	table_close(deferred->heap, NoLock);
-	deferred->relid = InvalidOid;
+	if (scan->nrows == scan->capacity)
+	{
+		scan->capacity = Max(64, scan->capacity * 2);
+		scan->row = scan->row ? repalloc_huge(scan->row, sizeof(Row) * scan->capacity)
+							  : MemoryContextAllocHuge(scan->context, sizeof(Row) * scan->capacity);
+	}
+	row = &scan->row[scan->nrows++];
+	row->tid = slot->tts_tid;
+	row->key = palloc(sizeof(Datum) * plan->nkeys);
+	row->nulls = palloc(sizeof(bool) * plan->nkeys);
+	for (int i = 0; i < plan->nkeys; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
+
+		row->nulls[i] = nulls[i];
+		row->key[i] =
+			nulls[i] ? (Datum) 0 : datumCopy(key[i], attribute->attbyval, attribute->attlen);
+	}
 }
 
-void
-at_deferred_close(AtDeferred *deferred)
+static int
+compare_rows(const void *a, const void *b, void *arg)
 {
-	close_table(deferred);
-	MemoryContextDelete(deferred->context);
-	pfree(deferred);
+	const Row *left = a;
+	const Row *right = b;
+	int result = compare_keys(arg, left->key, left->nulls, right->key, right->nulls);
+
+	CHECK_FOR_INTERRUPTS();
+	return result != 0 ? result : compare_tids(&left->tid, &right->tid);
+}
+
+/* In the order of the index; nulls last. */
+static int
+compare_keys(Relation index, const Datum *key, const bool *nulls, const Datum *other,
+			 const bool *other_nulls)
+{
+	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
+	int result = 0;
+
+	for (int i = 0; i < nkeys && result == 0; i++)
+	{
+		if (nulls[i] || other_nulls[i])
+			result = (int) nulls[i] - (int) other_nulls[i];
+		else
+			result = DatumGetInt32(FunctionCall2Coll(index_getprocinfo(index, i + 1, BTORDER_PROC),
+													 index->rd_indcollation[i], key[i], other[i]));
+	}
+	return result;
+}
+
+static int
+compare_tids(const void *a, const void *b)
+{
+	return ItemPointerCompare(unconstify(void *, a), unconstify(void *, b));
+}
+
+/* Can the row be wanted? Where that takes more than its key it can. */
+static bool
+matches(IndexScanDesc desc, const Row *row)
+{
+	for (int i = 0; i < desc->numberOfKeys; i++)
+	{
+		ScanKey key = &desc->keyData[i];
+		int at = key->sk_attno - 1;
+
+		if ((key->sk_flags & NOT_SIMPLE) != 0)
+			continue;
+		if (row->nulls[at] || !DatumGetBool(FunctionCall2Coll(&key->sk_func, key->sk_collation,
+															  row->key[at], key->sk_argument)))
+			return false;
+	}
+	return true;
+}
+
+/* The next unsealed row that can be wanted. */
+static const Row *
+next_row(IndexScanDesc desc, ScanDirection direction)
+{
+	DeferredScan *scan = desc->opaque;
+
+	while (scan->next >= 0 && scan->next < scan->nrows)
+	{
+		if (matches(desc, &scan->row[scan->next]))
+			return &scan->row[scan->next];
+		scan->next += ScanDirectionIsForward(direction) ? 1 : -1;
+	}
+	return NULL;
+}
+
+/* Step to the btree's next entry of a row that is not among the unsealed ones. */
+static bool
+step(IndexScanDesc desc, ScanDirection direction)
+{
+	DeferredScan *scan = desc->opaque;
+
+	while (btgettuple(scan->btree, direction))
+	{
+		if (scan->nrows == 0 || bsearch(&scan->btree->xs_heaptid, scan->tid, scan->nrows,
+										sizeof(ItemPointerData), compare_tids) == NULL)
+			return true;
+		CHECK_FOR_INTERRUPTS();
+	}
+	scan->at_end = true;
+	return false;
+}
+
+static bool
+row_comes_first(IndexScanDesc desc, const Row *row, ScanDirection direction)
+{
+	IndexScanDesc btree = ((DeferredScan *) desc->opaque)->btree;
+	Datum key[INDEX_MAX_KEYS];
+	bool nulls[INDEX_MAX_KEYS];
+	int result;
+
+	index_deform_tuple(btree->xs_itup, btree->xs_itupdesc, key, nulls);
+	result = compare_keys(desc->indexRelation, row->key, row->nulls, key, nulls);
+	return ScanDirectionIsForward(direction) ? result <= 0 : result >= 0;
 }

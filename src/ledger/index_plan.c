@@ -14,8 +14,6 @@
 #include "ledger/deferred.h"
 #include "ledger/index_plan.h"
 
-static void plan_index(AtIndexPlan *plan, Relation heap, Relation index);
-
 int
 at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferred)
 {
@@ -36,7 +34,7 @@ at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferr
 								errmsg("ledger table \"%s\" has more than %d indexes",
 									   RelationGetRelationName(heap), AT_MAX_INDEXES),
 								errhint("Drop those that are not part of the ledger.")));
-			plan_index(&plan[count++], heap, index);
+			at_index_plan(&plan[count++], heap, index);
 		}
 		RelationClose(index);
 	}
@@ -63,8 +61,8 @@ not_null_predicate(Relation index)
 	return -1;
 }
 
-static void
-plan_index(AtIndexPlan *plan, Relation heap, Relation index)
+void
+at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 {
 	Form_pg_index form = index->rd_index;
 	bool simple = index->rd_rel->relam == BTREE_AM_OID || at_is_deferred(index);
@@ -87,6 +85,20 @@ plan_index(AtIndexPlan *plan, Relation heap, Relation index)
 						errhint("DROP INDEX audit.%s;", RelationGetRelationName(index))));
 }
 
+bool
+at_index_plan_form(const AtIndexPlan *plan, const Datum *values, const bool *nulls,
+				   Datum key[INDEX_MAX_KEYS], bool key_null[INDEX_MAX_KEYS])
+{
+	if (plan->not_null != 0 && nulls[plan->not_null - 1])
+		return false;
+	for (int i = 0; i < plan->nkeys; i++)
+	{
+		key[i] = values[plan->key[i] - 1];
+		key_null[i] = nulls[plan->key[i] - 1];
+	}
+	return true;
+}
+
 void
 at_index_plan_insert(const AtIndexPlan *plan, Relation index, Relation heap, ItemPointer tid,
 					 const Datum *values, const bool *nulls)
@@ -94,13 +106,8 @@ at_index_plan_insert(const AtIndexPlan *plan, Relation index, Relation heap, Ite
 	Datum key[INDEX_MAX_KEYS];
 	bool key_null[INDEX_MAX_KEYS];
 
-	if (plan->not_null != 0 && nulls[plan->not_null - 1])
+	if (!at_index_plan_form(plan, values, nulls, key, key_null))
 		return;
-	for (int i = 0; i < plan->nkeys; i++)
-	{
-		key[i] = values[plan->key[i] - 1];
-		key_null[i] = nulls[plan->key[i] - 1];
-	}
 
 	/* btree has no use for an IndexInfo */
 	index_insert(index, key, key_null, tid, heap, plan->unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,

@@ -33,6 +33,13 @@ typedef struct AtIndexPlan
  */
 extern int at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferred);
 
+/* Plan one index; the same error. */
+extern void at_index_plan(AtIndexPlan *plan, Relation heap, Relation index);
+
+/* What an index has of a row: key and flags of nulls. False if it has no entry for it. */
+extern bool at_index_plan_form(const AtIndexPlan *plan, const Datum *values, const bool *nulls,
+							   Datum key[INDEX_MAX_KEYS], bool key_null[INDEX_MAX_KEYS]);
+
 /* Insert the entry of a row; values and nulls are those of the whole row. */
 extern void at_index_plan_insert(const AtIndexPlan *plan, Relation index, Relation heap,
 								 ItemPointer tid, const Datum *values, const bool *nulls);

@@ -69,7 +69,7 @@ struct AtSessionReader
 	MemoryContext row_context;
 };
 
-static AtTransactionReader *open_transactions(AtScan *scan);
+static AtTransactionReader *open_transactions(Snapshot snapshot);
 static bool next_stretch(AtTransactionReader *reader);
 static bool next_group(AtTransactionReader *reader);
 static bool wanted(const AtTransactionReader *reader);
@@ -91,27 +91,21 @@ at_window_here(void)
 AtTransactionReader *
 at_transaction_reader_open(Snapshot snapshot)
 {
-	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot));
-}
-
-AtTransactionReader *
-at_transaction_reader_open_leaf(Oid relid, Snapshot snapshot)
-{
-	return open_transactions(at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot, relid));
+	return open_transactions(snapshot);
 }
 
 AtTransactionReader *
 at_transaction_finder_open(Snapshot snapshot)
 {
-	return open_transactions(at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot));
+	return open_transactions(snapshot);
 }
 
 static AtTransactionReader *
-open_transactions(AtScan *scan)
+open_transactions(Snapshot snapshot)
 {
 	AtTransactionReader *reader = palloc0(sizeof(AtTransactionReader));
 
-	reader->scan = scan;
+	reader->scan = at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot);
 	reader->group_context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit transactions", ALLOCSET_SMALL_SIZES);
 	reader->row_context =
@@ -159,24 +153,6 @@ at_transaction_reader_next(AtTransactionReader *reader)
 			return NULL;
 	decode_transaction(reader, &reader->member[reader->next_member++]);
 	return &reader->row;
-}
-
-bool
-at_transaction_reader_next_tid(AtTransactionReader *reader, ItemPointer tid)
-{
-	bool found = false;
-
-	while (!found)
-	{
-		while (!reader->ahead)
-			if (!next_stretch(reader))
-				return false;
-		found = wanted(reader);
-		if (found)
-			ItemPointerCopy(&reader->scan->slot->tts_tid, tid);
-		reader->ahead = at_scan_next(reader->scan);
-	}
-	return true;
 }
 
 /* Start the next scan of the window; false if there is none. */

@@ -73,9 +73,6 @@ extern AtWindow at_window_here(void);
 
 /* Transactions of windows, in the order of tx_id. The window must outlive its use. */
 extern AtTransactionReader *at_transaction_reader_open(Snapshot snapshot);
-
-/* The same of one partition of the table. */
-extern AtTransactionReader *at_transaction_reader_open_leaf(Oid relid, Snapshot snapshot);
 extern void at_transaction_reader_start(AtTransactionReader *reader, const AtWindow *window);
 
 /* Transactions by name, of any origin: one, or several where a name was used twice. */
@@ -84,9 +81,6 @@ extern void at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_i
 
 /* The next row of either, or NULL. */
 extern const AtTransactionRow *at_transaction_reader_next(AtTransactionReader *reader);
-
-/* The same, but only where it is stored; in no order. Not to be mixed with the other one. */
-extern bool at_transaction_reader_next_tid(AtTransactionReader *reader, ItemPointer tid);
 extern void at_transaction_reader_close(AtTransactionReader *reader);
 
 /* Events of one transaction by place, from an ordinal on. */

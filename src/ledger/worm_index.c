@@ -26,6 +26,8 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
 
+#include "ledger/deferred.h"
+#include "ledger/deferred_fill.h"
 #include "ledger/worm_index.h"
 
 /* State of an index build, or of the second look of a concurrent one. */
@@ -37,6 +39,7 @@ typedef struct AtIndexing
 	EState *estate;
 	ExprContext *econtext;
 	ExprState *predicate;
+	AtDeferredBuilder *deferred; /* of a deferred index; made at its first row */
 	TupleTableSlot *slot;
 	Datum values[INDEX_MAX_KEYS];
 	bool isnull[INDEX_MAX_KEYS];
@@ -56,6 +59,7 @@ at_indexing_begin(AtIndexing *ix, Relation table, Relation index, IndexInfo *inf
 	ix->table = table;
 	ix->index = index;
 	ix->info = info;
+	ix->deferred = NULL;
 	ix->estate = CreateExecutorState();
 	ix->econtext = GetPerTupleExprContext(ix->estate);
 	ix->slot = table_slot_create(table, NULL);
@@ -95,6 +99,8 @@ static bool
 at_indexing_form(AtIndexing *ix)
 {
 	MemoryContextReset(ix->econtext->ecxt_per_tuple_memory);
+	if (at_is_deferred(ix->index) && !at_deferred_build_takes(&ix->deferred, ix->slot))
+		return false;
 	if (ix->predicate != NULL && !ExecQual(ix->predicate, ix->econtext))
 		return false;
 	FormIndexDatum(ix->info, ix->slot, ix->estate, ix->values, ix->isnull);
@@ -253,6 +259,10 @@ at_worm_index_validate_scan(Relation table, Relation index, IndexInfo *info, Sna
 	{
 		state->htups += 1;
 		if (at_index_has(state, &cursor, &exhausted, &ix.slot->tts_tid) || !at_indexing_form(&ix))
+			continue;
+		/* the sealer may have been here since the index was read */
+		if (at_is_deferred(index) &&
+			at_deferred_has(index, ix.values, ix.isnull, &ix.slot->tts_tid))
 			continue;
 		index_insert(index, ix.values, ix.isnull, &ix.slot->tts_tid, table,
 					 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);

@@ -17,7 +17,7 @@
 
 #include "base/errors.h"
 #include "ledger/datum.h"
-#include "ledger/deferred.h"
+#include "ledger/deferred_fill.h"
 #include "ledger/log_read.h"
 #include "seal/batch.h"
 #include "seal/leaves.h"
@@ -29,7 +29,7 @@
 
 typedef struct Batch
 {
-	AtDeferred *deferred;
+	AtDeferredFill *fill;
 	uint64 log_index;
 	AtTile tile;
 	uint32 tile_number;
@@ -56,14 +56,14 @@ static void append_entry(Batch *batch, AtLogHead *head, int32 incarnation,
 
 bool
 at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const char *snapshot_text,
-			  Snapshot snapshot)
+			  Snapshot snapshot, bool careful)
 {
-	AtDeferred *deferred = at_deferred_open(); /* first: it locks more than others */
+	AtDeferredFill *fill = at_deferred_fill_open(careful);
 	AtLeafReader *reader = at_leaf_reader_open(snapshot);
 	Batch *batch = palloc0(sizeof(Batch));
 	const AtLeaf *leaf;
 
-	batch->deferred = deferred;
+	batch->fill = fill;
 	batch->log_index = head->tree.size;
 	batch->tile_context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit tile", ALLOCSET_DEFAULT_SIZES);
@@ -75,7 +75,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 	while ((leaf = at_leaf_reader_next(reader)) != NULL)
 		add_leaf(batch, leaf);
 	at_leaf_reader_close(reader);
-	at_deferred_close(deferred);
+	at_deferred_fill_close(fill);
 
 	if (batch->tx_count == 0)
 		return false;
@@ -97,7 +97,7 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 	{
 		int64 tx_at = leaf->transaction->body.tx_at;
 
-		at_deferred_add(batch->deferred, leaf->transaction->tuple, leaf->transaction->desc);
+		at_deferred_fill_add(batch->fill, leaf->transaction->tuple, leaf->transaction->desc);
 		at_tile_add_transaction(&batch->tile, leaf->tx_id, &leaf->hash);
 		if (batch->tx_count == 0 || tx_at < batch->first_tx_at)
 			batch->first_tx_at = tx_at;

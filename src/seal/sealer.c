@@ -11,7 +11,7 @@
  * Locks: that of passes on audit.log_entry, taken before the snapshot and
  * held to the end of the transaction, so that passes follow one another and
  * each sees the entry of the one before. Writers, readers and the upkeep of
- * the table never wait for it.
+ * the table never wait for it. Then RowExclusiveLock on the ledger's tables.
  *
  * Caveat: where rows were restored from another server, the log first
  * closes that incarnation and begins a new one, once the first transaction
@@ -23,11 +23,13 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/debug_point.h"
 #include "base/guc.h"
 #include "base/worker.h"
@@ -51,17 +53,21 @@ typedef struct Pass
 	AtLogHead head;
 	AtIncarnation current; /* the last one of the ledger */
 	bool is_ours;          /* it was begun in this server and database */
+	bool careful;          /* deferred indexes may have entries of what is not sealed */
 } Pass;
 
-/* Right after an error: the next upkeep is an hour away, which is harmless. */
+/* Right after an error: the next pass is careful; the next upkeep an hour away, which is harmless.
+ */
 static struct
 {
+	bool passed; /* the last pass of this process was committed */
 	TimestampTz next_upkeep;
 } sealer;
 
 static long run_pass(void);
 static void seal_settled(void);
 static void do_upkeep(void);
+static void lock_tables(void);
 static bool anything_of_ours(const Pass *pass);
 static void begin_incarnation(Pass *pass);
 static void seal_window(Pass *pass, const char *snapshot_text);
@@ -100,9 +106,12 @@ seal_settled(void)
 		set_local("synchronous_commit", "on");
 	if (at_ledger_exists())
 	{
-		Pass pass = {0};
+		Pass pass = {.careful = !sealer.passed};
+
+		sealer.passed = false;
 
 		at_ledger_lock_passes(AT_LEDGER_LOG_ENTRY);
+		lock_tables();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pass.snapshot = GetActiveSnapshot();
 		pass.snapshot_text = at_settled_now();
@@ -121,6 +130,7 @@ seal_settled(void)
 		PopActiveSnapshot();
 	}
 	CommitTransactionCommand();
+	sealer.passed = true;
 	at_lifting_sealed();
 }
 
@@ -159,6 +169,22 @@ do_upkeep(void)
 	CommitTransactionCommand();
 }
 
+/*
+ * As whoever writes them, before anything of them is read: REINDEX locks a table
+ * first and its indexes then, and would wait for a lock on an index that we have
+ * while we wait for one on the table.
+ */
+static void
+lock_tables(void)
+{
+	static const AtLedgerTable tables[] = {AT_LEDGER_EVENT,     AT_LEDGER_TRANSACTION,
+										   AT_LEDGER_SESSION,   AT_LEDGER_LOG_ENTRY,
+										   AT_LEDGER_LEAF_TILE, AT_LEDGER_CHECKPOINT};
+
+	for (int i = 0; i < lengthof(tables); i++)
+		list_free(find_all_inheritors(at_ledger_relid(tables[i]), RowExclusiveLock, NULL));
+}
+
 /* Has a transaction of this server and database been recorded? */
 static bool
 anything_of_ours(const Pass *pass)
@@ -182,6 +208,7 @@ begin_incarnation(Pass *pass)
 	int32 incarnation = pass->current.incarnation + 1;
 	AtMerkle empty;
 
+	pass->careful = true; /* a restore may have brought them */
 	seal_window(pass, NULL);
 	at_log_append_incarnation(incarnation, pass->current.log_id, reason);
 
@@ -219,5 +246,6 @@ seal_window(Pass *pass, const char *snapshot_text)
 
 	if (snapshot_text != NULL && !at_settled_parse(at_span_of(snapshot_text), &to))
 		elog(ERROR, "unexpected snapshot \"%s\"", snapshot_text);
-	at_batch_seal(&pass->head, pass->current.incarnation, &window, snapshot_text, pass->snapshot);
+	at_batch_seal(&pass->head, pass->current.incarnation, &window, snapshot_text, pass->snapshot,
+				  pass->careful);
 }

@@ -27,7 +27,7 @@ CREATE FUNCTION uses_index(query text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE line text;
 BEGIN
 	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
-		IF line LIKE '%Bitmap Index Scan on transaction_1_%' THEN
+		IF line ~ 'Index Scan .*on transaction_1_|Index Scan .*using transaction_1_' THEN
 			RETURN true;
 		END IF;
 	END LOOP;
@@ -50,6 +50,50 @@ SELECT count(*) FROM audit.transaction WHERE request_id >= 'deferred-r1' AND req
 SELECT count(*) = 16 FROM audit.transaction
 WHERE session_id = (SELECT t.session_id FROM audit.transaction t WHERE t.request_id = 'deferred-r12') AND request_id LIKE 'deferred-r%';
 
+-- in order, forwards and backwards, with sealed and unsealed rows among each other
+CREATE FUNCTION ordered(query text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	by_index text[];
+	by_sort text[];
+BEGIN
+	PERFORM set_config('enable_sort', 'off', true);
+	EXECUTE format('SELECT array_agg(q::text) FROM (%s) q', query) INTO by_index;
+	PERFORM set_config('enable_sort', 'on', true);
+	PERFORM set_config('enable_seqscan', 'on', true);
+	PERFORM set_config('enable_indexscan', 'off', true);
+	PERFORM set_config('enable_bitmapscan', 'off', true);
+	EXECUTE format('SELECT array_agg(q::text) FROM (%s) q', query) INTO by_sort;
+	PERFORM set_config('enable_seqscan', 'off', true);
+	PERFORM set_config('enable_indexscan', 'on', true);
+	PERFORM set_config('enable_bitmapscan', 'on', true);
+	RETURN by_index = by_sort AND cardinality(by_index) > 1;
+END $$;
+SELECT ordered('SELECT tx_id, tx_at FROM audit.transaction ORDER BY tx_at, tx_id'),
+	ordered('SELECT tx_id, tx_at FROM audit.transaction ORDER BY tx_at DESC, tx_id DESC LIMIT 12'),
+	ordered($$SELECT actor, tx_at FROM audit.transaction WHERE actor = 'deferred-1' ORDER BY actor, tx_at DESC LIMIT 4$$),
+	ordered($$SELECT actor, tx_at FROM audit.transaction WHERE actor > 'deferred' ORDER BY actor, tx_at$$),
+	ordered($$SELECT actor, tx_at FROM audit.transaction WHERE actor IN ('deferred-0', 'deferred-2') ORDER BY actor, tx_at$$),
+	ordered($$SELECT request_id FROM audit.transaction WHERE request_id LIKE 'deferred-r%' ORDER BY request_id DESC$$),
+	ordered($$SELECT session_id FROM audit.transaction WHERE session_id > 0 ORDER BY session_id$$);
+SELECT uses_index('SELECT FROM audit.transaction ORDER BY tx_at DESC LIMIT 10'),
+	uses_index($$SELECT FROM audit.events WHERE tx_at > now() - interval '1 min' ORDER BY tx_at DESC LIMIT 10$$);
+BEGIN;
+DECLARE back SCROLL CURSOR FOR SELECT request_id FROM audit.transaction WHERE request_id BETWEEN 'deferred-r10' AND 'deferred-r15' ORDER BY request_id;
+FETCH 4 FROM back;
+FETCH BACKWARD 2 FROM back;
+FETCH ALL FROM back;
+COMMIT;
+-- what is not there, and what cannot be; a join that starts the scan again and again
+SELECT count(*) FROM audit.transaction WHERE request_id IS NULL AND actor = 'deferred-1';
+SELECT count(*) FROM audit.transaction WHERE request_id = 'a' AND request_id = 'b';
+SET enable_hashjoin = off;
+SET enable_mergejoin = off;
+SELECT r, t.actor FROM generate_series(9, 18) r LEFT JOIN audit.transaction t ON t.request_id = 'deferred-r' || r ORDER BY r;
+RESET enable_hashjoin;
+RESET enable_mergejoin;
+ANALYZE audit.transaction;
+SELECT * FROM found;
+
 -- rolled back transactions leave no entry
 BEGIN;
 SELECT audit.set_context(actor => 'deferred-3');
@@ -57,7 +101,7 @@ INSERT INTO deferred_orders VALUES (100, 1);
 ROLLBACK;
 SELECT transactions, are_there FROM found WHERE actor = 'deferred-3';
 
--- a rebuilt index has entries of what is not sealed, which then come again
+-- an index that is built anew leaves out what is not sealed
 REINDEX TABLE audit.transaction;
 SELECT * FROM found;
 SELECT audit.seal_now() IS NOT NULL AS sealed;
@@ -67,7 +111,7 @@ VACUUM audit.transaction;
 SELECT * FROM found;
 SELECT count(*) FROM audit.verify() WHERE finding <> 'summary';
 
--- it is for the ledger alone, and offers no order
+-- it is for the ledger alone
 \set VERBOSITY terse
 CREATE INDEX ON deferred_orders USING audit_deferred (total int8_ops);
 CREATE TABLE deferred_others (total bigint);
@@ -77,4 +121,4 @@ DROP TABLE deferred_others;
 DROP VIEW found;
 DROP TABLE deferred_orders;
 DROP PROCEDURE place;
-DROP FUNCTION uses_index;
+DROP FUNCTION uses_index, ordered;

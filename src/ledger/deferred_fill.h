@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ * deferred_fill.h
+ *		The sealer's part of deferred indexes: making the entries.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_DEFERRED_FILL_H
+#define AT_DEFERRED_FILL_H
+
+#include "access/genam.h"
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "nodes/execnodes.h"
+
+/*
+ * Fills the indexes of audit.transaction; lives in the context in which it was opened.
+ * The caller holds RowExclusiveLock on the table and its partitions. `careful`: some
+ * entries may be there already.
+ */
+typedef struct AtDeferredFill AtDeferredFill;
+extern AtDeferredFill *at_deferred_fill_open(bool careful);
+
+/* Add the entries of a stored row; t_tableOid and t_self say where it is. */
+extern void at_deferred_fill_add(AtDeferredFill *fill, HeapTuple row, TupleDesc desc);
+
+extern void at_deferred_fill_close(AtDeferredFill *fill);
+
+/*
+ * While an index is built: does it get an entry for this row now? Not if the
+ * sealer will make it. `builder` is made at the first call, in the current context.
+ */
+typedef struct AtDeferredBuilder AtDeferredBuilder;
+extern bool at_deferred_build_takes(AtDeferredBuilder **builder, TupleTableSlot *slot);
+
+/* A scan of the btree underneath alone; end it with at_deferred_end_btree(). */
+extern IndexScanDesc at_deferred_begin_btree(Relation index, int nkeys);
+extern void at_deferred_end_btree(IndexScanDesc scan);
+
+/* Has the index the entry already? Key and nulls are those of its columns. */
+extern bool at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer tid);
+
+#endif

@@ -1,0 +1,53 @@
+/*-------------------------------------------------------------------------
+ * unsealed.c
+ *		Which transactions the log has not come to yet, by their tx_id.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "ledger/log_read.h"
+#include "ledger/unsealed.h"
+
+AtUnsealed
+at_unsealed_read(void)
+{
+	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+	AtUnsealed unsealed;
+	AtIncarnation last;
+
+	(void) at_incarnation_read_last(latest, &last);
+	unsealed = (AtUnsealed){
+		.base = at_tx_id_base(last.incarnation),
+		.sealed = at_log_window_end(latest, last.incarnation),
+	};
+	UnregisterSnapshot(latest);
+	return unsealed;
+}
+
+bool
+at_unsealed_read_here(AtUnsealed *unsealed)
+{
+	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+	int count;
+
+	(void) at_incarnations_read(latest, &count);
+	if (count > 0)
+		*unsealed = (AtUnsealed){
+			.base = at_tx_id_base(at_incarnation_here()),
+			.sealed =
+				at_incarnation_begun() ? at_log_window_end(latest, at_incarnation_here()) : NULL,
+		};
+	UnregisterSnapshot(latest);
+	return count > 0;
+}
+
+bool
+at_unsealed_has(const AtUnsealed *unsealed, int64 tx_id)
+{
+	if (tx_id < unsealed->base)
+		return false;
+	return unsealed->sealed == NULL || !at_settled_has(unsealed->sealed, tx_id - unsealed->base);
+}
