@@ -20,6 +20,7 @@
 #include "capture/direct.h"
 #include "capture/evolve.h"
 #include "capture/policy.h"
+#include "capture/truncate.h"
 #include "core/hash.h"
 #include "guard/guard.h"
 #include "ledger/append.h"
@@ -46,6 +47,7 @@ _PG_init(void)
 	at_source_init();
 	at_policy_init();
 	at_direct_init();
+	at_truncate_init();
 	at_baseline_init();
 	at_guard_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */

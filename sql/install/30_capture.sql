@@ -17,7 +17,8 @@ CREATE TABLE audit.policy (
 	hashed_columns text[] NOT NULL DEFAULT '{}',
 	personal_columns text[] NOT NULL DEFAULT '{}',
 	subject_column text,
-	recorded_when jsonpath
+	recorded_when jsonpath,
+	truncate text NOT NULL
 );
 COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
 COMMENT ON COLUMN audit.policy.target IS 'the table';
@@ -37,6 +38,7 @@ COMMENT ON COLUMN audit.policy.hashed_columns IS 'columns whose values are recor
 COMMENT ON COLUMN audit.policy.personal_columns IS 'columns whose values are recorded as commitments';
 COMMENT ON COLUMN audit.policy.subject_column IS 'column that tells whose personal values a row has';
 COMMENT ON COLUMN audit.policy.recorded_when IS 'changes for which this is false are not recorded; null: all are';
+COMMENT ON COLUMN audit.policy.truncate IS 'rows: TRUNCATE tells each row that it takes; count: only how many';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 
@@ -46,7 +48,7 @@ SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 -- owner's rights. Called in any other way, or for a table without policy, they raise an error.
 CREATE FUNCTION audit.capture() RETURNS trigger
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_capture';
-COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger function, called after TRUNCATE';
+COMMENT ON FUNCTION audit.capture() IS 'internal: the trigger function, called before and after TRUNCATE';
 GRANT EXECUTE ON FUNCTION audit.capture() TO PUBLIC;
 
 CREATE FUNCTION audit.capture_insert(tableoid oid, new_ctid tid) RETURNS boolean
@@ -76,6 +78,9 @@ ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_update";
 CREATE TRIGGER "00_audit_delete" AFTER DELETE ON audit.policy FOR EACH ROW
 	WHEN (audit.capture_delete(OLD.tableoid, OLD.ctid)) EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_delete";
+CREATE TRIGGER "00_audit_before_truncate" BEFORE TRUNCATE ON audit.policy
+	EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_before_truncate";
 CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.policy
 	EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.policy ENABLE ALWAYS TRIGGER "00_audit_truncate";
@@ -93,12 +98,13 @@ CREATE FUNCTION audit.enable(
 	hash text[] DEFAULT '{}',
 	personal text[] DEFAULT '{}',
 	subject text DEFAULT NULL,
-	"when" jsonpath DEFAULT NULL
+	"when" jsonpath DEFAULT NULL,
+	truncate text DEFAULT 'rows'
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
-COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}';
-REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}; truncate => ''count'' has TRUNCATE tell only how many rows it takes';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';

@@ -30,6 +30,9 @@ ALTER TABLE audit.context_source ENABLE ALWAYS TRIGGER "00_audit_update";
 CREATE TRIGGER "00_audit_delete" AFTER DELETE ON audit.context_source FOR EACH ROW
 	WHEN (audit.capture_delete(OLD.tableoid, OLD.ctid)) EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.context_source ENABLE ALWAYS TRIGGER "00_audit_delete";
+CREATE TRIGGER "00_audit_before_truncate" BEFORE TRUNCATE ON audit.context_source
+	EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.context_source ENABLE ALWAYS TRIGGER "00_audit_before_truncate";
 CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.context_source
 	EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.context_source ENABLE ALWAYS TRIGGER "00_audit_truncate";

@@ -31,6 +31,9 @@ ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_update";
 CREATE TRIGGER "00_audit_delete" AFTER DELETE ON audit.alert_rule FOR EACH ROW
 	WHEN (audit.capture_delete(OLD.tableoid, OLD.ctid)) EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_delete";
+CREATE TRIGGER "00_audit_before_truncate" BEFORE TRUNCATE ON audit.alert_rule
+	EXECUTE FUNCTION audit.capture();
+ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_before_truncate";
 CREATE TRIGGER "00_audit_truncate" AFTER TRUNCATE ON audit.alert_rule
 	EXECUTE FUNCTION audit.capture();
 ALTER TABLE audit.alert_rule ENABLE ALWAYS TRIGGER "00_audit_truncate";

@@ -142,7 +142,7 @@ COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by ti
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
 COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, or configuration for changes of what is audited';
 COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
-COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate, or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted, see new_values';
+COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted, see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
 COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';
@@ -181,8 +181,8 @@ REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
 -- A span is a stretch of time in which the row had one key. It is followed backwards: where an
 -- update gave the row this key, the former key's span ends there; and it begins where the row
 -- with the former key was born, since another row may have had that key before. The same
--- event is found twice where a key went and came back. A TRUNCATE belongs to the life of a
--- row that was there. Without JIT, as in audit.alerts_since(): a plan over many partitions takes
+-- event is found twice where a key went and came back. A TRUNCATE that only counted the rows it
+-- took belongs to the life of each that was there. Without JIT, as in audit.alerts_since(): a plan over many partitions takes
 -- seconds to compile and milliseconds to run.
 CREATE FUNCTION audit.history(target regclass, key text)
 	RETURNS TABLE (
@@ -263,7 +263,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
 	FROM audit.event e
 	WHERE e.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
-		AND e.record_key IS NULL AND e.op = 'T'
+		AND e.record_key IS NULL AND e.op = 'T' AND audit.to_jsonb(e.extra) ? 'only_counted'
 		AND EXISTS (SELECT FROM own)
 ), named AS (
 	SELECT o.tx_at, o.tx_id, o.ordinal
@@ -278,7 +278,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 			ORDER BY e.occurred_at
 			LIMIT 1
 		) t
-	WHERE o.op <> 'D'
+	WHERE o.op NOT IN ('D', 'T')
 )
 SELECT v.event_id, v.occurred_at, v.action, v.resource_id, v.changed, v.old_values, v.new_values,
 	v.actor, v.actor_type, v.db_user, v.client_ip, v.application_name, v.request_id, v.reason,

@@ -15,6 +15,7 @@
 #include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/lsyscache.h"
@@ -151,9 +152,9 @@ create_trigger(const AtTrigger *trigger, Oid relid)
 
 	if (trigger->when != NULL)
 		when = psprintf("FOR EACH ROW WHEN (%s)", trigger->when);
-	at_own_command(
-		psprintf("CREATE TRIGGER \"%s\" AFTER %s ON %s %s EXECUTE FUNCTION audit.capture()",
-				 trigger->name, trigger->operation, table, when));
+	at_own_command(psprintf("CREATE TRIGGER \"%s\" %s %s ON %s %s EXECUTE FUNCTION audit.capture()",
+							trigger->name, TRIGGER_FOR_BEFORE(trigger->type) ? "BEFORE" : "AFTER",
+							trigger->operation, table, when));
 	/* a table that is not partitioned would pass it on to children, which have none yet */
 	at_own_command(psprintf("ALTER TABLE %s%s ENABLE ALWAYS TRIGGER \"%s\"",
 							get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ",

@@ -44,7 +44,8 @@ enum
 	ARG_HASH,
 	ARG_PERSONAL,
 	ARG_SUBJECT,
-	ARG_WHEN
+	ARG_WHEN,
+	ARG_TRUNCATE
 };
 
 static void check_relation(Relation rel);
@@ -55,6 +56,7 @@ static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const 
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
 static List *get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel);
 static void read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row);
+static char *get_truncate(FunctionCallInfo fcinfo);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
 static void check_ignored(const AtDefinition *definition);
@@ -77,6 +79,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
 		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
 		.key_given = !PG_ARGISNULL(ARG_KEY),
+		.truncate = get_truncate(fcinfo),
 	};
 	definition->keys =
 		PG_ARGISNULL(ARG_KEY) ? at_primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");
@@ -270,6 +273,18 @@ get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel)
 	return names;
 }
 
+static char *
+get_truncate(FunctionCallInfo fcinfo)
+{
+	char *mode = get_name(fcinfo, ARG_TRUNCATE, "truncate", AT_TRUNCATE_ROWS);
+
+	if (strcmp(mode, AT_TRUNCATE_ROWS) != 0 && strcmp(mode, AT_TRUNCATE_COUNT) != 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("unknown value \"%s\" of \"truncate\"", mode),
+						errhint("It is either rows or count.")));
+	return mode;
+}
+
 /* Known ones only, at least one, in a fixed order. */
 static List *
 check_operations(List *given)
@@ -278,7 +293,8 @@ check_operations(List *given)
 	ListCell *cell;
 
 	for (int i = 0; i < AT_TRIGGERS; i++)
-		if (at_names_contain(given, at_triggers[i].operation))
+		if (at_names_contain(given, at_triggers[i].operation) &&
+			!at_names_contain(known, at_triggers[i].operation))
 			known = lappend(known, pstrdup(at_triggers[i].operation));
 
 	foreach (cell, given)

@@ -23,12 +23,12 @@ typedef struct AtDefinition
 	char *context;
 	char *resource_type;
 	List *operations; /* insert, update, delete, truncate, in this order */
-	bool truncate;    /* is among them */
 	List *ignored;
 	List *keys;     /* NIL: the table has none */
 	bool baseline;  /* its rows are to be recorded */
 	bool key_given; /* else they are those of the primary key */
 	AtRowOptions row;
+	char *truncate;      /* as in AtStoredPolicy */
 	char *row_described; /* the options of rows, for people; see at_row_options_describe() */
 	char *columns_json;  /* see at_describe_columns() */
 } AtDefinition;

@@ -20,7 +20,8 @@ typedef struct AtPolicy
 	Oid relid;      /* the relation that rows are changed in: the table or a partition */
 	Oid root_relid; /* the relation that audit.policy names */
 	bool valid;
-	bool watched; /* another room wants to hear of updates */
+	bool watched;        /* another room wants to hear of updates */
+	bool tell_truncated; /* a TRUNCATE tells each row */
 	MemoryContext memory;
 	int trigger[AT_ROW_TRIGGERS]; /* our triggers in trigdesc of the relation; -1: not there */
 

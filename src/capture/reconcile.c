@@ -318,7 +318,8 @@ find_truncates(Reconciliation *work)
 {
 	if (query(work, "SELECT e.occurred_at, e.tx_id, e.ordinal, e.target_id FROM audit.event e "
 					"WHERE e.target_id = ANY ($2) AND e.record_key IS NULL AND e.op = 'T' "
-					"AND (e.extra IS NULL OR NOT audit.to_jsonb(e.extra) ? 'partition') "
+					"AND e.old_values IS NULL AND (e.extra IS NULL OR NOT audit.to_jsonb(e.extra) "
+					"? 'partition') "
 					"AND " AFTER_BASELINE
 					"ORDER BY e.occurred_at DESC, e.tx_id DESC, e.ordinal DESC LIMIT 1") > 0)
 	{
@@ -333,7 +334,8 @@ find_truncates(Reconciliation *work)
 					   "OR e.event_type LIKE '%.detached'), "
 					   "coalesce(bool_or(e.event_type ~ '[.](attached|left)$'), false) "
 					   "FROM audit.event e WHERE e.target_id = ANY ($2) AND e.record_key IS NULL "
-					   "AND (e.op = 'T' AND audit.to_jsonb(e.extra) ? 'partition' OR e.op = 'A') "
+					   "AND (e.op = 'T' AND e.old_values IS NULL "
+					   "AND audit.to_jsonb(e.extra) ?& '{partition,only_counted}' OR e.op = 'A') "
 					   "AND " AFTER_CUT "AND " AFTER_BASELINE);
 	work->rules.rows_left_at =
 		DatumGetTimestampTz(result_column(work, 0, 1, true, sizeof(TimestampTz)));
@@ -430,8 +432,8 @@ read_events(Reconciliation *work)
 		"THEN audit.former_key(e.record_key, v.key_columns, e.old_values) END, "
 		"e.old_values, e.new_values, e.extra "
 		"FROM audit.event e JOIN audit.target v USING (target_id) "
-		"WHERE e.target_id = ANY ($2) AND e.op IN ('I', 'U', 'D', 'B') "
-		"AND " AFTER_CUT "AND " AFTER_BASELINE,
+		"WHERE e.target_id = ANY ($2) AND (e.op IN ('I', 'U', 'D', 'B') "
+		"OR e.op = 'T' AND e.old_values IS NOT NULL) AND " AFTER_CUT "AND " AFTER_BASELINE,
 		PARAMS, (Oid *) param_types, work->values, work->nulls, true, 0);
 
 	for (;;)
@@ -505,6 +507,8 @@ add_event(Reconciliation *work, HeapTuple tuple, TupleDesc desc)
 		.after = read_image(work, version, get_varlena(tuple, desc, 9), extra, at),
 	};
 
+	if (event.op == 'T') /* a row that went with a TRUNCATE */
+		event.op = 'D';
 	/* what a baseline has was there before all that comes after its snapshot */
 	if (event.op == 'B')
 		event.at = DT_NOBEGIN;

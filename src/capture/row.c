@@ -42,7 +42,6 @@ static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_
 static void note_move(AtRowCapture *capture, Oid root_relid);
 static void end_query(void *arg);
 static void record(const AtRowChange *change, const AtPolicy *policy, bool moved);
-static void add_extra(StringInfo *extra, const char *member);
 static void tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name);
 
 void
@@ -131,11 +130,11 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	event.new_values = delta.new_values;
 	event.extra = delta.extra;
 	if (policy->place_json != NULL)
-		add_extra(&event.extra, policy->place_json);
+		at_row_add_extra(&event.extra, policy->place_json);
 	if (moved)
-		add_extra(&event.extra, "\"moved\":true");
+		at_row_add_extra(&event.extra, "\"moved\":true");
 	if (moved && change->op == 'I' && moved_from > 0)
-		add_extra(&event.extra, psprintf("\"moved_from\":%u", moved_from));
+		at_row_add_extra(&event.extra, psprintf("\"moved_from\":%u", moved_from));
 
 	AtEventName name = at_event_append(&event);
 
@@ -146,9 +145,8 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 		tell_others(policy, &delta, name);
 }
 
-/* Add a member to the extra of an event. */
-static void
-add_extra(StringInfo *extra, const char *member)
+void
+at_row_add_extra(StringInfo *extra, const char *member)
 {
 	if (*extra == NULL)
 		*extra = makeStringInfo();

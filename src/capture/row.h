@@ -44,6 +44,9 @@ extern const AtPolicy *at_row_policy(Relation rel);
 /* Fill in what the policy says of an event; all else is zero. */
 extern void at_row_event(AtEvent *event, const AtPolicy *policy, char op);
 
+/* Add a member to the extra of an event; *extra may be NULL. */
+extern void at_row_add_extra(StringInfo *extra, const char *member);
+
 /* Error context callback; arg is the Relation. */
 extern void at_row_error_context(void *arg);
 

@@ -130,6 +130,7 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 				.subject = get_text(tuple, Anum_policy_subject_column, desc),
 				.when = get_jsonpath(tuple, Anum_policy_recorded_when, desc),
 			},
+		.truncate = get_text(tuple, Anum_policy_truncate, desc),
 	};
 }
 
@@ -231,26 +232,27 @@ at_stored_write(const AtStoredPolicy *stored)
 	static const char update[] =
 		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
 		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, "
-		"only_columns = $9, masked_columns = $10, hashed_columns = $11, personal_columns = $12, "
-		"subject_column = $13, recorded_when = $14::jsonpath, enabled = true, "
-		"changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
+		"truncate = $9, only_columns = $10, masked_columns = $11, hashed_columns = $12, "
+		"personal_columns = $13, subject_column = $14, recorded_when = $15::jsonpath, "
+		"enabled = true, changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
 	static const char insert[] =
 		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
-		"ignored_columns, key_columns, key_given, only_columns, masked_columns, hashed_columns, "
-		"personal_columns, subject_column, recorded_when, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14::jsonpath, true, "
-		"pg_catalog.now())";
-	Oid types[8 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID,      TEXTOID,
-									TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, BOOLOID};
-	Datum values[8 + AT_ROW_PARAMS] = {
-		ObjectIdGetDatum(stored->root),       Int32GetDatum(stored->target_id),
-		CStringGetTextDatum(stored->context), CStringGetTextDatum(stored->resource_type),
-		at_name_array(stored->operations),    at_name_array(stored->ignored),
-		at_name_array(stored->keys),          BoolGetDatum(stored->key_given),
+		"ignored_columns, key_columns, key_given, truncate, only_columns, masked_columns, "
+		"hashed_columns, personal_columns, subject_column, recorded_when, enabled, changed_at) "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonpath, "
+		"true, pg_catalog.now())";
+	Oid types[9 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID, TEXTOID, TEXTARRAYOID,
+									TEXTARRAYOID, TEXTARRAYOID, BOOLOID, TEXTOID};
+	Datum values[9 + AT_ROW_PARAMS] = {
+		ObjectIdGetDatum(stored->root),        Int32GetDatum(stored->target_id),
+		CStringGetTextDatum(stored->context),  CStringGetTextDatum(stored->resource_type),
+		at_name_array(stored->operations),     at_name_array(stored->ignored),
+		at_name_array(stored->keys),           BoolGetDatum(stored->key_given),
+		CStringGetTextDatum(stored->truncate),
 	};
-	char nulls[8 + AT_ROW_PARAMS] = "        ";
+	char nulls[9 + AT_ROW_PARAMS] = "         ";
 
-	at_stored_row_params(&stored->row, types + 8, values + 8, nulls + 8);
+	at_stored_row_params(&stored->row, types + 9, values + 9, nulls + 9);
 	if (execute(update, lengthof(types), types, values, nulls) == 0 &&
 		execute(insert, lengthof(types), types, values, nulls) != 1)
 		elog(ERROR, "could not write audit.policy");

@@ -36,6 +36,7 @@
 #define Anum_policy_personal_columns 15
 #define Anum_policy_subject_column   16
 #define Anum_policy_recorded_when    17
+#define Anum_policy_truncate         18
 
 /* A row; lists are of C strings, in the context of the reader. */
 typedef struct AtStoredPolicy
@@ -49,7 +50,12 @@ typedef struct AtStoredPolicy
 	List *keys;
 	bool key_given; /* by who enabled it; else the keys are those of the primary key */
 	AtRowOptions row;
+	char *truncate; /* AT_TRUNCATE_ROWS or AT_TRUNCATE_COUNT */
 } AtStoredPolicy;
+
+/* What a TRUNCATE tells of the rows that it takes: each of them, or how many they are. */
+#define AT_TRUNCATE_ROWS  "rows"
+#define AT_TRUNCATE_COUNT "count"
 
 /* Is there configuration, and a ledger that was begun in this database? Raises nothing. */
 extern bool at_stored_ready(void);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * trigger.c
- *		The triggers: a change of a row, or a TRUNCATE, becomes an event in
- *		the same transaction.
+ *		The triggers for rows: a change becomes an event in the same
+ *		transaction. TRUNCATE is in truncate.c.
  *
  * The functions for rows are called in WHEN conditions and get the places of
  * the row's versions; they read them from the table again, as the executor
@@ -19,6 +19,7 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
+#include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "fmgr.h"
@@ -29,17 +30,18 @@
 #include "utils/snapmgr.h"
 
 #include "base/errors.h"
-#include "base/names.h"
 #include "capture/row.h"
 #include "capture/trigger.h"
-#include "ledger/event.h"
-#include "ledger/maintenance.h"
 
 const AtTrigger at_triggers[AT_TRIGGERS] = {
-	{"00_audit_insert", "insert", "audit.capture_insert(NEW.tableoid, NEW.ctid)"},
-	{"00_audit_update", "update", "audit.capture_update(OLD.tableoid, OLD.ctid, NEW.ctid)"},
-	{"00_audit_delete", "delete", "audit.capture_delete(OLD.tableoid, OLD.ctid)"},
-	{"00_audit_truncate", "truncate", NULL},
+	{"00_audit_insert", "insert", "audit.capture_insert(NEW.tableoid, NEW.ctid)",
+	 TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_INSERT},
+	{"00_audit_update", "update", "audit.capture_update(OLD.tableoid, OLD.ctid, NEW.ctid)",
+	 TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_UPDATE},
+	{"00_audit_delete", "delete", "audit.capture_delete(OLD.tableoid, OLD.ctid)",
+	 TRIGGER_TYPE_ROW | TRIGGER_TYPE_AFTER | TRIGGER_TYPE_DELETE},
+	{"00_audit_before_truncate", "truncate", NULL, TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE},
+	{"00_audit_truncate", "truncate", NULL, TRIGGER_TYPE_AFTER | TRIGGER_TYPE_TRUNCATE},
 };
 
 /* What a WHEN condition keeps between rows, in fn_extra. */
@@ -52,7 +54,6 @@ typedef struct CallState
 	TupleTableSlot *new_row;
 } CallState;
 
-PG_FUNCTION_INFO_V1(at_capture);
 PG_FUNCTION_INFO_V1(at_capture_insert);
 PG_FUNCTION_INFO_V1(at_capture_update);
 PG_FUNCTION_INFO_V1(at_capture_delete);
@@ -63,7 +64,6 @@ static CallState *begin_calls(FunctionCallInfo fcinfo);
 static void check_caller(FunctionCallInfo fcinfo);
 static TupleTableSlot *fetch(Relation rel, TupleTableSlot **slot, ItemPointer at,
 							 MemoryContext mcx);
-static void capture_truncate(Relation rel, const AtPolicy *policy);
 
 /* The condition of the insert trigger: (new tableoid, new ctid). */
 Datum
@@ -202,54 +202,4 @@ fetch(Relation rel, TupleTableSlot **slot, ItemPointer at, MemoryContext query)
 		elog(ERROR, "the row at (%u,%u) is gone", ItemPointerGetBlockNumber(at),
 			 ItemPointerGetOffsetNumber(at));
 	return *slot;
-}
-
-/* The trigger function, which only TRUNCATE calls. */
-Datum
-at_capture(PG_FUNCTION_ARGS)
-{
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	ErrorContextCallback context = {.callback = at_row_error_context,
-									.previous = error_context_stack};
-
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("audit.capture() can only be called as a trigger"),
-						errhint("SELECT audit.enable('your_table');")));
-	if (strcmp(trigger->tg_trigger->tgname, at_triggers[AT_TRIGGERS - 1].name) != 0 ||
-		!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))
-		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-						errmsg("audit.capture() can only be fired by an audit trigger"),
-						errdetail("It captures a TRUNCATE; changes of rows are captured by the "
-								  "conditions of triggers."),
-						errhint("Drop trigger \"%s\" and use audit.enable().",
-								trigger->tg_trigger->tgname)));
-
-	context.arg = trigger->tg_relation;
-	error_context_stack = &context;
-
-	const AtPolicy *policy = at_row_policy(trigger->tg_relation);
-
-	if (policy != NULL && !at_maintenance_skips(policy->schema, policy->table, 'T'))
-		capture_truncate(trigger->tg_relation, policy);
-	error_context_stack = context.previous;
-	PG_RETURN_POINTER(NULL);
-}
-
-/* One event a relation emptied; a partition or child is named beside its table. */
-static void
-capture_truncate(Relation rel, const AtPolicy *policy)
-{
-	AtEvent event;
-
-	at_row_event(&event, policy, 'T');
-	if (policy->relid != policy->root_relid)
-	{
-		const char *name = at_qualified_name(RelationGetRelid(rel));
-
-		event.extra = makeStringInfo();
-		appendStringInfoString(event.extra, "\"partition\":");
-		at_render_string(name, strlen(name), event.extra);
-	}
-	(void) at_event_append(&event);
 }

@@ -20,12 +20,15 @@ typedef struct AtTrigger
 	const char *name;      /* sorts before other triggers, whose WHEN may run SQL too */
 	const char *operation; /* as in audit.policy.operations */
 	const char *when;      /* NULL: a statement trigger that calls audit.capture() */
+	int16 type;            /* as pg_trigger.tgtype */
 } AtTrigger;
 
-#define AT_TRIGGERS     4
-#define AT_ROW_TRIGGERS 3 /* the first of them */
+/* Places in at_triggers[]: insert, update and delete, then two for truncate. */
+#define AT_ROW_TRIGGERS            3
+#define AT_TRIGGER_BEFORE_TRUNCATE 3
+#define AT_TRIGGER_TRUNCATE        4
+#define AT_TRIGGERS                5
 
-/* In the order insert, update, delete, truncate. */
 extern const AtTrigger at_triggers[AT_TRIGGERS];
 
 /* Is the trigger the one it should be: by name, event, function and condition? */

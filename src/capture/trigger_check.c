@@ -54,13 +54,9 @@ is_our_condition(const char *tgqual, const AtTrigger *ours)
 bool
 at_trigger_is_ours(const Trigger *trigger, const AtTrigger *ours)
 {
-	static const int16 events[AT_TRIGGERS] = {TRIGGER_TYPE_INSERT, TRIGGER_TYPE_UPDATE,
-											  TRIGGER_TYPE_DELETE, TRIGGER_TYPE_TRUNCATE};
-	int16 level = ours->when ? TRIGGER_TYPE_ROW : TRIGGER_TYPE_STATEMENT;
 	char *function = get_func_name(trigger->tgfoid);
 
-	return strcmp(trigger->tgname, ours->name) == 0 &&
-		   trigger->tgtype == (level | TRIGGER_TYPE_AFTER | events[ours - at_triggers]) &&
+	return strcmp(trigger->tgname, ours->name) == 0 && trigger->tgtype == ours->type &&
 		   trigger->tgnattr == 0 && function != NULL && strcmp(function, "capture") == 0 &&
 		   get_func_namespace(trigger->tgfoid) == at_audit_schema() &&
 		   (ours->when ? is_our_condition(trigger->tgqual, ours) : trigger->tgqual == NULL);

@@ -91,12 +91,12 @@ make_extra(const AtEvent *event, const AtTransaction *tx)
 
 /*
  * How many triggers, those of foreign keys too, the change was made within.
- * TRUNCATE is recorded by a trigger function, which counts itself.
+ * That a table was emptied is recorded by a trigger function, which counts itself.
  */
 static int
 trigger_depth(const AtEvent *event)
 {
-	return DatumGetInt32(pg_trigger_depth(NULL)) - (event->op == 'T');
+	return DatumGetInt32(pg_trigger_depth(NULL)) - (event->op == 'T' && event->old_values == NULL);
 }
 
 static void

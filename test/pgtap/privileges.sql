@@ -104,8 +104,8 @@ SELECT is_empty(
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
 		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm'
-		AND 4 <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
-			AND t.tgname IN ('00_audit_insert', '00_audit_update', '00_audit_delete', '00_audit_truncate'))$$,
+		AND 5 <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
+			AND t.tgname IN ('00_audit_insert', '00_audit_update', '00_audit_delete', '00_audit_before_truncate', '00_audit_truncate'))$$,
 	'every change of configuration is captured');
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam

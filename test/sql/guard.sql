@@ -119,6 +119,7 @@ ALTER TRIGGER "00_audit_update" ON orders RENAME TO gone;
 ALTER TRIGGER "00_audit_update" ON orders DEPENDS ON EXTENSION plpgsql;
 DROP TRIGGER "00_audit_update" ON orders;
 DROP TRIGGER "00_audit_truncate" ON part_1;
+DROP TRIGGER "00_audit_before_truncate" ON part_1;
 DO $$ BEGIN EXECUTE 'DROP TRIGGER "00_audit_update" ON gd.orders'; END $$;
 BEGIN;
 SAVEPOINT s;

@@ -38,6 +38,17 @@ CREATE TRIGGER "again" AFTER TRUNCATE ON forged EXECUTE FUNCTION audit.capture()
 TRUNCATE forged;
 DROP TRIGGER "again" ON forged;
 TRUNCATE forged;
+CREATE TRIGGER "again" BEFORE TRUNCATE ON forged EXECUTE FUNCTION audit.capture();
+TRUNCATE forged;
+DROP TRIGGER "again" ON forged;
+-- without the trigger that has the rows told, nothing is emptied
+INSERT INTO forged VALUES (4);
+DROP TRIGGER "00_audit_before_truncate" ON forged;
+TRUNCATE forged;
+SELECT "check", status, detail FROM audit.doctor() WHERE "check" = 'capture';
+SELECT audit.disable('forged', 'its trigger was dropped');
+SELECT audit.enable('forged');
+TRUNCATE forged;
 SELECT * FROM trail('forged');
 
 -- the name of a trigger is taken before the audit begins

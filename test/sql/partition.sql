@@ -117,7 +117,7 @@ SELECT "check", status FROM audit.doctor() WHERE "check" = 'capture';
 SELECT audit.disable('ch', 'test');
 SELECT * FROM triggers WHERE relation ~ '^(par$|ch|late)';
 SELECT * FROM told('own');
-SELECT event_type, extra FROM told('par') OFFSET 21;
+SELECT event_type, extra FROM told('par') OFFSET 24;
 
 SELECT finding, object FROM audit.verify();
 RESET search_path;
