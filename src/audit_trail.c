@@ -26,6 +26,7 @@
 #include "ledger/append.h"
 #include "ledger/maintenance.h"
 #include "ledger/source.h"
+#include "ledger/statement.h"
 #include "ledger/transaction.h"
 #include "seal/sealer.h"
 
@@ -45,6 +46,7 @@ _PG_init(void)
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_maintenance_init(); /* the same */
 	at_source_init();
+	at_statement_init();
 	at_policy_init();
 	at_direct_init();
 	at_truncate_init();

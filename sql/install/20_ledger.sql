@@ -154,7 +154,7 @@ COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for
 COMMENT ON COLUMN audit.event.new_values IS 'the exact text that was hashed; for an update the changed columns only';
 COMMENT ON COLUMN audit.event.target_id IS 'version of the table, see audit.target';
 COMMENT ON COLUMN audit.event.retention_class IS 'how long it is kept; where its row is stored, and not hashed';
-COMMENT ON COLUMN audit.event.extra IS 'what else is known: trigger_depth, maintenance, partition, rows that a TRUNCATE took, what was shortened, and context where it is not that of the transaction';
+COMMENT ON COLUMN audit.event.extra IS 'what else is known: trigger_depth, statement (where it is not INSERT for I and so on), maintenance, partition, rows that a TRUNCATE took, what was shortened, and context where it is not that of the transaction';
 
 CREATE TABLE audit.target (
 	target_id int NOT NULL,

@@ -67,6 +67,8 @@ SELECT
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END AS changed,
 	coalesce(e.extra, t.extra) AS extra,
 	0 AS trigger_depth,
+	CASE e.op WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE'
+		WHEN 'T' THEN 'TRUNCATE TABLE' END AS statement,
 	e.tx_id,
 	e.ordinal,
 	t.tx_at,
@@ -115,6 +117,9 @@ SELECT
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END,
 	coalesce(e.extra, t.extra),
 	coalesce((e.more ->> 'trigger_depth')::int, 0),
+	CASE WHEN e.more ? 'statement' THEN e.more ->> 'statement' ELSE CASE e.op
+		WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE'
+		WHEN 'T' THEN 'TRUNCATE TABLE' WHEN 'A' THEN e.more ->> 'command' END END,
 	e.tx_id,
 	e.ordinal,
 	e.tx_at,
@@ -166,6 +171,7 @@ COMMENT ON COLUMN audit.events.new_values IS 'the row after: of an update the ch
 COMMENT ON COLUMN audit.events.changed IS 'of an update, the columns that changed';
 COMMENT ON COLUMN audit.events.extra IS 'what else is known of the event, else of its transaction';
 COMMENT ON COLUMN audit.events.trigger_depth IS 'how many triggers, those of foreign keys too, it happened within; 0: the client''s own statement';
+COMMENT ON COLUMN audit.events.statement IS 'kind of the client''s command that it came from: INSERT, MERGE, COPY, CALL, SELECT (of a function), ...; null if none is known, as in logical replication, and of baselines';
 COMMENT ON COLUMN audit.events.tx_id IS 'recorded transaction, see audit.transaction';
 COMMENT ON COLUMN audit.events.ordinal IS 'place in the transaction, from 1 without gaps';
 COMMENT ON COLUMN audit.events.tx_at IS 'when the transaction began; indexed: the column to filter by time';

@@ -45,7 +45,8 @@ enum
 	ARG_PERSONAL,
 	ARG_SUBJECT,
 	ARG_WHEN,
-	ARG_TRUNCATE
+	ARG_TRUNCATE,
+	ARG_QUERY
 };
 
 static void check_relation(Relation rel);
@@ -80,6 +81,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
 		.key_given = !PG_ARGISNULL(ARG_KEY),
 		.truncate = get_truncate(fcinfo),
+		.query = !PG_ARGISNULL(ARG_QUERY) && PG_GETARG_BOOL(ARG_QUERY),
 	};
 	definition->keys =
 		PG_ARGISNULL(ARG_KEY) ? at_primary_key(rel) : get_names(fcinfo, ARG_KEY, "key");

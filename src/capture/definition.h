@@ -29,6 +29,7 @@ typedef struct AtDefinition
 	bool key_given; /* else they are those of the primary key */
 	AtRowOptions row;
 	char *truncate;      /* as in AtStoredPolicy */
+	bool query;          /* the text of statements is to be recorded */
 	char *row_described; /* the options of rows, for people; see at_row_options_describe() */
 	char *columns_json;  /* see at_describe_columns() */
 } AtDefinition;

@@ -150,9 +150,9 @@ check_disable(Oid relid, const char *reason)
 static void
 read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 {
-	Oid types[7 + AT_ROW_PARAMS] = {REGCLASSOID,  TEXTOID,      TEXTOID, TEXTARRAYOID,
-									TEXTARRAYOID, TEXTARRAYOID, TEXTOID};
-	Datum values[7 + AT_ROW_PARAMS] = {
+	Oid types[8 + AT_ROW_PARAMS] = {REGCLASSOID,  TEXTOID,      TEXTOID, TEXTARRAYOID,
+									TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID};
+	Datum values[8 + AT_ROW_PARAMS] = {
 		ObjectIdGetDatum(definition->relid),
 		CStringGetTextDatum(definition->context),
 		CStringGetTextDatum(definition->resource_type),
@@ -160,20 +160,21 @@ read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 		at_name_array(definition->ignored),
 		at_name_array(definition->keys),
 		CStringGetTextDatum(definition->truncate),
+		BoolGetDatum(definition->query),
 	};
-	char nulls[7 + AT_ROW_PARAMS] = "       ";
+	char nulls[8 + AT_ROW_PARAMS] = "        ";
 	bool isnull;
 
-	at_stored_row_params(&definition->row, types + 7, values + 7, nulls + 7);
+	at_stored_row_params(&definition->row, types + 8, values + 8, nulls + 8);
 	memset(existing, 0, sizeof(*existing));
 	if (SPI_execute_with_args("SELECT target_id, enabled, "
 							  "context = $2 AND resource_type = $3 AND operations = $4 "
 							  "AND ignored_columns = $5 AND key_columns = $6 "
-							  "AND truncate = $7 "
-							  "AND only_columns IS NOT DISTINCT FROM $8 AND masked_columns = $9 "
-							  "AND hashed_columns = $10 AND personal_columns = $11 "
-							  "AND subject_column IS NOT DISTINCT FROM $12 "
-							  "AND recorded_when::text IS NOT DISTINCT FROM $13 "
+							  "AND truncate = $7 AND query = $8 "
+							  "AND only_columns IS NOT DISTINCT FROM $9 AND masked_columns = $10 "
+							  "AND hashed_columns = $11 AND personal_columns = $12 "
+							  "AND subject_column IS NOT DISTINCT FROM $13 "
+							  "AND recorded_when::text IS NOT DISTINCT FROM $14 "
 							  "FROM audit.policy WHERE target = $1",
 							  lengthof(types), types, values, nulls, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.policy");
@@ -225,6 +226,7 @@ write_policy(const AtDefinition *definition, int32 target_id)
 		.key_given = definition->key_given,
 		.row = definition->row,
 		.truncate = definition->truncate,
+		.query = definition->query,
 	};
 
 	at_stored_write(&stored);

@@ -161,6 +161,7 @@ build(Relation rel)
 	policy->root_relid = stored.root;
 	policy->watched = at_change_wanted_hook != NULL && at_change_wanted_hook(stored.root);
 	policy->tell_truncated = strcmp(stored.truncate, AT_TRUNCATE_ROWS) == 0;
+	policy->tell_query = stored.query;
 	policy->target_id = target.target_id;
 	policy->retention_class = target.retention_class;
 	policy->schema = at_span_of(pstrdup(target.table_schema));

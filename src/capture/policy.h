@@ -22,6 +22,7 @@ typedef struct AtPolicy
 	bool valid;
 	bool watched;        /* another room wants to hear of updates */
 	bool tell_truncated; /* a TRUNCATE tells each row */
+	bool tell_query;     /* the text of the client's command is recorded */
 	MemoryContext memory;
 	int trigger[AT_ROW_TRIGGERS]; /* our triggers in trigdesc of the relation; -1: not there */
 

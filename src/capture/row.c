@@ -25,6 +25,7 @@
 #include "ledger/event.h"
 #include "ledger/hooks.h"
 #include "ledger/maintenance.h"
+#include "ledger/statement.h"
 
 /*
  * An update that moves a row to another partition deletes it in one and then
@@ -135,6 +136,7 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 		at_row_add_extra(&event.extra, "\"moved\":true");
 	if (moved && change->op == 'I' && moved_from > 0)
 		at_row_add_extra(&event.extra, psprintf("\"moved_from\":%u", moved_from));
+	at_row_add_query(&event.extra, policy);
 
 	AtEventName name = at_event_append(&event);
 
@@ -153,6 +155,15 @@ at_row_add_extra(StringInfo *extra, const char *member)
 	else
 		appendStringInfoChar(*extra, ',');
 	appendStringInfoString(*extra, member);
+}
+
+void
+at_row_add_query(StringInfo *extra, const AtPolicy *policy)
+{
+	char *query = policy->tell_query ? at_statement_query(policy->root_relid) : NULL;
+
+	if (query != NULL)
+		at_row_add_extra(extra, query);
 }
 
 void

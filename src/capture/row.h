@@ -47,6 +47,9 @@ extern void at_row_event(AtEvent *event, const AtPolicy *policy, char op);
 /* Add a member to the extra of an event; *extra may be NULL. */
 extern void at_row_add_extra(StringInfo *extra, const char *member);
 
+/* Add the text of the client's command where the policy wants it and no event has it yet. */
+extern void at_row_add_query(StringInfo *extra, const AtPolicy *policy);
+
 /* Error context callback; arg is the Relation. */
 extern void at_row_error_context(void *arg);
 

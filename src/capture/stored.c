@@ -131,6 +131,7 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 				.when = get_jsonpath(tuple, Anum_policy_recorded_when, desc),
 			},
 		.truncate = get_text(tuple, Anum_policy_truncate, desc),
+		.query = DatumGetBool(heap_getattr(tuple, Anum_policy_query, desc, &isnull)),
 	};
 }
 
@@ -232,27 +233,28 @@ at_stored_write(const AtStoredPolicy *stored)
 	static const char update[] =
 		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
 		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, "
-		"truncate = $9, only_columns = $10, masked_columns = $11, hashed_columns = $12, "
-		"personal_columns = $13, subject_column = $14, recorded_when = $15::jsonpath, "
+		"truncate = $9, query = $10, only_columns = $11, masked_columns = $12, "
+		"hashed_columns = $13, personal_columns = $14, subject_column = $15, "
+		"recorded_when = $16::jsonpath, "
 		"enabled = true, changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
 	static const char insert[] =
 		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
-		"ignored_columns, key_columns, key_given, truncate, only_columns, masked_columns, "
+		"ignored_columns, key_columns, key_given, truncate, query, only_columns, masked_columns, "
 		"hashed_columns, personal_columns, subject_column, recorded_when, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonpath, "
+		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonpath, "
 		"true, pg_catalog.now())";
-	Oid types[9 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID, TEXTOID, TEXTARRAYOID,
-									TEXTARRAYOID, TEXTARRAYOID, BOOLOID, TEXTOID};
-	Datum values[9 + AT_ROW_PARAMS] = {
+	Oid types[10 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID, TEXTOID, TEXTARRAYOID,
+									 TEXTARRAYOID, TEXTARRAYOID, BOOLOID, TEXTOID, BOOLOID};
+	Datum values[10 + AT_ROW_PARAMS] = {
 		ObjectIdGetDatum(stored->root),        Int32GetDatum(stored->target_id),
 		CStringGetTextDatum(stored->context),  CStringGetTextDatum(stored->resource_type),
 		at_name_array(stored->operations),     at_name_array(stored->ignored),
 		at_name_array(stored->keys),           BoolGetDatum(stored->key_given),
-		CStringGetTextDatum(stored->truncate),
+		CStringGetTextDatum(stored->truncate), BoolGetDatum(stored->query),
 	};
-	char nulls[9 + AT_ROW_PARAMS] = "         ";
+	char nulls[10 + AT_ROW_PARAMS] = "          ";
 
-	at_stored_row_params(&stored->row, types + 9, values + 9, nulls + 9);
+	at_stored_row_params(&stored->row, types + 10, values + 10, nulls + 10);
 	if (execute(update, lengthof(types), types, values, nulls) == 0 &&
 		execute(insert, lengthof(types), types, values, nulls) != 1)
 		elog(ERROR, "could not write audit.policy");

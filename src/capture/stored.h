@@ -37,6 +37,7 @@
 #define Anum_policy_subject_column   16
 #define Anum_policy_recorded_when    17
 #define Anum_policy_truncate         18
+#define Anum_policy_query            19
 
 /* A row; lists are of C strings, in the context of the reader. */
 typedef struct AtStoredPolicy
@@ -51,6 +52,7 @@ typedef struct AtStoredPolicy
 	bool key_given; /* by who enabled it; else the keys are those of the primary key */
 	AtRowOptions row;
 	char *truncate; /* AT_TRUNCATE_ROWS or AT_TRUNCATE_COUNT */
+	bool query;     /* the text of statements is recorded */
 } AtStoredPolicy;
 
 /* What a TRUNCATE tells of the rows that it takes: each of them, or how many they are. */

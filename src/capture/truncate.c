@@ -313,6 +313,7 @@ tell_row(const AtPolicy *policy, TupleTableSlot *row)
 	event.extra = delta.extra;
 	if (policy->place_json != NULL)
 		at_row_add_extra(&event.extra, policy->place_json);
+	at_row_add_query(&event.extra, policy);
 	(void) at_event_append(&event);
 }
 
@@ -350,6 +351,7 @@ tell_emptied(Relation rel)
 						 psprintf("\"rows\":" UINT64_FORMAT, rows_lost(policy->relid)));
 		if (!policy->tell_truncated)
 			at_row_add_extra(&event.extra, "\"only_counted\":true");
+		at_row_add_query(&event.extra, policy);
 		(void) at_event_append(&event);
 	}
 	emptied->done = true;

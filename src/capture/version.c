@@ -37,6 +37,7 @@
 #include "ledger/event.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
+#include "ledger/statement.h"
 
 /* A table as it is now and as its policy has it. */
 typedef struct Comparison
@@ -541,16 +542,28 @@ at_version_tell(int32 target_id, const char *what, const char *old_values, const
 	(void) at_event_append(&event);
 }
 
+static void
+append_text(StringInfo out, const char *text)
+{
+	if (text != NULL)
+		escape_json(out, text);
+	else
+		appendStringInfoString(out, "null");
+}
+
 StringInfo
 at_version_extra(const char *command, const char *what, const char *name)
 {
 	StringInfo extra = makeStringInfo();
+	const char *tag = at_statement_tag();
 
 	appendStringInfoString(extra, "\"command\":");
-	if (command)
-		escape_json(extra, command);
-	else
-		appendStringInfoString(extra, "null");
+	append_text(extra, command);
+	if (command == NULL || tag == NULL || strcmp(command, tag) != 0)
+	{
+		appendStringInfoString(extra, ",\"statement\":");
+		append_text(extra, tag);
+	}
 	if (what)
 	{
 		appendStringInfo(extra, ",\"%s\":", what);

@@ -60,7 +60,10 @@ extern void at_version_begin(AtStoredPolicy *stored);
 extern void at_version_tell(int32 target_id, const char *what, const char *old_values,
 							const char *new_values, StringInfo extra);
 
-/* The members "command":... and, if there is one, "what":"name" of an event's extra. */
+/*
+ * Members of an event's extra: "command"; "statement", the client's, where
+ * that is another one; and, if there is one, "what":"name".
+ */
 extern StringInfo at_version_extra(const char *command, const char *what, const char *name);
 
 #endif

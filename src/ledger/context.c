@@ -85,12 +85,17 @@ current_value(const AtContext *context, int i)
 char *
 at_context_clean(const char *value)
 {
-	char *clean = pstrdup(value);
-	int len = strlen(clean);
+	return at_context_clean_part(value, strlen(value), AT_MAX_CONTEXT_LENGTH);
+}
+
+char *
+at_context_clean_part(const char *text, int len, int limit)
+{
+	char *clean = pnstrdup(text, len);
 
 	if (!pg_verifymbstr(clean, len, true))
 		pg_clean_ascii(clean);
-	clean[pg_mbcliplen(clean, len, AT_MAX_CONTEXT_LENGTH)] = '\0';
+	clean[pg_mbcliplen(clean, len, limit)] = '\0';
 	return clean;
 }
 

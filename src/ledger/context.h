@@ -68,6 +68,9 @@ extern void at_context_complete(AtContext *context);
  */
 extern char *at_context_clean(const char *value);
 
+/* The same of a text of len bytes, with another limit. */
+extern char *at_context_clean_part(const char *text, int len, int limit);
+
 /* Where a value was learnt, as audit.transaction has it. */
 extern const char *at_context_source(const AtContextValue *value);
 

@@ -18,9 +18,11 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
+#include "ledger/statement.h"
 #include "ledger/transaction.h"
 
 static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx);
+static void append_statement(StringInfo json);
 static int trigger_depth(const AtEvent *event);
 static void hash_event(const AtEventBody *body, AtHash *leaf);
 static void append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
@@ -64,9 +66,10 @@ make_extra(const AtEvent *event, const AtTransaction *tx)
 	int depth = trigger_depth(event);
 	bool given = event->extra != NULL && event->extra->len > 0;
 	bool tagged = at_guc_maintenance[0] != '\0';
+	bool implied = at_statement_implied(event->op);
 	StringInfoData json;
 
-	if (!given && !tagged && depth == 0 && at_context_unchanged(&tx->context))
+	if (!given && !tagged && depth == 0 && implied && at_context_unchanged(&tx->context))
 		return NULL;
 
 	initStringInfo(&json);
@@ -75,6 +78,8 @@ make_extra(const AtEvent *event, const AtTransaction *tx)
 		appendStringInfo(&json, "%s,", event->extra->data);
 	if (depth > 0)
 		appendStringInfo(&json, "\"trigger_depth\":%d,", depth);
+	if (!implied)
+		append_statement(&json);
 	if (tagged)
 	{
 		appendStringInfoString(&json, "\"maintenance\":");
@@ -87,6 +92,18 @@ make_extra(const AtEvent *event, const AtTransaction *tx)
 		return NULL;
 	appendStringInfoChar(&json, '}');
 	return cstring_to_text_with_len(json.data, json.len);
+}
+
+/* Which kind of command of the client's made it; null if none is known. */
+static void
+append_statement(StringInfo json)
+{
+	const char *tag = at_statement_tag();
+
+	if (tag != NULL)
+		appendStringInfo(json, "\"statement\":\"%s\",", tag);
+	else
+		appendStringInfoString(json, "\"statement\":null,");
 }
 
 /*

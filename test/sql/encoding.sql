@@ -46,7 +46,7 @@ UPDATE t SET v = repeat('é', 1025);
 RESET audit_trail.max_value_size;
 SELECT resource_id, old_values, new_values FROM audit.events WHERE table_name = 't' ORDER BY tx_id LIMIT 2;
 SELECT new_values->'v'->>'bytes' AS bytes, length(new_values->'v'->>'prefix') AS prefix,
-	new_values->'v'->>'sha256' = encode(sha256(convert_to(v, 'LATIN1')), 'hex') AS right FROM audit.events, t WHERE audit.events.extra IS NOT NULL;
+	new_values->'v'->>'sha256' = encode(sha256(convert_to(v, 'LATIN1')), 'hex') AS right FROM audit.events, t WHERE audit.events.extra->'shortened' IS NOT NULL;
 SELECT audit.to_jsonb(new_values) FROM audit.events WHERE table_name = 't' AND action = 'insert';
 SELECT finding, detail FROM audit.reconcile('t');
 SELECT finding, object FROM audit.verify();
