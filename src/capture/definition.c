@@ -57,7 +57,7 @@ static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const 
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
 static List *get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel);
 static void read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row);
-static char *get_truncate(FunctionCallInfo fcinfo);
+static char *get_truncate(FunctionCallInfo fcinfo, int arg);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
 static void check_ignored(const AtDefinition *definition);
@@ -80,7 +80,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 		.ignored = get_names(fcinfo, ARG_IGNORE, "ignore"),
 		.baseline = !PG_ARGISNULL(ARG_BASELINE) && PG_GETARG_BOOL(ARG_BASELINE),
 		.key_given = !PG_ARGISNULL(ARG_KEY),
-		.truncate = get_truncate(fcinfo),
+		.truncate = get_truncate(fcinfo, ARG_TRUNCATE),
 		.query = !PG_ARGISNULL(ARG_QUERY) && PG_GETARG_BOOL(ARG_QUERY),
 	};
 	definition->keys =
@@ -116,6 +116,14 @@ read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
 	}
 	if (!PG_ARGISNULL(ARG_WHEN))
 		row->when = DatumGetCString(DirectFunctionCall1(jsonpath_out, PG_GETARG_DATUM(ARG_WHEN)));
+}
+
+void
+at_definition_check_options(FunctionCallInfo fcinfo, int context, int operations, int truncate)
+{
+	(void) get_name(fcinfo, context, "context", NULL);
+	(void) check_operations(get_names(fcinfo, operations, "operations"));
+	(void) get_truncate(fcinfo, truncate);
 }
 
 static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)
@@ -276,9 +284,9 @@ get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel)
 }
 
 static char *
-get_truncate(FunctionCallInfo fcinfo)
+get_truncate(FunctionCallInfo fcinfo, int arg)
 {
-	char *mode = get_name(fcinfo, ARG_TRUNCATE, "truncate", AT_TRUNCATE_ROWS);
+	char *mode = get_name(fcinfo, arg, "truncate", AT_TRUNCATE_ROWS);
 
 	if (strcmp(mode, AT_TRUNCATE_ROWS) != 0 && strcmp(mode, AT_TRUNCATE_COUNT) != 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * evolve.c
- *		Keeps up with commands that change, move or drop audited tables.
+ *		Keeps up with commands that change, move or drop audited tables, or
+ *		bring tables that are audited as they come.
  *
  * While a command runs it is noted what it touches: relations by their
  * relcache invalidations, if this session has them locked (others' commands are
@@ -28,6 +29,7 @@
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -40,6 +42,7 @@
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
+#include "capture/automatic.h"
 #include "capture/evolve.h"
 #include "capture/family.h"
 #include "capture/retype.h"
@@ -62,6 +65,7 @@ typedef struct Command
 
 	List *created; /* oids of relations */
 	List *dropped; /* oids of tables that policies name */
+	List *schemas; /* oids of schemas that are dropped */
 	List *notes;   /* of AtFamilyNote */
 
 	AtRetype retype;
@@ -227,7 +231,7 @@ static void
 settle(Command *command)
 {
 	if (!command->all && command->ntouched == 0 && command->notes == NIL &&
-		command->dropped == NIL && !OidIsValid(command->retype.type))
+		command->dropped == NIL && command->schemas == NIL && !OidIsValid(command->retype.type))
 		return;
 	if (!at_stored_ready())
 		return;
@@ -283,6 +287,13 @@ settle_all(Command *command)
 		at_family_settle(note, command->change.command,
 						 list_member_oid(command->created, note->relid));
 	}
+
+	foreach (cell, command->schemas)
+		at_automatic_forget(lfirst_oid(cell), command->change.command);
+	tables = list_concat(tables, command->created);
+	list_sort(tables, list_oid_cmp);
+	list_deduplicate_oid(tables);
+	at_automatic_settle(tables, command->all);
 }
 
 /* Which columns have other values in rows that were there already? */
@@ -353,6 +364,8 @@ access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 			note_alter(class_id, object_id, sub_id);
 		if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
 			note_drop(object_id);
+		if (access == OAT_DROP && class_id == NamespaceRelationId)
+			evolve.running->schemas = lappend_oid(evolve.running->schemas, object_id);
 		MemoryContextSwitchTo(save);
 	}
 	if (evolve.next_access)

@@ -74,6 +74,7 @@ static void check_partitions(const AtDoctor *doctor, const char *name);
 static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
 static void check_hash_key(const AtDoctor *doctor, const char *name);
+static void check_automatic(const AtDoctor *doctor, const char *name);
 static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
@@ -89,6 +90,7 @@ static const AtCheck checks[] = {
 	{"default partitions", check_default_partitions, true},
 	{"capture", check_capture, false},
 	{"hash key", check_hash_key, true},
+	{"automatic", check_automatic, true},
 	{"sealing", check_sealing, true},
 };
 
@@ -409,6 +411,28 @@ check_hash_key(const AtDoctor *doctor, const char *name)
 		explicit_bzero(key, sizeof(key));
 		report(doctor, name, OK, NULL, "The key of hashed and personal columns can be read.");
 	}
+}
+
+/* Are there tables that the rules of audit.automatic want, and nobody audits? */
+static void
+check_automatic(const AtDoctor *doctor, const char *name)
+{
+	uint64 missing =
+		query("SELECT m.target, m.unlogged, pg_catalog.format(CASE WHEN m.unlogged THEN "
+			  "'ALTER TABLE %1$s SET LOGGED;' ELSE 'SELECT audit.enable(%1$L, context => %2$L, "
+			  "operations => %3$L, ignore => %4$L, truncate => %5$L, query => %6$L, "
+			  "baseline => true);' END, m.target, m.context, m.operations, m.ignored_columns, "
+			  "m.truncate, m.query) FROM audit.automatic_missing AS m ORDER BY m.target::text");
+
+	if (missing == 0)
+		report(doctor, name, OK, NULL, "All tables that audit.automatic wants are audited.");
+	for (uint64 i = 0; i < missing; i++)
+		report(doctor, name, WARN, field(i, 3),
+			   strcmp(field(i, 2), "t") == 0
+				   ? "%s is unlogged and so not audited."
+				   : "%s is not audited: it came while the library was not loaded, or it could "
+					 "not be audited.",
+			   field(i, 1));
 }
 
 /* How old is the oldest transaction of this server and database that no entry seals? */

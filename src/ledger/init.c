@@ -28,7 +28,7 @@
 PG_FUNCTION_INFO_V1(at_init);
 
 /* Configuration tables, whose changes are events too. */
-static const char *const configuration[] = {"policy", "alert_rule", "context_source"};
+static const char *const configuration[] = {"policy", "automatic", "alert_rule", "context_source"};
 
 static void create_objects(void);
 static void begin_log(void);

@@ -1,0 +1,329 @@
+/*-------------------------------------------------------------------------
+ * enable_schema.c
+ *		audit.enable_schema() and audit.disable_schema(): all tables of a
+ *		schema, and rules for those that come.
+ *
+ * Each table is enabled by audit.enable(), with the rights of the caller, in
+ * a subtransaction: what cannot be audited is told and does not hinder the
+ * others. A rule concerns tables of others too, so it takes the owner of the
+ * schema, or a superuser.
+ *
+ * Locks: ExclusiveLock on audit.automatic before a rule is written (see
+ * automatic.h), then ShareRowExclusiveLock on each table. A command that has
+ * locked an existing table and then finds out that rules may concern it
+ * takes them the other way round; such a deadlock ends one of the two.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/catalog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+
+#include "base/catalog.h"
+#include "base/errors.h"
+#include "capture/automatic.h"
+#include "capture/definition.h"
+#include "capture/stored.h"
+#include "ledger/init.h"
+#include "ledger/owner.h"
+
+/* Arguments of audit.enable_schema(). */
+enum
+{
+	ARG_SCHEMA,
+	ARG_LIKE,
+	ARG_EXCEPT,
+	ARG_AUTOMATIC,
+	ARG_CONTEXT,
+	ARG_OPERATIONS,
+	ARG_IGNORE,
+	ARG_BASELINE,
+	ARG_TRUNCATE,
+	ARG_QUERY,
+	ARGS
+};
+
+static const Oid arg_types[ARGS] = {
+	OIDOID,       TEXTOID,      TEXTARRAYOID, BOOLOID, TEXTOID,
+	TEXTARRAYOID, TEXTARRAYOID, BOOLOID,      TEXTOID, BOOLOID,
+};
+
+/* A table of the schema. */
+typedef struct Candidate
+{
+	Oid relid;
+	Datum ignore; /* text[]: the columns that it has */
+	char *detail; /* what was done, or why not */
+} Candidate;
+
+PG_FUNCTION_INFO_V1(at_enable_schema);
+PG_FUNCTION_INFO_V1(at_disable_schema);
+
+static void check_arguments(FunctionCallInfo fcinfo);
+static char *check_schema(Oid schema);
+static void check_owner(Oid schema);
+static void write_rule(const Datum *args);
+static List *find_candidates(const Datum *args);
+static void enable(Candidate *candidate, const Datum *args);
+static char *call_enable(const Candidate *candidate, const Datum *args);
+
+Datum
+at_enable_schema(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Datum args[ARGS];
+	List *candidates;
+	ListCell *cell;
+
+	check_arguments(fcinfo);
+	for (int i = 0; i < ARGS; i++)
+		args[i] = PG_GETARG_DATUM(i);
+	at_definition_check_options(fcinfo, ARG_CONTEXT, ARG_OPERATIONS, ARG_TRUNCATE);
+	(void) check_schema(PG_GETARG_OID(ARG_SCHEMA));
+	InitMaterializedSRF(fcinfo, 0);
+	(void) at_ledger_create();
+	if (PG_GETARG_BOOL(ARG_AUTOMATIC))
+	{
+		check_owner(PG_GETARG_OID(ARG_SCHEMA));
+		write_rule(args);
+	}
+
+	candidates = find_candidates(args);
+	foreach (cell, candidates)
+		enable(lfirst(cell), args);
+	foreach (cell, candidates) /* now that partitions know whether their table is audited */
+	{
+		Candidate *candidate = lfirst(cell);
+		AtStoredPolicy stored;
+		Datum values[] = {ObjectIdGetDatum(candidate->relid),
+						  BoolGetDatum(at_stored_find(candidate->relid, &stored)),
+						  CStringGetTextDatum(candidate->detail)};
+		bool nulls[lengthof(values)] = {false};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+static void
+check_arguments(FunctionCallInfo fcinfo)
+{
+	static const char *const names[ARGS] = {"schema",   "like",       "except", "automatic",
+											"context",  "operations", "ignore", "baseline",
+											"truncate", "query"};
+
+	for (int i = 0; i < ARGS; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("\"%s\" must not be null", names[i]),
+							errhint("Leave it out to take the default.")));
+
+	const char *pattern = text_to_cstring(PG_GETARG_TEXT_PP(ARG_LIKE));
+	int backslashes = 0;
+
+	for (int i = strlen(pattern); i > 0 && pattern[i - 1] == '\\'; i--)
+		backslashes++;
+	if (backslashes % 2 == 1)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_ESCAPE_SEQUENCE),
+						errmsg("the pattern \"%s\" ends with its escape character", pattern),
+						errhint("A backslash in a name is written as two.")));
+}
+
+/* Can the tables of the schema be audited? Returns its name. */
+static char *
+check_schema(Oid schema)
+{
+	char *name = get_namespace_name(schema);
+
+	if (name == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_SCHEMA),
+						errmsg("schema with OID %u does not exist", schema)));
+	if (IsCatalogNamespace(schema) || IsToastNamespace(schema) || isAnyTempNamespace(schema) ||
+		schema == at_audit_schema() || strcmp(name, "information_schema") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_BAD_TARGET), errmsg("cannot audit schema \"%s\"", name),
+				 errdetail("Its tables are those of the system, of the audit trail or temporary."),
+				 errhint("Audit the schemas of the business.")));
+	return name;
+}
+
+static void
+check_owner(Oid schema)
+{
+	if (!pg_namespace_ownercheck(schema, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, get_namespace_name(schema));
+}
+
+/* Run one of our queries under the newest snapshot; returns how many rows. */
+static uint64
+execute(const char *query, int count, const Oid *types, const Datum *values, const char *nulls)
+{
+	SPIPlanPtr plan = SPI_prepare(query, count, (Oid *) types);
+
+	if (plan == NULL || SPI_execute_snapshot(plan, (Datum *) values, nulls, GetLatestSnapshot(),
+											 InvalidSnapshot, false, true, 0) < 0)
+		elog(ERROR, "could not run: %s", query);
+	return SPI_processed;
+}
+
+/* Waits for the commands that may have brought a table and did not see the rule. */
+static void
+write_rule(const Datum *args)
+{
+	AtOwnerState state;
+
+	LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), ExclusiveLock);
+	at_owner_enter(&state);
+	SPI_connect();
+	if (execute("UPDATE audit.automatic SET exceptions = $3, enabled = $4, context = $5, "
+				"operations = $6, ignored_columns = $7, truncate = $9, query = $10, "
+				"changed_at = pg_catalog.now(), reason = NULL WHERE schema = $1 AND pattern = $2",
+				ARGS, arg_types, args, NULL) == 0 &&
+		execute("INSERT INTO audit.automatic (schema, pattern, exceptions, enabled, context, "
+				"operations, ignored_columns, truncate, query, changed_at) "
+				"VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $10, pg_catalog.now())",
+				ARGS, arg_types, args, NULL) != 1)
+		elog(ERROR, "could not write audit.automatic");
+	SPI_finish();
+	at_owner_leave(&state);
+}
+
+/* The tables of the schema whose names match, by name; in the caller's context. */
+static List *
+find_candidates(const Datum *args)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	List *candidates = NIL;
+	AtOwnerState state;
+	bool isnull;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	execute("SELECT c.oid, audit.columns_to_ignore(c.oid, $7) FROM pg_catalog.pg_class c "
+			"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'f') "
+			"AND c.relname::text COLLATE \"C\" LIKE $2 AND c.relname <> ALL ($3) "
+			"ORDER BY c.relname",
+			ARGS, arg_types, args, NULL);
+	MemoryContextSwitchTo(memory);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple row = SPI_tuptable->vals[i];
+		Candidate *candidate = palloc0(sizeof(Candidate));
+
+		candidate->relid = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
+		candidate->ignore = PointerGetDatum(
+			PG_DETOAST_DATUM_COPY(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)));
+		candidates = lappend(candidates, candidate);
+	}
+	SPI_finish();
+	at_owner_leave(&state);
+	return candidates;
+}
+
+/* Enable one; if it cannot be audited, or not by the caller, that is its detail. */
+static void
+enable(Candidate *candidate, const Datum *args)
+{
+	MemoryContext memory = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(memory);
+	PG_TRY();
+	{
+		candidate->detail = call_enable(candidate, args);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		ErrorData *edata;
+
+		MemoryContextSwitchTo(memory);
+		edata = CopyErrorData();
+		if (edata->sqlerrcode != ERRCODE_AT_BAD_TARGET &&
+			edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		candidate->detail = edata->message;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(memory);
+	CurrentResourceOwner = owner;
+}
+
+static char *
+call_enable(const Candidate *candidate, const Datum *args)
+{
+	static const Oid types[] = {REGCLASSOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID,
+								BOOLOID,     TEXTOID, BOOLOID};
+	Datum values[] = {ObjectIdGetDatum(candidate->relid),
+					  args[ARG_CONTEXT],
+					  args[ARG_OPERATIONS],
+					  candidate->ignore,
+					  args[ARG_BASELINE],
+					  args[ARG_TRUNCATE],
+					  args[ARG_QUERY]};
+	MemoryContext memory = CurrentMemoryContext;
+	char *said;
+
+	SPI_connect();
+	execute("SELECT audit.enable($1, context => $2, operations => $3, ignore => $4, "
+			"baseline => $5, truncate => $6, query => $7)",
+			lengthof(types), types, values, NULL);
+	said =
+		MemoryContextStrdup(memory, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	return said;
+}
+
+Datum
+at_disable_schema(PG_FUNCTION_ARGS)
+{
+	static const Oid types[] = {OIDOID, TEXTOID, TEXTOID};
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("schema must not be null")));
+
+	Oid schema = PG_GETARG_OID(0);
+	char *reason = PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Datum values[] = {ObjectIdGetDatum(schema), CStringGetTextDatum(reason), PG_GETARG_DATUM(2)};
+	char *name = check_schema(schema);
+	AtOwnerState state;
+	uint64 rules;
+
+	check_owner(schema);
+	(void) at_ledger_relid(AT_LEDGER_EVENT);
+	if (reason[strspn(reason, " \t\r\n")] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a reason is required"),
+				 errdetail("That new tables are no longer audited is itself an event, and the "
+						   "reason part of it."),
+				 errhint("SELECT audit.disable_schema(%s, 'why');", quote_literal_cstr(name))));
+
+	at_owner_enter(&state);
+	SPI_connect();
+	rules = execute("UPDATE audit.automatic SET enabled = false, reason = $2, "
+					"changed_at = pg_catalog.now() "
+					"WHERE schema = $1 AND enabled AND ($3 IS NULL OR pattern = $3)",
+					lengthof(types), types, values, PG_ARGISNULL(2) ? "  n" : NULL);
+	SPI_finish();
+	at_owner_leave(&state);
+
+	PG_RETURN_TEXT_P(
+		cstring_to_text(psprintf("%s: %s", rules > 0 ? "no longer automatic" : "was not automatic",
+								 quote_identifier(name))));
+}
