@@ -571,7 +571,7 @@ settle(AtReplay *replay, Record *record)
 /* How often a content came and went, and how often it is there. */
 typedef struct Content
 {
-	AtReplayEvent example;
+	AtReplayEvent example; /* its time is when a row with the content came last */
 	int64 trail;
 	int64 live;
 } Content;
@@ -623,7 +623,8 @@ run_contents(AtReplay *replay)
 			content = (Content){.example = event};
 			content.example.after = copy_varlena(replay->memory, event.after);
 		}
-		content.example.at = event.op == OP_LIVE ? content.example.at : event.at;
+		if (event.op == OP_COMES)
+			content.example.at = event.at;
 		content.trail += event.op == OP_COMES ? 1 : event.op == OP_GOES ? -1 : 0;
 		content.live += event.op == OP_LIVE ? 1 : 0;
 	}
