@@ -248,6 +248,10 @@ describe(const AtDefinition *definition)
 	if (definition->ignored != NIL)
 		appendStringInfo(&out, "; ignoring %s", at_name_list(definition->ignored));
 	appendStringInfoString(&out, definition->row_described);
+	if (strcmp(definition->truncate, AT_TRUNCATE_COUNT) == 0)
+		appendStringInfoString(&out, "; truncate counts rows");
+	if (definition->query)
+		appendStringInfoString(&out, "; text of commands");
 	appendStringInfoChar(&out, ')');
 	return out.data;
 }

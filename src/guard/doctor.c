@@ -372,8 +372,12 @@ check_capture(const AtDoctor *doctor, const char *name)
 		") SELECT m.relation::pg_catalog.regclass, m.operations, pg_catalog.format("
 		"'SELECT audit.disable(%1$L, ''triggers were missing''); SELECT audit.enable(%1$L, "
 		"context => %2$L, resource_type => %3$L, operations => %4$L, ignore => %5$L, "
-		"key => %6$L);', p.target, p.context, p.resource_type, p.operations, p.ignored_columns,"
-		" p.key_columns) FROM missing AS m JOIN audit.policy AS p ON p.target = m.policy"
+		"key => %6$L, \"only\" => %7$L, mask => %8$L, hash => %9$L, personal => %10$L, "
+		"subject => %11$L, \"when\" => %12$L, truncate => %13$L, query => %14$L);', p.target, "
+		"p.context, p.resource_type, p.operations, p.ignored_columns, p.key_columns, "
+		"p.only_columns, p.masked_columns, p.hashed_columns, p.personal_columns, "
+		"p.subject_column, p.recorded_when, p.truncate, p.query) FROM missing AS m "
+		"JOIN audit.policy AS p ON p.target = m.policy"
 		" ORDER BY m.relation";
 	uint64 missing;
 

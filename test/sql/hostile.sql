@@ -50,6 +50,13 @@ SELECT audit.disable('forged', 'its trigger was dropped');
 SELECT audit.enable('forged');
 TRUNCATE forged;
 SELECT * FROM trail('forged');
+-- what the doctor says to do gives back the policy that was
+CREATE TABLE lost (id int PRIMARY KEY);
+SELECT audit.enable('lost', truncate => 'count', query => true);
+DROP TRIGGER "00_audit_truncate" ON lost;
+SELECT remedy FROM audit.doctor() WHERE "check" = 'capture' \gexec
+SELECT truncate, query, enabled FROM audit.policy WHERE target = 'lost'::regclass;
+SELECT status FROM audit.doctor() WHERE "check" = 'capture';
 
 -- the name of a trigger is taken before the audit begins
 CREATE TABLE planted (id int PRIMARY KEY);
