@@ -106,7 +106,7 @@ CREATE FUNCTION audit.enable(
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
 COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}; truncate => ''count'' has TRUNCATE tell only how many rows it takes; query => true keeps the text of statements, with whatever secrets they contain';
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}; truncate => ''count'' has TRUNCATE tell only how many rows it takes; query => true keeps the text of statements, with whatever secrets they contain, and so goes with no concealed columns';
 REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text

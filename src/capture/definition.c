@@ -61,6 +61,7 @@ static char *get_truncate(FunctionCallInfo fcinfo, int arg);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
 static void check_ignored(const AtDefinition *definition);
+static void check_query(bool query, const AtRowOptions *row);
 static List *column_names(Relation rel);
 
 void
@@ -90,6 +91,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 	check_ignored(definition);
 	read_row_options(fcinfo, rel, &definition->row);
 	at_row_options_check(rel, &definition->row, definition->keys);
+	check_query(definition->query, &definition->row);
 
 	StringInfoData described;
 
@@ -348,6 +350,19 @@ check_ignored(const AtDefinition *definition)
 							errmsg("key column \"%s\" cannot be ignored", (char *) lfirst(cell)),
 							errdetail("A change of the key changes which row an event is about."),
 							errhint("Take it out of \"ignore\", or give another \"key\".")));
+}
+
+/* The text of a command has its values in it. */
+static void
+check_query(bool query, const AtRowOptions *row)
+{
+	if (query && (row->masked != NIL || row->hashed != NIL || row->personal != NIL))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the text of commands cannot be kept where columns are concealed"),
+				 errdetail("It has the values in it that \"mask\", \"hash\" and \"personal\" "
+						   "conceal."),
+				 errhint("Leave out \"query\", or conceal no columns.")));
 }
 
 List *

@@ -153,6 +153,10 @@ SELECT audit.enable('odd', personal => '{b}', subject => 'b');
 SELECT audit.enable('odd', personal => '{b}', subject => 'c');
 SELECT audit.enable('odd', personal => '{b}', mask => '{a}', subject => 'a');
 SELECT audit.enable('odd', personal => '{b}', "only" => '{b}', subject => 'a');
+-- the text of commands would tell what is concealed
+SELECT audit.enable('odd', mask => '{a}', query => true);
+SELECT audit.enable('odd', hash => '{a}', query => true);
+SELECT audit.enable('odd', personal => '{a}', subject => 'id', query => true);
 SELECT count(*) FROM audit.policy WHERE target = 'odd'::regclass;
 
 RESET search_path;
