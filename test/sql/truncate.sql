@@ -167,6 +167,36 @@ TRUNCATE ONLY par;
 TRUNCATE par;
 SELECT * FROM told();
 
+-- a row tells what its delete would tell: nothing that is concealed or left out
+CREATE TABLE person (id int PRIMARY KEY, mail text, card text, phone text, twice text GENERATED ALWAYS AS (card || card) STORED,
+	note text, customer int);
+SELECT audit.enable('person', "only" => '{mail,card,phone,twice,customer}', personal => '{mail}', subject => 'customer',
+	mask => '{card}', hash => '{phone}');
+INSERT INTO person VALUES (1, 'secret-mail', 'secret-card', 'secret-phone', DEFAULT, 'secret-note', 42), (2, NULL, NULL, NULL, DEFAULT, NULL, NULL);
+CALL forget();
+TRUNCATE person;
+SELECT n, op, key, regexp_replace(old, '[0-9a-f]{64}', 'HEX', 'g') AS old, regexp_replace(extra, '[0-9a-f]{32}', 'HEX', 'g') AS extra FROM told();
+SELECT count(*) FROM told() t WHERE t::text ~ 'secret-';
+SELECT c.* FROM audit.events e, LATERAL audit.check_personal(e.event_id, 'mail', 'secret-mail') c
+WHERE e.table_name = 'person' AND e.action = 'truncate' AND e.resource_id = '1';
+SELECT finding, live_value, trail_value, detail FROM audit.reconcile('person');
+-- and only if "when" has its delete recorded; the number is that of all
+CREATE TABLE dear (id int PRIMARY KEY, total int, fresh int) PARTITION BY LIST (id);
+CREATE TABLE dear_1 PARTITION OF dear FOR VALUES IN (1, 2, 3);
+SELECT audit.enable('dear', "when" => '$.old.total > 10 || $.new.fresh > 0', mask => '{total}');
+INSERT INTO dear VALUES (1, 1, 1), (2, 11, 1), (3, NULL, 1);
+CALL forget();
+TRUNCATE dear;
+INSERT INTO dear VALUES (1, 1, 0), (2, 11, 0), (3, NULL, 0);
+DELETE FROM dear;
+SELECT * FROM told();
+SELECT audit.disable('dear', 'to count');
+SELECT audit.enable('dear', "when" => '$.old.total > 10', truncate => 'count');
+INSERT INTO dear VALUES (1, 1, 0), (2, 11, 0);
+CALL forget();
+TRUNCATE dear_1;
+SELECT * FROM told();
+
 -- counting many takes no events
 INSERT INTO counted SELECT g, 'c' FROM generate_series(1, 1000) g;
 CALL forget();
