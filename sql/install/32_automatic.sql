@@ -8,8 +8,11 @@ CREATE TABLE audit.automatic (
 	operations text[] NOT NULL CONSTRAINT automatic_operations_check CHECK (
 		cardinality(operations) > 0 AND operations <@ '{insert,update,delete,truncate}'),
 	ignored_columns text[] NOT NULL,
+	masked_columns text[] NOT NULL,
+	hashed_columns text[] NOT NULL CONSTRAINT automatic_concealed_check CHECK (NOT hashed_columns && masked_columns),
 	truncate text NOT NULL CONSTRAINT automatic_truncate_check CHECK (truncate IN ('rows', 'count')),
-	query boolean NOT NULL,
+	query boolean NOT NULL CONSTRAINT automatic_query_check CHECK (
+		NOT query OR masked_columns = '{}' AND hashed_columns = '{}'),
 	enabled boolean NOT NULL,
 	changed_at timestamptz NOT NULL,
 	reason text,
@@ -23,6 +26,8 @@ COMMENT ON COLUMN audit.automatic.exceptions IS 'names of tables that are left o
 COMMENT ON COLUMN audit.automatic.context IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic.operations IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic.ignored_columns IS 'as of audit.enable(): those of them that a table has, and that are not in its primary key';
+COMMENT ON COLUMN audit.automatic.masked_columns IS 'as of audit.enable(): those of them that a table has';
+COMMENT ON COLUMN audit.automatic.hashed_columns IS 'as of audit.enable(): those of them that a table has';
 COMMENT ON COLUMN audit.automatic.truncate IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic.query IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic.enabled IS 'false after audit.disable_schema()';
@@ -60,10 +65,23 @@ COMMENT ON FUNCTION audit.columns_to_ignore(regclass, text[]) IS
 	'internal: those of the columns that the table has and that are not in its primary key';
 REVOKE ALL ON FUNCTION audit.columns_to_ignore(regclass, text[]) FROM PUBLIC;
 
+CREATE FUNCTION audit.columns_there(target regclass, columns text[]) RETURNS text[]
+	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+SELECT coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}')
+FROM pg_attribute a
+WHERE a.attrelid = columns_there.target AND a.attnum > 0 AND NOT a.attisdropped
+	AND a.attname::text = ANY (columns_there.columns)
+$$;
+COMMENT ON FUNCTION audit.columns_there(regclass, text[]) IS
+	'internal: those of the columns that the table has, also of its primary key: what is to be concealed and cannot be must not be told';
+REVOKE ALL ON FUNCTION audit.columns_there(regclass, text[]) FROM PUBLIC;
+
 -- A table with a policy of its own is left alone: if that is disabled, somebody decided so.
 CREATE VIEW audit.automatic_missing AS
 SELECT c.oid::regclass AS target, c.relpersistence = 'u' AS unlogged, r.pattern, r.context, r.operations,
-	audit.columns_to_ignore(c.oid, r.ignored_columns) AS ignored_columns, r.truncate, r.query
+	audit.columns_to_ignore(c.oid, r.ignored_columns) AS ignored_columns,
+	audit.columns_there(c.oid, r.masked_columns) AS masked_columns,
+	audit.columns_there(c.oid, r.hashed_columns) AS hashed_columns, r.truncate, r.query
 FROM pg_catalog.pg_class c
 	CROSS JOIN LATERAL (
 		SELECT *
@@ -95,6 +113,8 @@ COMMENT ON COLUMN audit.automatic_missing.pattern IS 'of the rule';
 COMMENT ON COLUMN audit.automatic_missing.context IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.operations IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.ignored_columns IS 'as of audit.enable()';
+COMMENT ON COLUMN audit.automatic_missing.masked_columns IS 'as of audit.enable()';
+COMMENT ON COLUMN audit.automatic_missing.hashed_columns IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.truncate IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.query IS 'as of audit.enable()';
 REVOKE ALL ON audit.automatic_missing FROM PUBLIC;
@@ -108,13 +128,15 @@ CREATE FUNCTION audit.enable_schema(
 	operations text[] DEFAULT '{insert,update,delete,truncate}',
 	ignore text[] DEFAULT '{}',
 	baseline boolean DEFAULT false,
+	mask text[] DEFAULT '{}',
+	hash text[] DEFAULT '{}',
 	truncate text DEFAULT 'rows',
 	query boolean DEFAULT false
 ) RETURNS TABLE (target regclass, audited boolean, detail text)
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable_schema';
-COMMENT ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text, boolean) IS
-	'starts to record the changes of all tables of a schema whose names match, but for the exceptions; says of each what was done, or why not. automatic => true has tables that come later audited too. Else as audit.enable(); columns to be ignored are those of them that a table has';
-REVOKE ALL ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean) IS
+	'starts to record the changes of all tables of a schema whose names match, but for the exceptions; says of each what was done, or why not. automatic => true has tables that come later audited too. Else as audit.enable(); columns to be ignored, masked or hashed are those of them that a table has';
+REVOKE ALL ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable_schema(schema regnamespace, reason text, "like" text DEFAULT NULL) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_disable_schema';

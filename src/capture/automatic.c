@@ -36,7 +36,7 @@
 
 /* Column numbers of audit.automatic (sql/install/32_automatic.sql). */
 #define Anum_automatic_schema  1
-#define Anum_automatic_enabled 9
+#define Anum_automatic_enabled 11
 
 #define BATCH 1000
 
@@ -167,7 +167,8 @@ enable(Oid relid)
 
 	error_context_stack = &context;
 	execute("SELECT audit.enable(m.target, context => m.context, operations => m.operations, "
-			"ignore => m.ignored_columns, truncate => m.truncate, query => m.query) "
+			"ignore => m.ignored_columns, mask => m.masked_columns, hash => m.hashed_columns, "
+			"truncate => m.truncate, query => m.query) "
 			"FROM audit.automatic_missing m WHERE m.target = $1",
 			lengthof(types), types, values, SPI_OK_SELECT);
 	if (SPI_processed > 0 && has_rows(relid))

@@ -121,11 +121,18 @@ read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
 }
 
 void
-at_definition_check_options(FunctionCallInfo fcinfo, int context, int operations, int truncate)
+at_definition_check_options(FunctionCallInfo fcinfo, const AtOptionArgs *args)
 {
-	(void) get_name(fcinfo, context, "context", NULL);
-	(void) check_operations(get_names(fcinfo, operations, "operations"));
-	(void) get_truncate(fcinfo, truncate);
+	AtRowOptions row = {
+		.masked = get_names(fcinfo, args->mask, "mask"),
+		.hashed = get_names(fcinfo, args->hash, "hash"),
+	};
+
+	(void) get_name(fcinfo, args->context, "context", NULL);
+	(void) check_operations(get_names(fcinfo, args->operations, "operations"));
+	(void) get_truncate(fcinfo, args->truncate);
+	at_row_options_check_alone(&row);
+	check_query(PG_GETARG_BOOL(args->query), &row);
 }
 
 static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)

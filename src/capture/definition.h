@@ -41,9 +41,19 @@ typedef struct AtDefinition
  */
 extern void at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definition);
 
-/* Check those of its arguments that do not depend on the table, by their places in a call. */
-extern void at_definition_check_options(FunctionCallInfo fcinfo, int context, int operations,
-										int truncate);
+/* Places of arguments in a call. */
+typedef struct AtOptionArgs
+{
+	int context;
+	int operations;
+	int mask;
+	int hash;
+	int truncate;
+	int query; /* never null */
+} AtOptionArgs;
+
+/* Check those of its arguments that do not depend on the table. */
+extern void at_definition_check_options(FunctionCallInfo fcinfo, const AtOptionArgs *args);
 
 /* Raises an error unless the current user owns the table. */
 extern void at_definition_check_owner(Relation rel);

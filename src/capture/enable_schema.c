@@ -50,22 +50,38 @@ enum
 	ARG_OPERATIONS,
 	ARG_IGNORE,
 	ARG_BASELINE,
+	ARG_MASK,
+	ARG_HASH,
 	ARG_TRUNCATE,
 	ARG_QUERY,
 	ARGS
 };
 
+/* What audit.enable() has too and that can be checked without a table. */
+static const AtOptionArgs option_args = {
+	.context = ARG_CONTEXT,
+	.operations = ARG_OPERATIONS,
+	.mask = ARG_MASK,
+	.hash = ARG_HASH,
+	.truncate = ARG_TRUNCATE,
+	.query = ARG_QUERY,
+};
+
 static const Oid arg_types[ARGS] = {
-	OIDOID,       TEXTOID,      TEXTARRAYOID, BOOLOID, TEXTOID,
-	TEXTARRAYOID, TEXTARRAYOID, BOOLOID,      TEXTOID, BOOLOID,
+	OIDOID,       TEXTOID, TEXTARRAYOID, BOOLOID,      TEXTOID, TEXTARRAYOID,
+	TEXTARRAYOID, BOOLOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
 };
 
 /* A table of the schema. */
 typedef struct Candidate
 {
 	Oid relid;
-	Datum ignore; /* text[]: the columns that it has */
 	char *detail; /* what was done, or why not */
+
+	/* text[]: the columns that it has */
+	Datum ignore;
+	Datum mask;
+	Datum hash;
 } Candidate;
 
 PG_FUNCTION_INFO_V1(at_enable_schema);
@@ -90,7 +106,7 @@ at_enable_schema(PG_FUNCTION_ARGS)
 	check_arguments(fcinfo);
 	for (int i = 0; i < ARGS; i++)
 		args[i] = PG_GETARG_DATUM(i);
-	at_definition_check_options(fcinfo, ARG_CONTEXT, ARG_OPERATIONS, ARG_TRUNCATE);
+	at_definition_check_options(fcinfo, &option_args);
 	(void) check_schema(PG_GETARG_OID(ARG_SCHEMA));
 	InitMaterializedSRF(fcinfo, 0);
 	(void) at_ledger_create();
@@ -120,9 +136,9 @@ at_enable_schema(PG_FUNCTION_ARGS)
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
-	static const char *const names[ARGS] = {"schema",   "like",       "except", "automatic",
-											"context",  "operations", "ignore", "baseline",
-											"truncate", "query"};
+	static const char *const names[ARGS] = {"schema",  "like",       "except",   "automatic",
+											"context", "operations", "ignore",   "baseline",
+											"mask",    "hash",       "truncate", "query"};
 
 	for (int i = 0; i < ARGS; i++)
 		if (PG_ARGISNULL(i))
@@ -188,16 +204,28 @@ write_rule(const Datum *args)
 	at_owner_enter(&state);
 	SPI_connect();
 	if (execute("UPDATE audit.automatic SET exceptions = $3, enabled = $4, context = $5, "
-				"operations = $6, ignored_columns = $7, truncate = $9, query = $10, "
-				"changed_at = pg_catalog.now(), reason = NULL WHERE schema = $1 AND pattern = $2",
+				"operations = $6, ignored_columns = $7, masked_columns = $9, hashed_columns = $10, "
+				"truncate = $11, query = $12, changed_at = pg_catalog.now(), reason = NULL WHERE "
+				"schema = $1 AND pattern = $2",
 				ARGS, arg_types, args, NULL) == 0 &&
 		execute("INSERT INTO audit.automatic (schema, pattern, exceptions, enabled, context, "
-				"operations, ignored_columns, truncate, query, changed_at) "
-				"VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $10, pg_catalog.now())",
+				"operations, ignored_columns, masked_columns, hashed_columns, truncate, query, "
+				"changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, "
+				"pg_catalog.now())",
 				ARGS, arg_types, args, NULL) != 1)
 		elog(ERROR, "could not write audit.automatic");
 	SPI_finish();
 	at_owner_leave(&state);
+}
+
+/* A column of the result of the last query. */
+static Datum
+copy_array(HeapTuple row, int column)
+{
+	bool isnull;
+
+	return PointerGetDatum(
+		PG_DETOAST_DATUM_COPY(SPI_getbinval(row, SPI_tuptable->tupdesc, column, &isnull)));
 }
 
 /* The tables of the schema whose names match, by name; in the caller's context. */
@@ -211,7 +239,8 @@ find_candidates(const Datum *args)
 
 	at_owner_enter(&state);
 	SPI_connect();
-	execute("SELECT c.oid, audit.columns_to_ignore(c.oid, $7) FROM pg_catalog.pg_class c "
+	execute("SELECT c.oid, audit.columns_to_ignore(c.oid, $7), audit.columns_there(c.oid, $9), "
+			"audit.columns_there(c.oid, $10) FROM pg_catalog.pg_class c "
 			"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'f') "
 			"AND c.relname::text COLLATE \"C\" LIKE $2 AND c.relname <> ALL ($3) "
 			"ORDER BY c.relname",
@@ -223,8 +252,9 @@ find_candidates(const Datum *args)
 		Candidate *candidate = palloc0(sizeof(Candidate));
 
 		candidate->relid = DatumGetObjectId(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull));
-		candidate->ignore = PointerGetDatum(
-			PG_DETOAST_DATUM_COPY(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull)));
+		candidate->ignore = copy_array(row, 2);
+		candidate->mask = copy_array(row, 3);
+		candidate->hash = copy_array(row, 4);
 		candidates = lappend(candidates, candidate);
 	}
 	SPI_finish();
@@ -253,6 +283,7 @@ enable(Candidate *candidate, const Datum *args)
 		MemoryContextSwitchTo(memory);
 		edata = CopyErrorData();
 		if (edata->sqlerrcode != ERRCODE_AT_BAD_TARGET &&
+			edata->sqlerrcode != ERRCODE_INVALID_PARAMETER_VALUE &&
 			edata->sqlerrcode != ERRCODE_INSUFFICIENT_PRIVILEGE)
 			PG_RE_THROW();
 		FlushErrorState();
@@ -267,13 +298,15 @@ enable(Candidate *candidate, const Datum *args)
 static char *
 call_enable(const Candidate *candidate, const Datum *args)
 {
-	static const Oid types[] = {REGCLASSOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID,
-								BOOLOID,     TEXTOID, BOOLOID};
+	static const Oid types[] = {REGCLASSOID,  TEXTOID,      TEXTARRAYOID, TEXTARRAYOID, BOOLOID,
+								TEXTARRAYOID, TEXTARRAYOID, TEXTOID,      BOOLOID};
 	Datum values[] = {ObjectIdGetDatum(candidate->relid),
 					  args[ARG_CONTEXT],
 					  args[ARG_OPERATIONS],
 					  candidate->ignore,
 					  args[ARG_BASELINE],
+					  candidate->mask,
+					  candidate->hash,
 					  args[ARG_TRUNCATE],
 					  args[ARG_QUERY]};
 	MemoryContext memory = CurrentMemoryContext;
@@ -281,7 +314,7 @@ call_enable(const Candidate *candidate, const Datum *args)
 
 	SPI_connect();
 	execute("SELECT audit.enable($1, context => $2, operations => $3, ignore => $4, "
-			"baseline => $5, truncate => $6, query => $7)",
+			"baseline => $5, mask => $6, hash => $7, truncate => $8, query => $9)",
 			lengthof(types), types, values, NULL);
 	said =
 		MemoryContextStrdup(memory, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));

@@ -35,6 +35,7 @@ typedef struct Concealing
 
 static void check_only(const AtRowOptions *options);
 static void check_concealed(const AtRowOptions *options, List *keys);
+static void check_key(const AtRowOptions *options);
 static void check_generated(Relation rel, const AtRowOptions *options, List *keys);
 static void check_subject(Relation rel, const AtRowOptions *options, List *keys);
 static AtTreatment concealment(Relation rel, AttrNumber attnum, const AtRowOptions *options);
@@ -57,8 +58,15 @@ at_row_options_check(Relation rel, const AtRowOptions *options, List *keys)
 	check_subject(rel, options, keys);
 	if (options->when != NULL)
 		at_filter_check(rel, options->when);
-	if (options->hashed != NIL || options->personal != NIL)
-		(void) at_secret_get();
+	check_key(options);
+}
+
+void
+at_row_options_check_alone(const AtRowOptions *options)
+{
+	check_only(options);
+	check_concealed(options, NIL);
+	check_key(options);
 }
 
 static void
@@ -101,6 +109,14 @@ check_concealed(const AtRowOptions *options, List *keys)
 								errhint("Take it out of \"%s\": it is not recorded anyway.",
 										all[i].argument)));
 		}
+}
+
+/* Hashes and commitments need one. */
+static void
+check_key(const AtRowOptions *options)
+{
+	if (options->hashed != NIL || options->personal != NIL)
+		(void) at_secret_get();
 }
 
 /* A key that is generated from a concealed column would tell of it. */

@@ -48,6 +48,9 @@ typedef struct AtRowOptions
  */
 extern void at_row_options_check(Relation rel, const AtRowOptions *options, List *keys);
 
+/* The same as far as it can be told without a table. */
+extern void at_row_options_check_alone(const AtRowOptions *options);
+
 extern AtTreatment at_row_treatment(Relation rel, AttrNumber attnum, const AtRowOptions *options,
 									List *keys);
 

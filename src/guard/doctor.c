@@ -424,9 +424,10 @@ check_automatic(const AtDoctor *doctor, const char *name)
 	uint64 missing =
 		query("SELECT m.target, m.unlogged, pg_catalog.format(CASE WHEN m.unlogged THEN "
 			  "'ALTER TABLE %1$s SET LOGGED;' ELSE 'SELECT audit.enable(%1$L, context => %2$L, "
-			  "operations => %3$L, ignore => %4$L, truncate => %5$L, query => %6$L, "
-			  "baseline => true);' END, m.target, m.context, m.operations, m.ignored_columns, "
-			  "m.truncate, m.query) FROM audit.automatic_missing AS m ORDER BY m.target::text");
+			  "operations => %3$L, ignore => %4$L, mask => %5$L, hash => %6$L, truncate => %7$L, "
+			  "query => %8$L, baseline => true);' END, m.target, m.context, m.operations, "
+			  "m.ignored_columns, m.masked_columns, m.hashed_columns, m.truncate, m.query) FROM "
+			  "audit.automatic_missing AS m ORDER BY m.target::text");
 
 	if (missing == 0)
 		report(doctor, name, OK, NULL, "All tables that audit.automatic wants are audited.");

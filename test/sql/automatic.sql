@@ -52,8 +52,8 @@ SELECT * FROM audit.enable_schema('pg_toast');
 SELECT * FROM audit.enable_schema('nowhere');
 SELECT * FROM audit.enable_schema(1::oid::regnamespace);
 \set VERBOSITY terse
-INSERT INTO audit.automatic VALUES ('shop', 'a\\\', '{}', 'c', '{insert}', '{}', 'rows', false, true, now());
-INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{select}', '{}', 'rows', false, true, now());
+INSERT INTO audit.automatic VALUES ('shop', 'a\\\', '{}', 'c', '{insert}', '{}', '{}', '{}', 'rows', false, true, now());
+INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{select}', '{}', '{}', '{}', 'rows', false, true, now());
 \set VERBOSITY default
 
 -- what comes, created by somebody who has no right on the schema audit
@@ -103,6 +103,34 @@ SELECT * FROM told('new_part');
 SELECT finding, detail FROM audit.reconcile('new_as');
 SELECT "check", status, detail, remedy FROM audit.doctor() WHERE "check" = 'automatic';
 SELECT DISTINCT e.actor = 'au_user' AS role, e.db_role FROM audit.events e WHERE e.table_name = 'new_as';
+
+-- columns are masked and hashed where a table has them
+CREATE TABLE secret_before (id int PRIMARY KEY, pin text, phone text, doubled text GENERATED ALWAYS AS (pin || pin) STORED);
+CREATE TABLE secret_other (id int PRIMARY KEY, v text);
+CREATE TABLE secret_key (pin text PRIMARY KEY);
+SELECT * FROM audit.enable_schema('shop', "like" => 'secret%', automatic => true, context => 'secret', mask => '{pin,pan}', hash => '{phone}');
+SELECT pattern, masked_columns, hashed_columns FROM audit.automatic WHERE masked_columns <> '{}';
+CREATE TABLE secret_after (phone text, pan int, pin text, v int);
+CREATE TABLE secret_as AS SELECT 'secret!'::text AS pin, 1 AS v;
+CREATE TABLE secret_key_after (pin text, phone text PRIMARY KEY);
+ALTER TABLE secret_key RENAME TO secret_key_too;
+INSERT INTO secret_after VALUES ('secret!', 7, 'secret!', 7);
+INSERT INTO secret_before VALUES (1, 'secret!', 'secret!');
+TRUNCATE secret_before;
+SELECT p.target, p.masked_columns, p.hashed_columns FROM audit.policy p WHERE p.enabled AND p.context = 'secret' ORDER BY p.target::text;
+SELECT count(*) FROM audit.event e WHERE e::text ~ 'secret!';
+SELECT action, new::jsonb - 'phone' AS new FROM told('secret_after');
+SELECT * FROM told('secret_as');
+SELECT status, detail FROM audit.doctor() WHERE "check" = 'automatic';
+DROP TABLE secret_key;
+SELECT * FROM audit.enable_schema('shop', "like" => 's%', automatic => true, mask => '{a}', hash => '{b,a}');
+SELECT * FROM audit.enable_schema('shop', "like" => 's%', automatic => true, mask => '{a}', query => true);
+SELECT * FROM audit.enable_schema('shop', "like" => 's%', mask => '{NULL}');
+SELECT * FROM audit.enable_schema('shop', "like" => 's%', mask => NULL);
+\set VERBOSITY terse
+INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{insert}', '{}', '{a,b}', '{b}', 'rows', false, true, now());
+INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{insert}', '{}', '{}', '{b}', 'rows', true, true, now());
+\set VERBOSITY default
 
 -- renamed, moved, made logged, detached; by all ways once
 CREATE TABLE other.moved (id int PRIMARY KEY);
