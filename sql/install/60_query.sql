@@ -55,6 +55,8 @@ SELECT
 	t.db_role,
 	s.login_user,
 	s.client_addr AS client_ip,
+	s.client_port,
+	s.backend_pid,
 	t.application_name,
 	t.session_id,
 	t.request_id,
@@ -105,6 +107,8 @@ SELECT
 	CASE WHEN e.now ? 'db_role' THEN e.now ->> 'db_role' ELSE t.db_role END,
 	s.login_user,
 	s.client_addr,
+	s.client_port,
+	s.backend_pid,
 	t.application_name,
 	t.session_id,
 	CASE WHEN e.now ? 'request_id' THEN e.now ->> 'request_id' ELSE t.request_id END,
@@ -159,6 +163,8 @@ COMMENT ON COLUMN audit.events.db_user IS 'session_user at the event';
 COMMENT ON COLUMN audit.events.db_role IS 'current_user at the event: that of SET ROLE or of a SECURITY DEFINER function too';
 COMMENT ON COLUMN audit.events.login_user IS 'the role that was authenticated; no SET changes it';
 COMMENT ON COLUMN audit.events.client_ip IS 'address that the session came from; null for a Unix socket';
+COMMENT ON COLUMN audit.events.client_port IS 'TCP port that the session came from; 0 for a Unix socket';
+COMMENT ON COLUMN audit.events.backend_pid IS 'process id of the session''s backend';
 COMMENT ON COLUMN audit.events.application_name IS 'application_name at the transaction''s end';
 COMMENT ON COLUMN audit.events.session_id IS 'session, see audit.session';
 COMMENT ON COLUMN audit.events.request_id IS 'request that it belongs to, as the application says';

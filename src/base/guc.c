@@ -27,6 +27,7 @@ char *at_guc_debug_points;
 char *at_guc_extra;
 bool at_guc_guard;
 char *at_guc_hash_key_file;
+int at_guc_logical_apply;
 char *at_guc_maintenance;
 char *at_guc_maintenance_role;
 int at_guc_max_value_size;
@@ -38,6 +39,12 @@ char *at_guc_trace_parent;
 
 uint64 at_guc_context_version = 1;
 uint64 at_guc_hash_key_version = 1;
+
+static const struct config_enum_entry logical_apply_options[] = {
+	{"record", AT_LOGICAL_APPLY_RECORD, false},
+	{"count", AT_LOGICAL_APPLY_COUNT, false},
+	{NULL, 0, false},
+};
 
 static const struct config_enum_entry require_context_options[] = {
 	{"off", AT_REQUIRE_CONTEXT_OFF, false},
@@ -95,6 +102,12 @@ at_guc_init(void)
 		"directory.",
 		&at_guc_hash_key_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, at_guc_check_path,
 		at_guc_assign_hash_key, NULL);
+
+	/* by the configuration file only: no session can make its changes unseen */
+	DefineCustomEnumVariable(
+		"audit_trail.logical_apply", "Records what logical replication writes, or only counts it.",
+		"Counted where the publisher's own trail has it.", &at_guc_logical_apply,
+		AT_LOGICAL_APPLY_RECORD, logical_apply_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	DefineCustomStringVariable("audit_trail.maintenance",
 							   "Says why the transaction is maintenance that is to be recorded.",

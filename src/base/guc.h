@@ -16,7 +16,8 @@ extern char *at_guc_debug_points;  /* comma-separated names; see debug_point.h *
 extern char *at_guc_extra;         /* JSON object of further context */
 extern bool at_guc_guard;          /* refuse commands against the audit trail */
 extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
-extern char *at_guc_maintenance;   /* why the transaction is maintenance; a tag */
+extern int at_guc_logical_apply;
+extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
 extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
 extern char *at_guc_reason;
@@ -34,6 +35,13 @@ typedef enum AtRequireContext
 	AT_REQUIRE_CONTEXT_OFF,
 	AT_REQUIRE_CONTEXT_ERROR
 } AtRequireContext;
+
+/* Values of audit_trail.logical_apply. */
+typedef enum AtLogicalApply
+{
+	AT_LOGICAL_APPLY_RECORD,
+	AT_LOGICAL_APPLY_COUNT
+} AtLogicalApply;
 
 /* Grows whenever one of the context settings may have changed. */
 extern uint64 at_guc_context_version;

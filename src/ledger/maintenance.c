@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -103,6 +104,8 @@ is_exempt(void)
 	Oid login;
 	Oid role;
 
+	if (at_guc_logical_apply == AT_LOGICAL_APPLY_COUNT && IsLogicalWorker())
+		return true;
 	if (at_guc_maintenance_role[0] == '\0')
 		return false;
 	login = GetAuthenticatedUserId();

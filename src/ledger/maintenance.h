@@ -5,7 +5,8 @@
  *
  * Exempt is a session whose authenticated user (no SET changes it) has been
  * granted, directly or through other roles, the role that the setting
- * audit_trail.maintenance_role names. To be a superuser is no grant. A
+ * audit_trail.maintenance_role names. To be a superuser is no grant. Exempt are workers
+ * of logical replication too, if audit_trail.logical_apply says so. A
  * transaction that is tagged by audit.tag_maintenance() is recorded like any
  * other, with the reason in extra.maintenance of its events.
  *

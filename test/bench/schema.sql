@@ -1,4 +1,5 @@
--- Three equal order tables: without audit, with a generic trigger in PL/pgSQL, with audit_trail.
+-- Equal order tables: without audit, with a generic trigger in PL/pgSQL, with audit_trail, and with
+-- audit_trail that ignores what is updated.
 
 CREATE SCHEMA bench;
 
@@ -20,6 +21,7 @@ CREATE TABLE bench.plain (
 );
 CREATE TABLE bench.plpgsql (LIKE bench.plain INCLUDING ALL);
 CREATE TABLE bench.audited (LIKE bench.plain INCLUDING ALL);
+CREATE TABLE bench.ignoring (LIKE bench.plain INCLUDING ALL);
 
 CREATE FUNCTION bench.orders(n bigint) RETURNS SETOF bench.plain LANGUAGE sql AS $$
 	SELECT i, i % 5000 + 1, 'placed', 'web', 'EUR', 100 + i % 900 + 0.50, 0.00, 4.90, 20.10, 125.50 + i % 900,

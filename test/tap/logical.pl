@@ -128,6 +128,20 @@ $publisher->wait_for_catchup('sub');
 is(rows(q{SELECT id FROM orders ORDER BY 1}), "1\n2", 'and is once it may be');
 is(rows(q{SELECT r.finding, r.detail FROM audit.reconcile('orders') r}), 'summary|ok', 'with its event, once');
 
+# what is applied can be left to the publisher's trail: then it is only counted
+$subscriber->append_conf('postgresql.conf', "audit_trail.logical_apply = count\n");
+$subscriber->reload;
+$subscriber->safe_psql('postgres', 'ALTER SUBSCRIPTION sub DISABLE; ALTER SUBSCRIPTION sub ENABLE');
+$seen = rows('SELECT max(tx_id) FROM audit.transaction');
+$publisher->safe_psql('postgres', "INSERT INTO orders VALUES (3, 'counted', NULL); UPDATE orders SET status = 'again' WHERE id = 3");
+$publisher->wait_for_catchup('sub');
+$after = "tx_id > $seen";
+is(rows("SELECT action, event_type, new_values, actor FROM audit.events WHERE $after ORDER BY tx_id"),
+	qq(maintenance|audit.maintenance|{"skipped":{"public.orders":{"insert":1}}}|applier\n)
+	  . 'maintenance|audit.maintenance|{"skipped":{"public.orders":{"update":1}}}|applier', 'each use of that is on record');
+$subscriber->safe_psql('postgres', 'UPDATE orders SET status = NULL WHERE id = 3');
+like(told('orders', $after), qr/^updated\|3\|\{"status":"AGAIN"\}\|\{"status":null\}$/m, 'other sessions are recorded as ever');
+
 $subscriber->stop;
 $publisher->stop;
 done_testing();
