@@ -40,6 +40,20 @@ if ($ENV{AUDIT_TRAIL_SLOW})
 	refused('doc', q{('[' || repeat('1e131071,', 9000) || '1]')::jsonb});
 	refused('list', q{array_fill(1e131071, '{9000}')});
 
+	# hashed, all of it counts
+	my $key = PostgreSQL::Test::Utils::tempdir . '/key';
+	append_to_file($key, '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f');
+	chmod 0600, $key;
+	$node->append_conf('postgresql.conf', "audit_trail.hash_key_file = '$key'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('audit_trail.hash_key_file') = '$key'");
+	$node->safe_psql('postgres', q{CREATE TABLE hashed (id int PRIMARY KEY, bytes bytea);
+		SELECT audit.enable('hashed', hash => '{bytes}');});
+	$peak = run(q{INSERT INTO hashed VALUES (1, convert_to(repeat('ab', 268500000), 'SQL_ASCII'))});
+	cmp_ok($peak, '<', 6000, "$peak MB at most for its hash");
+	is($node->safe_psql('postgres', q{SELECT new_values->>'bytes' FROM audit.events WHERE table_name = 'hashed'}),
+		'hmac-sha256:fbb302bb:1612314bba44b2e8294bdc4cc56a7c968e65276808809c81a403b6c8e133e4fa', 'of all digits');
+
 	# each short enough for itself, but not all together
 	$node->safe_psql('postgres', q{
 		SELECT format('CREATE TABLE wide (id int PRIMARY KEY, %s)', string_agg('c' || i || ' text', ', '))
