@@ -1,6 +1,7 @@
 -- Reading the trail: recorded values as jsonb, the view audit.events, the life of one row.
 
--- Open to all: they read nothing but their arguments, and views call them as their reader.
+-- Open to all: they read nothing but their arguments, and the view and functions below call them
+-- as their reader.
 CREATE FUNCTION audit.to_jsonb(value json) RETURNS jsonb
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_to_jsonb';
 COMMENT ON FUNCTION audit.to_jsonb(json) IS
@@ -22,7 +23,7 @@ CREATE FUNCTION audit.former_key(record_key text, key_columns json, old_values j
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_former_key';
 COMMENT ON FUNCTION audit.former_key(text, json, json) IS
 	'internal: key of a row before a recorded update; null if the update did not change it';
-REVOKE ALL ON FUNCTION audit.former_key(text, json, json) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.former_key(text, json, json) TO PUBLIC;
 
 -- Two branches, because a filter by actor must find an index: nearly all events have the
 -- actor of their transaction, and in the first branch it is just that column. The second has

@@ -14,6 +14,7 @@ INSERT INTO open_to_all VALUES
 	('audit.capture_insert(oid,tid)'),
 	('audit.capture_update(oid,tid,tid)'),
 	('audit.current_tx_id()'),
+	('audit.former_key(text,json,json)'),
 	('audit.json_keys(json)'),
 	('audit.set_context(text,text,text,text,jsonb,text,text,text)'),
 	('audit.tag_maintenance(text)'),

@@ -45,6 +45,15 @@ is($node->safe_psql('postgres', 'SELECT finding, object FROM audit.verify()'), '
 is($node->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('orders')}), 'summary|ok',
 	'trail and table agree');
 
+is($node->safe_psql('postgres', q{
+		SET ROLE auditor;
+		SELECT (SELECT count(*) FROM audit.history('orders', '42')) > 0, (SELECT bool_or(covered) FROM audit.coverage('orders')),
+			(SELECT count(*) FROM audit.alerts_since(0)), (SELECT object FROM audit.verify()),
+			(SELECT count(*) FROM audit.doctor()) > 0, (SELECT transactions IS NOT NULL FROM audit.seal_lag());
+		RESET ROLE; GRANT SELECT ON orders TO auditor; SET ROLE auditor;
+		SELECT detail FROM audit.reconcile('orders')}),
+	"t|t|1|ok|t|t\nok", 'an auditor can use what the role is granted');
+
 is(join("\n", functions_told()), $node->safe_psql('postgres', q{
 		SELECT proname || '(' || coalesce(array_to_string(proargnames[1:pronargs], ', '), '') || ')'
 		FROM pg_proc WHERE pronamespace = 'audit'::regnamespace
