@@ -1,5 +1,5 @@
 -- The ledger: tables that are made by audit.init(), not by CREATE EXTENSION, so that they
--- are dumped with their rows and a DROP EXTENSION cannot take the evidence along.
+-- are dumped with their rows and a DROP EXTENSION without CASCADE cannot take the evidence along.
 
 CREATE FUNCTION audit.init() RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_init';
@@ -149,7 +149,7 @@ COMMENT ON COLUMN audit.event.occurred_at IS 'when it happened';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
 COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
-COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted or truncated';
+COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted, truncated or baseline';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';
 COMMENT ON COLUMN audit.event.new_values IS 'the exact text that was hashed; for an update the changed columns only';
 COMMENT ON COLUMN audit.event.target_id IS 'version of the table, see audit.target';
@@ -204,7 +204,7 @@ COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of even
 COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
 COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';
 COMMENT ON COLUMN audit.log_entry.incarnation IS 'life of the ledger, see audit.incarnation';
-COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot or incarnation';
+COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation or guard';
 COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
 COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
 COMMENT ON COLUMN audit.log_entry.leaf_count IS 'leaves of the batch: its events and transactions';
@@ -227,7 +227,7 @@ COMMENT ON TABLE audit.leaf_tile IS '256 leaf hashes of a batch and whose they a
 COMMENT ON COLUMN audit.leaf_tile.log_index IS 'entry of the log that the batch has';
 COMMENT ON COLUMN audit.leaf_tile.tile IS 'its place in the batch, from 0';
 COMMENT ON COLUMN audit.leaf_tile.hashes IS 'up to 256 SHA-256 leaf hashes, one behind the other';
-COMMENT ON COLUMN audit.leaf_tile.owners IS 'runs of 16 bytes: tx_id, first ordinal, and how many; the highest bit of that: the transactions own leaf follows';
+COMMENT ON COLUMN audit.leaf_tile.owners IS 'runs of 16 bytes: tx_id, first ordinal, and how many; the highest bit of that: the transaction''s own leaf follows';
 
 CREATE TABLE audit.checkpoint (
 	size bigint NOT NULL,

@@ -12,7 +12,7 @@
 /* A change could not be recorded, so it is refused. */
 #define ERRCODE_AT_CAPTURE_FAILED MAKE_SQLSTATE('T', 'R', '0', '0', '2')
 
-/* The table cannot be audited, or is audited already in another way. */
+/* The table cannot be audited, is not audited, or is audited already in another way. */
 #define ERRCODE_AT_BAD_TARGET MAKE_SQLSTATE('T', 'R', '0', '0', '3')
 
 /* A background worker is needed and not there. */

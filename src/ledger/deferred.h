@@ -2,8 +2,8 @@
  * deferred.h
  *		Index access method audit_deferred: a btree that the sealer fills.
  *
- * When, who, session and request are one row a transaction, and an index entry for
- * each of them would cost a short transaction more than to write its event. So
+ * Time, actor, session and request stand in one row a transaction, and an index
+ * entry for each of them would cost a short transaction more than to write its event. So
  * whoever records a transaction leaves them out, and the sealer, which reads
  * every transaction once, adds them with the seal (deferred_fill.h). A scan takes
  * what is not sealed yet besides, in its order, so what a query finds does
