@@ -45,6 +45,8 @@ is($node->safe_psql('postgres', 'SELECT finding, object FROM audit.verify()'), '
 is($node->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('orders')}), 'summary|ok',
 	'trail and table agree');
 
+is($node->safe_psql('postgres', q{SELECT enabled FROM audit.policy WHERE target = 'returns'::regclass}), 't',
+	'a table that came later is audited');
 is($node->safe_psql('postgres', q{
 		SET ROLE auditor;
 		SELECT (SELECT count(*) FROM audit.history('orders', '42')) > 0, (SELECT bool_or(covered) FROM audit.coverage('orders')),
