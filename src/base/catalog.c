@@ -182,6 +182,16 @@ at_is_ledger_relation(Relation rel)
 		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION);
 }
 
+/*
+ * GetLatestSnapshot() is refused in parallel mode; the snapshot for a catalog
+ * is not, and is a new one for any table that is none.
+ */
+Snapshot
+at_snapshot_of_now(void)
+{
+	return RegisterSnapshot(GetCatalogSnapshot(at_ledger_relid(AT_LEDGER_INCARNATION)));
+}
+
 const uint8 *
 at_log_id(void)
 {
@@ -216,7 +226,7 @@ static void
 read_incarnations(void)
 {
 	Relation rel = table_open(at_ledger_relid(AT_LEDGER_INCARNATION), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot snapshot = at_snapshot_of_now();
 	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	int32 last = 0;

@@ -10,6 +10,7 @@
 #define AT_CATALOG_H
 
 #include "utils/relcache.h"
+#include "utils/snapshot.h"
 
 #include "core/body.h"
 
@@ -48,6 +49,9 @@ extern Oid at_ledger_relid(AtLedgerTable table);
  * waits under it for everybody who waits for a pass.
  */
 extern void at_ledger_lock_passes(AtLedgerTable table);
+
+/* A registered snapshot taken now, in a parallel query too. Needs a ledger. */
+extern Snapshot at_snapshot_of_now(void);
 
 /* Oid of the schema audit; InvalidOid without one. */
 extern Oid at_audit_schema(void);

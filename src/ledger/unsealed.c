@@ -14,7 +14,7 @@
 AtUnsealed
 at_unsealed_read(void)
 {
-	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot latest = at_snapshot_of_now();
 	AtUnsealed unsealed;
 	AtIncarnation last;
 
@@ -30,7 +30,7 @@ at_unsealed_read(void)
 bool
 at_unsealed_read_here(AtUnsealed *unsealed)
 {
-	Snapshot latest = RegisterSnapshot(GetLatestSnapshot());
+	Snapshot latest = at_snapshot_of_now();
 	int count;
 
 	(void) at_incarnations_read(latest, &count);

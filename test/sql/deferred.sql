@@ -94,6 +94,22 @@ RESET enable_mergejoin;
 ANALYZE audit.transaction;
 SELECT * FROM found;
 
+-- in parallel: by the leader for all, and by each for itself
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET force_parallel_mode = on;
+SET enable_indexscan = off;
+SELECT count(*) FROM audit.transaction WHERE actor = 'deferred-1';
+RESET enable_indexscan;
+SET enable_bitmapscan = off;
+SELECT count(*) FROM audit.transaction WHERE actor = 'deferred-1';
+RESET enable_bitmapscan;
+RESET force_parallel_mode;
+RESET min_parallel_table_scan_size;
+RESET parallel_tuple_cost;
+RESET parallel_setup_cost;
+
 -- rolled back transactions leave no entry
 BEGIN;
 SELECT audit.set_context(actor => 'deferred-3');
