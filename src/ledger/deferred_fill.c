@@ -159,7 +159,11 @@ at_deferred_end_btree(IndexScanDesc scan)
 	IndexScanEnd(scan);
 }
 
-/* By the btree underneath, which knows nothing of what is not sealed. */
+/*
+ * By the btree underneath, which knows nothing of what is not sealed. It has entries
+ * of one key in the order of their places, and who asks asks for late ones: a session
+ * may have millions before.
+ */
 bool
 at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer tid)
 {
@@ -182,7 +186,8 @@ at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer
 	}
 	scan->xs_snapshot = SnapshotAny;
 	btrescan(scan, keys, nkeys, NULL, 0);
-	while (!found && btgettuple(scan, ForwardScanDirection))
+	while (!found && btgettuple(scan, BackwardScanDirection) &&
+		   ItemPointerCompare(&scan->xs_heaptid, tid) >= 0)
 		found = ItemPointerEquals(&scan->xs_heaptid, tid);
 	at_deferred_end_btree(scan);
 	return found;

@@ -46,6 +46,15 @@ is(found('postgres', 'anna'), '400|400', 'each is found once after the crash');
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 is(found('postgres', 'anna'), '400|400', 'and when a second pass has sealed them');
 
+# The first pass of a process looks for entries before it makes them: at the end of a session's.
+$node->safe_psql('postgres', recording('dora', 20_000) . 'SELECT audit.seal_now();' . recording('dora', 200));
+$sealer = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'audit_trail sealer'");
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($sealer, 10000), pg_stat_reset()");
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+my $blocks = "(SELECT sum(idx_blks_hit + idx_blks_read) FROM pg_statio_all_indexes WHERE indexrelname LIKE 'transaction%session_id_idx')";
+ok($node->poll_query_until('postgres', "SELECT $blocks > 0"), 'the sealer has counted blocks of the index');
+cmp_ok($node->safe_psql('postgres', "SELECT $blocks"), '<', 200 * 10, 'it reads few of them a transaction');
+
 # Long and prepared transactions, that others overtake.
 $node->safe_psql('postgres', "BEGIN; SELECT audit.set_context(actor => 'bert'); INSERT INTO orders DEFAULT VALUES; PREPARE TRANSACTION 'late'");
 record('postgres', 'bert', 1);
@@ -83,15 +92,22 @@ sub record
 {
 	my ($database, $actor, $count) = @_;
 
-	$node->safe_psql($database, "
+	$node->safe_psql($database, recording($actor, $count));
+	return;
+}
+
+sub recording
+{
+	my ($actor, $count) = @_;
+
+	return "
 		DO \$\$ BEGIN
 			FOR i IN 1..$count LOOP
 				PERFORM audit.set_context(actor => '$actor');
 				INSERT INTO orders DEFAULT VALUES;
 				COMMIT;
 			END LOOP;
-		END \$\$");
-	return;
+		END \$\$;";
 }
 
 # How many the index leads to, and how many there are.
