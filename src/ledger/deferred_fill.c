@@ -17,6 +17,8 @@
 #include "access/relscan.h"
 #include "access/skey.h"
 #include "access/table.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -50,6 +52,7 @@ static void open_table(AtDeferredFill *fill, Oid relid);
 static void close_table(AtDeferredFill *fill);
 static bool has_entry(Relation index, const AtIndexPlan *plan, HeapTuple row, const Datum *values,
 					  const bool *nulls);
+static bool is_ours(TupleTableSlot *slot);
 
 AtDeferredFill *
 at_deferred_fill_open(bool careful)
@@ -136,9 +139,24 @@ at_deferred_build_takes(AtDeferredBuilder **builder, TupleTableSlot *slot)
 		*builder = palloc0(sizeof(AtDeferredBuilder));
 		(*builder)->known = at_unsealed_read_here(&(*builder)->unsealed);
 	}
-	return !(*builder)->known ||
+	return !(*builder)->known || !is_ours(slot) ||
 		   !at_unsealed_has(&(*builder)->unsealed,
 							DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull)));
+}
+
+/*
+ * Was the row recorded in this server and database? Others come with a restore; of
+ * those that a copy recorded before it began an incarnation the log never knows.
+ */
+static bool
+is_ours(TupleTableSlot *slot)
+{
+	bool isnull;
+
+	return (uint64) DatumGetInt64(slot_getattr(slot, Anum_transaction_system_identifier,
+											   &isnull)) == GetSystemIdentifier() &&
+		   DatumGetObjectId(slot_getattr(slot, Anum_transaction_database_oid, &isnull)) ==
+			   MyDatabaseId;
 }
 
 /* What index_beginscan() would set besides. */

@@ -77,6 +77,20 @@ $node->safe_psql('copy', 'SELECT audit.seal_now()');
 record('copy', 'anna', 5);
 is(found('copy', 'anna') . ' ' . found('copy', 'bert'), '410|410 3|3', 'and after');
 is($node->safe_psql('copy', 'SELECT object FROM audit.verify()'), 'ok', 'it verifies');
+
+# A copy of a copy that has recorded something, and whose incarnation is not begun yet.
+$node->safe_psql('postgres', 'CREATE DATABASE second');
+$node->safe_psql('postgres', 'CREATE DATABASE third');
+$node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('second'), $dump ], 'the dump is restored once more');
+$holder = $node->background_psql('second');
+$holder->query_safe("SELECT pg_advisory_lock(1096107092, hashtext('sealer-before-commit'))");
+record('second', 'emil', 3);
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dump.second", '-d', $node->connstr('second') ], 'and dumped');
+eval { $holder->quit };
+$node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('third'), "$dump.second" ], 'and that is restored');
+record('third', 'emil', 2);
+$node->safe_psql('third', 'SELECT audit.seal_now()');
+is(found('third', 'emil'), '5|5', 'what the log will never know is found too');
 $node->stop;
 done_testing();
 
