@@ -206,7 +206,7 @@ at_log_id(void)
 }
 
 int32
-at_incarnation_here(void)
+at_incarnation_listed(void)
 {
 	(void) at_log_id();
 	return cache.incarnation;

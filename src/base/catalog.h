@@ -66,10 +66,10 @@ extern bool at_is_ledger_relation(Relation rel);
 extern const uint8 *at_log_id(void);
 
 /*
- * The incarnation that what is recorded now belongs to: the one that was begun
- * in this server and database, or else the next one; same error.
+ * By audit.incarnation: the one that was begun in this server and database, or else
+ * the one after the last; same error. See at_incarnation_here().
  */
-extern int32 at_incarnation_here(void);
+extern int32 at_incarnation_listed(void);
 
 /* Has an incarnation been begun in this server and database? False without a ledger. */
 extern bool at_incarnation_begun(void);

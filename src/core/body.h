@@ -38,6 +38,13 @@ at_tx_id_base(int32_t incarnation)
 	return ((uint64_t) incarnation - 1) * AT_XIDS_PER_INCARNATION;
 }
 
+/* The incarnation that a tx_id belongs to. */
+static inline int32_t
+at_tx_id_incarnation(uint64_t tx_id)
+{
+	return tx_id / AT_XIDS_PER_INCARNATION + 1;
+}
+
 /* A string that belongs to the caller; data == NULL means missing. */
 typedef struct AtSpan
 {

@@ -33,6 +33,7 @@
 #include "base/key_file.h"
 #include "base/shmem.h"
 #include "base/worker.h"
+#include "ledger/log_read.h"
 
 /* From when on unsealed transactions are a warning, and a problem, in seconds. */
 #define AT_LAG_WARNING 60

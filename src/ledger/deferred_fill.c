@@ -145,8 +145,9 @@ at_deferred_build_takes(AtDeferredBuilder **builder, TupleTableSlot *slot)
 }
 
 /*
- * Was the row recorded in this server and database? Others come with a restore; of
- * those that a copy recorded before it began an incarnation the log never knows.
+ * Was the row recorded in this server and database? Others come with a restore, and
+ * their tx_id may be one that transactions of this database would have, if a copy
+ * recorded them before it began its incarnation.
  */
 static bool
 is_ours(TupleTableSlot *slot)

@@ -10,8 +10,10 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -88,13 +90,15 @@ draw_log_id(uint8 *log_id)
 static void
 begin_log(void)
 {
-	const char *reason = "ledger created";
-	uint8 log_id[AT_LOG_ID_LEN];
+	AtIncarnation first = {.incarnation = 1,
+						   .system_identifier = GetSystemIdentifier(),
+						   .database_oid = MyDatabaseId,
+						   .reason = "ledger created"};
 	AtLogHead head;
 	AtMerkle empty;
 
-	draw_log_id(log_id);
-	at_log_append_incarnation(1, log_id, reason);
+	draw_log_id(first.log_id);
+	at_log_append_incarnation(&first);
 	CommandCounterIncrement();
 
 	AtEntryBody boot = {
@@ -102,7 +106,7 @@ begin_log(void)
 		.incarnation = 1,
 		.kind = at_span_of("boot"),
 		.snapshot = at_span_of("1:1:"),
-		.payload = at_span_of(at_log_origin_payload(1, reason)),
+		.payload = at_span_of(at_log_origin_payload(&first)),
 	};
 
 	at_merkle_init(&empty);

@@ -5,9 +5,7 @@
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "lib/stringinfo.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
@@ -105,7 +103,7 @@ append_checkpoint(const AtMerkle *tree, TimestampTz at)
 }
 
 char *
-at_log_origin_payload(int incarnation, const char *reason)
+at_log_origin_payload(const AtIncarnation *incarnation)
 {
 	StringInfoData json;
 
@@ -113,25 +111,26 @@ at_log_origin_payload(int incarnation, const char *reason)
 	appendStringInfo(&json,
 					 "{\"incarnation\":%d,\"system_identifier\":\"" UINT64_FORMAT
 					 "\",\"database_oid\":%u,\"reason\":",
-					 incarnation, GetSystemIdentifier(), MyDatabaseId);
-	escape_json(&json, reason);
+					 incarnation->incarnation, incarnation->system_identifier,
+					 incarnation->database_oid);
+	escape_json(&json, incarnation->reason);
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
 
 void
-at_log_append_incarnation(int incarnation, const uint8 *log_id, const char *reason)
+at_log_append_incarnation(const AtIncarnation *incarnation)
 {
 	Datum values[Natts_incarnation];
 	bool nulls[Natts_incarnation] = {false};
 	pg_uuid_t uuid;
 
-	memcpy(uuid.data, log_id, AT_LOG_ID_LEN);
-	values[Anum_incarnation_incarnation - 1] = Int32GetDatum(incarnation);
+	memcpy(uuid.data, incarnation->log_id, AT_LOG_ID_LEN);
+	values[Anum_incarnation_incarnation - 1] = Int32GetDatum(incarnation->incarnation);
 	values[Anum_incarnation_began_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[Anum_incarnation_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
-	values[Anum_incarnation_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
+	values[Anum_incarnation_system_identifier - 1] = Int64GetDatum(incarnation->system_identifier);
+	values[Anum_incarnation_database_oid - 1] = ObjectIdGetDatum(incarnation->database_oid);
 	values[Anum_incarnation_log_id - 1] = UUIDPGetDatum(&uuid);
-	values[Anum_incarnation_reason - 1] = CStringGetTextDatum(reason);
+	values[Anum_incarnation_reason - 1] = CStringGetTextDatum(incarnation->reason);
 	at_append(AT_LEDGER_INCARNATION, values, nulls);
 }

@@ -13,6 +13,17 @@
 #include "core/body.h"
 #include "core/merkle.h"
 
+/* A row of audit.incarnation. */
+typedef struct AtIncarnation
+{
+	int32 incarnation;
+	uint64 system_identifier;
+	Oid database_oid;
+	bool is_odd; /* its log_id was made null; zeros */
+	uint8 log_id[AT_LOG_ID_LEN];
+	char *reason;
+} AtIncarnation;
+
 /* The end of the log: where the next entry goes. */
 typedef struct AtLogHead
 {
@@ -31,9 +42,9 @@ extern void at_log_head_init(AtLogHead *head);
 extern void at_log_append(AtLogHead *head, AtEntryBody *entry);
 
 /* Payload of a "boot" or "incarnation" entry, in the current context. */
-extern char *at_log_origin_payload(int incarnation, const char *reason);
+extern char *at_log_origin_payload(const AtIncarnation *incarnation);
 
-/* Append the row of audit.incarnation for this server and database. */
-extern void at_log_append_incarnation(int incarnation, const uint8 *log_id, const char *reason);
+/* Append a row of audit.incarnation. */
+extern void at_log_append_incarnation(const AtIncarnation *incarnation);
 
 #endif

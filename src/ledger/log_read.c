@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
@@ -365,6 +366,56 @@ at_incarnation_read_last(Snapshot snapshot, AtIncarnation *last)
 				 errhint("SELECT * FROM audit.verify();")));
 	*last = all[count - 1];
 	return last->system_identifier == GetSystemIdentifier() && last->database_oid == MyDatabaseId;
+}
+
+/* Of the transaction that the scan stands on. */
+static void
+get_origin(AtScan *scan, uint64 *system_identifier, Oid *database_oid)
+{
+	slot_getallattrs(scan->slot);
+	*system_identifier = INT64_COLUMN(scan->slot, Anum_transaction_system_identifier);
+	*database_oid = DatumGetObjectId(scan->slot->tts_values[Anum_transaction_database_oid - 1]);
+}
+
+int32
+at_incarnation_here(void)
+{
+	bool begun = at_incarnation_begun();
+	int32 here = at_incarnation_listed();
+	uint64 system_identifier;
+	Oid database_oid;
+
+	if (begun)
+		return here;
+
+	Snapshot snapshot = at_snapshot_of_now();
+	AtScan *scan = at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot);
+
+	if (at_scan_last(scan) && at_tx_id_incarnation(scan->key) >= here)
+	{
+		get_origin(scan, &system_identifier, &database_oid);
+		here = at_tx_id_incarnation(scan->key);
+		if (system_identifier != GetSystemIdentifier() || database_oid != MyDatabaseId)
+			here++;
+	}
+	at_scan_close(scan);
+	UnregisterSnapshot(snapshot);
+	return here;
+}
+
+bool
+at_incarnation_origin(Snapshot snapshot, int32 incarnation, uint64 *system_identifier,
+					  Oid *database_oid)
+{
+	AtScan *scan = at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot);
+	bool found;
+
+	at_scan_start(scan, at_tx_id_base(incarnation), at_tx_id_base(incarnation + 1) - 1);
+	found = at_scan_next(scan);
+	if (found)
+		get_origin(scan, system_identifier, database_oid);
+	at_scan_close(scan);
+	return found;
 }
 
 /* Nearly always the last entry tells. */

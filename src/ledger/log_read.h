@@ -87,17 +87,6 @@ extern void at_tile_reader_close(AtTileReader *reader);
 /* Append a tile. */
 extern void at_tile_append(uint64 log_index, uint32 number, const AtTile *tile);
 
-/* A row of audit.incarnation. */
-typedef struct AtIncarnation
-{
-	int32 incarnation;
-	uint64 system_identifier;
-	Oid database_oid;
-	bool is_odd; /* its log_id was made null; zeros */
-	uint8 log_id[AT_LOG_ID_LEN];
-	char *reason;
-} AtIncarnation;
-
 /* All of them, ascending, in the current context. */
 extern AtIncarnation *at_incarnations_read(Snapshot snapshot, int *count);
 
@@ -106,6 +95,17 @@ extern AtIncarnation *at_incarnations_read(Snapshot snapshot, int *count);
  * was begun in this server and database.
  */
 extern bool at_incarnation_read_last(Snapshot snapshot, AtIncarnation *last);
+
+/*
+ * The incarnation that what is recorded now belongs to: the one that was begun in this
+ * server and database, or else the next one. The next one to those that its rows tell:
+ * a copy may have been copied before it had begun its own.
+ */
+extern int32 at_incarnation_here(void);
+
+/* Where the transactions of an incarnation were recorded, by the first; false if there are none. */
+extern bool at_incarnation_origin(Snapshot snapshot, int32 incarnation, uint64 *system_identifier,
+								  Oid *database_oid);
 
 /*
  * Where the last window of an incarnation ended, in the current context; NULL

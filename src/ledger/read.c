@@ -20,6 +20,7 @@
 
 #include "base/columns.h"
 #include "ledger/datum.h"
+#include "ledger/log_read.h"
 #include "ledger/read.h"
 #include "ledger/scan.h"
 #include "ledger/target_names.h"

@@ -29,6 +29,7 @@
 #include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
+#include "ledger/log_read.h"
 #include "ledger/partition.h"
 #include "ledger/session.h"
 #include "ledger/transaction.h"

@@ -36,9 +36,9 @@ at_unsealed_read_here(AtUnsealed *unsealed)
 	(void) at_incarnations_read(latest, &count);
 	if (count > 0)
 		*unsealed = (AtUnsealed){
-			.base = at_tx_id_base(at_incarnation_here()),
+			.base = at_tx_id_base(at_incarnation_listed()),
 			.sealed =
-				at_incarnation_begun() ? at_log_window_end(latest, at_incarnation_here()) : NULL,
+				at_incarnation_begun() ? at_log_window_end(latest, at_incarnation_listed()) : NULL,
 		};
 	UnregisterSnapshot(latest);
 	return count > 0;

@@ -70,6 +70,7 @@ static void do_upkeep(void);
 static void lock_tables(void);
 static bool anything_of_ours(const Pass *pass);
 static void begin_incarnation(Pass *pass);
+static void follow_incarnation(Pass *pass, const AtIncarnation *next);
 static void seal_window(Pass *pass, const char *snapshot_text);
 
 void
@@ -200,35 +201,54 @@ anything_of_ours(const Pass *pass)
 	return found;
 }
 
-/* Close the incarnation that was restored, and begin one here. */
+/*
+ * Close the incarnation that was restored, and begin one here; in between, those that
+ * copies had not begun yet when they were copied.
+ */
 static void
 begin_incarnation(Pass *pass)
 {
-	const char *reason = "recorded in another server or database than before";
-	int32 incarnation = pass->current.incarnation + 1;
-	AtMerkle empty;
+	int32 here = at_incarnation_here();
+	AtIncarnation next = pass->current;
 
 	pass->careful = true; /* a restore may have brought them */
+	while (++next.incarnation < here)
+	{
+		if (!at_incarnation_origin(pass->snapshot, next.incarnation, &next.system_identifier,
+								   &next.database_oid))
+			continue;
+		next.reason = "recorded in a copy that was copied before it was begun";
+		follow_incarnation(pass, &next);
+	}
+	next.system_identifier = GetSystemIdentifier();
+	next.database_oid = MyDatabaseId;
+	next.reason = "recorded in another server or database than before";
+	follow_incarnation(pass, &next);
+	pass->is_ours = true;
+}
+
+/* Close the current incarnation, and begin another. */
+static void
+follow_incarnation(Pass *pass, const AtIncarnation *next)
+{
+	AtMerkle empty;
+
 	seal_window(pass, NULL);
-	at_log_append_incarnation(incarnation, pass->current.log_id, reason);
+	at_log_append_incarnation(next);
 
 	AtEntryBody entry = {
 		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = incarnation,
+		.incarnation = next->incarnation,
 		.kind = at_span_of(AT_KIND_INCARNATION),
 		.snapshot = at_span_of("1:1:"),
-		.payload = at_span_of(at_log_origin_payload(incarnation, reason)),
+		.payload = at_span_of(at_log_origin_payload(next)),
 	};
 
 	at_merkle_init(&empty);
 	if (!at_merkle_root(&empty, &entry.root))
 		at_hash_failed();
 	at_log_append(&pass->head, &entry);
-
-	pass->current.incarnation = incarnation;
-	pass->current.system_identifier = GetSystemIdentifier();
-	pass->current.database_oid = MyDatabaseId;
-	pass->is_ours = true;
+	pass->current = *next;
 }
 
 /* Seal what ended in the current incarnation since its last batch. */

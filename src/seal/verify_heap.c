@@ -15,7 +15,9 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "base/catalog.h"
 #include "base/columns.h"
+#include "ledger/log_read.h"
 #include "ledger/scan.h"
 #include "seal/verify.h"
 
@@ -86,11 +88,19 @@ at_verify_heap(AtVerify *verify)
 	at_event_reader_close(check.events);
 }
 
+/* Is it of an incarnation that the sealer will begin for it, when it begins that of this copy? */
+static bool
+will_be_listed(uint64 tx_id)
+{
+	return !at_incarnation_begun() && at_tx_id_incarnation(tx_id) >= at_incarnation_listed();
+}
+
 /* Why the transaction was not met where it should have been; NULL if it was. */
 static const char *
 question_transaction(HeapCheck *check, TupleTableSlot *slot)
 {
 	AtVerify *verify = check->verify;
+	uint64 tx_id = DatumGetInt64(slot->tts_values[Anum_transaction_tx_id - 1]);
 	int64 xid = DatumGetInt64(slot->tts_values[Anum_transaction_xid - 1]);
 	uint64 server = DatumGetInt64(slot->tts_values[Anum_transaction_system_identifier - 1]);
 	Oid database = DatumGetObjectId(slot->tts_values[Anum_transaction_database_oid - 1]);
@@ -112,6 +122,11 @@ question_transaction(HeapCheck *check, TupleTableSlot *slot)
 			return "its incarnation had ended before";
 		known = true;
 		window.incarnation = life->origin.incarnation;
+	}
+	if (!known && will_be_listed(tx_id))
+	{
+		known = true;
+		window.incarnation = at_tx_id_incarnation(tx_id);
 	}
 	if (!known)
 		return "it is of a server or database that the log does not know";

@@ -88,9 +88,16 @@ record('second', 'emil', 3);
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dump.second", '-d', $node->connstr('second') ], 'and dumped');
 eval { $holder->quit };
 $node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('third'), "$dump.second" ], 'and that is restored');
+is($node->safe_psql('third', 'SELECT object FROM audit.verify()'), 'ok', 'it verifies before it records anything');
 record('third', 'emil', 2);
 $node->safe_psql('third', 'SELECT audit.seal_now()');
-is(found('third', 'emil'), '5|5', 'what the log will never know is found too');
+is(found('third', 'emil'), '5|5', 'what the copy recorded is found too');
+is($node->safe_psql('third', 'SELECT string_agg(incarnation || reason, E\'\n\' ORDER BY incarnation) FROM audit.incarnation'),
+	"1ledger created\n2recorded in a copy that was copied before it was begun\n"
+	  . '3recorded in another server or database than before', 'the copy has an incarnation of its own');
+is($node->safe_psql('third', 'SELECT string_agg(DISTINCT (tx_id / 1000000000000000)::text, $$ $$) FROM audit.transaction'),
+	'0 1 2', 'and so have its transactions');
+is($node->safe_psql('third', 'SELECT object FROM audit.verify()'), 'ok', 'it verifies');
 $node->stop;
 done_testing();
 
