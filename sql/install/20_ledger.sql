@@ -13,6 +13,13 @@ COMMENT ON FUNCTION audit.create_partitions(int) IS
 	'makes the ledger''s monthly partitions from this month on; returns how many were new';
 REVOKE ALL ON FUNCTION audit.create_partitions(int) FROM PUBLIC;
 
+-- Open to all: it reads its argument alone, and views call it as their reader.
+CREATE FUNCTION audit.has_context(extra json) RETURNS boolean
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_has_context';
+COMMENT ON FUNCTION audit.has_context(json) IS
+	'whether the extra of an event tells a context of its own, other than that of its transaction';
+GRANT EXECUTE ON FUNCTION audit.has_context(json) TO PUBLIC;
+
 -- Utility commands only: a function in SQL can then create tables that its later
 -- commands use, and needs no procedural language.
 CREATE FUNCTION audit.create_ledger() RETURNS void
@@ -141,7 +148,7 @@ CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal)
 	WITH (deduplicate_items = off);
 CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
 	WITH (deduplicate_items = off);
-CREATE INDEX event_extra_idx ON audit.event (tx_at) WHERE extra IS NOT NULL;
+CREATE INDEX event_context_idx ON audit.event (tx_at) WHERE audit.has_context(extra);
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';
 COMMENT ON COLUMN audit.event.tx_id IS 'recorded transaction, see audit.transaction';
 COMMENT ON COLUMN audit.event.tx_at IS 'when the transaction began';

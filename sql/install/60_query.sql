@@ -27,8 +27,8 @@ GRANT EXECUTE ON FUNCTION audit.former_key(text, json, json) TO PUBLIC;
 
 -- Two branches, because a filter by actor must find an index: nearly all events have the
 -- actor of their transaction, and in the first branch it is just that column. The second has
--- the few events that carry something extra, among it a context that was changed in the
--- middle of the transaction, and those of the transaction that is reading, whose row of
+-- the few events with a context of their own, which was changed in the middle of the
+-- transaction, and those of the transaction that is reading, whose row of
 -- audit.transaction does not exist yet. It reads them by an index that holds no others.
 -- For the same reason tx_at is that of the transaction: there it is indexed.
 CREATE FUNCTION audit.create_views() RETURNS void
@@ -69,9 +69,11 @@ SELECT
 	e.new_values,
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END AS changed,
 	coalesce(e.extra, t.extra) AS extra,
-	0 AS trigger_depth,
-	CASE e.op WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE'
-		WHEN 'T' THEN 'TRUNCATE TABLE' END AS statement,
+	CASE WHEN e.extra IS NULL THEN 0
+		ELSE coalesce((audit.to_jsonb(e.extra) ->> 'trigger_depth')::int, 0) END AS trigger_depth,
+	CASE WHEN audit.to_jsonb(e.extra) ? 'statement' THEN audit.to_jsonb(e.extra) ->> 'statement'
+		ELSE CASE e.op WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE'
+			WHEN 'T' THEN 'TRUNCATE TABLE' WHEN 'A' THEN audit.to_jsonb(e.extra) ->> 'command' END END AS statement,
 	e.tx_id,
 	e.ordinal,
 	t.tx_at,
@@ -83,7 +85,7 @@ FROM audit.event e
 	JOIN audit.transaction t USING (tx_at, tx_id)
 	LEFT JOIN audit.target g ON g.target_id = e.target_id
 	LEFT JOIN audit.session s ON s.session_id = t.session_id
-WHERE e.extra IS NULL
+WHERE audit.has_context(e.extra) IS NOT TRUE
 UNION ALL
 SELECT
 	e.tx_id || '.' || e.ordinal,
@@ -136,11 +138,11 @@ FROM (
 		SELECT x.*, audit.to_jsonb(x.extra) AS more,
 			coalesce(audit.to_jsonb(x.extra) -> 'context', '{}') AS now
 		FROM audit.event x
-		WHERE x.extra IS NOT NULL
+		WHERE audit.has_context(x.extra)
 		UNION ALL
-		SELECT x.*, '{}', '{}'
+		SELECT x.*, coalesce(audit.to_jsonb(x.extra), '{}'), '{}'
 		FROM audit.event x
-		WHERE x.extra IS NULL AND x.tx_id = (SELECT audit.current_tx_id())
+		WHERE audit.has_context(x.extra) IS NOT TRUE AND x.tx_id = (SELECT audit.current_tx_id())
 	) e
 	LEFT JOIN audit.transaction t USING (tx_at, tx_id)
 	LEFT JOIN audit.target g ON g.target_id = e.target_id

@@ -127,7 +127,10 @@ at_policy_lookup(Relation rel)
 		/* building may have looked up, and built, the same relation */
 		entry = hash_search(cache.entries, &relid, HASH_ENTER, &found);
 		if (found && entry->policy != NULL)
+		{
 			MemoryContextSetParent(entry->policy->memory, TopTransactionContext);
+			cache.last = NULL;
+		}
 		entry->policy = policy;
 		MemoryContextSetParent(policy->memory, CacheMemoryContext);
 	}

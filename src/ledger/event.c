@@ -15,11 +15,14 @@
 
 #include "base/columns.h"
 #include "base/guc.h"
+#include "base/json_scan.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
+
+PG_FUNCTION_INFO_V1(at_has_context);
 
 static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx);
 static void append_statement(StringInfo json);
@@ -126,6 +129,34 @@ hash_event(const AtEventBody *body, AtHash *leaf)
 	if (!at_hash_leaf(bytes, size, leaf))
 		at_hash_failed();
 	pfree(bytes);
+}
+
+bool
+at_event_has_context(const struct varlena *extra)
+{
+	static const char member[] = "context";
+	AtJsonScan in;
+
+	at_json_start(&in, VARDATA_ANY(extra), VARSIZE_ANY_EXHDR(extra));
+	if (!at_json_next(&in) || in.kind != '{')
+		return false;
+	while (at_json_next(&in) && in.kind != '}')
+	{
+		if (in.kind != '"')
+			continue; /* the comma */
+		if (in.len == strlen(member) && memcmp(in.start, member, in.len) == 0)
+			return true;
+		at_json_next(&in); /* the colon */
+		at_json_next(&in);
+		(void) at_json_value(&in);
+	}
+	return false;
+}
+
+Datum
+at_has_context(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(at_event_has_context((struct varlena *) PG_GETARG_TEXT_PP(0)));
 }
 
 /* A column that may be missing. */

@@ -43,4 +43,10 @@ typedef struct AtEventName
  */
 extern AtEventName at_event_append(const AtEvent *event);
 
+/*
+ * Has the extra of an event the member "context": who acted was not, or not only, who
+ * the transaction's row names? It is what the SQL function audit.has_context() tells.
+ */
+extern bool at_event_has_context(const struct varlena *extra);
+
 #endif

@@ -8,10 +8,13 @@
 #include "access/genam.h"
 #include "catalog/pg_am.h"
 #include "nodes/primnodes.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/catalog.h"
 #include "base/errors.h"
 #include "ledger/deferred.h"
+#include "ledger/event.h"
 #include "ledger/index_plan.h"
 
 int
@@ -42,23 +45,39 @@ at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferr
 	return count;
 }
 
-/* The column of a predicate "column IS NOT NULL", 0 if there is no predicate, -1 if it is another.
- */
-static AttrNumber
-not_null_predicate(Relation index)
+/* Is it a call of audit.has_context()? It is written in C, and ours. */
+static bool
+asks_for_context(const FuncExpr *call)
+{
+	char *name = get_func_name(call->funcid);
+
+	return name != NULL && strcmp(name, "has_context") == 0 &&
+		   get_func_namespace(call->funcid) == at_audit_schema();
+}
+
+/* Read the predicate; false if it is one that is not served. */
+static bool
+plan_predicate(AtIndexPlan *plan, Relation index)
 {
 	List *predicate = RelationGetIndexPredicate(index);
+	Node *clause = predicate != NIL ? linitial(predicate) : NULL;
+	Node *arg = NULL;
 
-	if (predicate == NIL)
-		return 0;
-	if (list_length(predicate) == 1 && IsA(linitial(predicate), NullTest))
+	plan->not_null = 0;
+	plan->has_context = false;
+	if (clause == NULL)
+		return true;
+	if (IsA(clause, NullTest) && ((NullTest *) clause)->nulltesttype == IS_NOT_NULL)
+		arg = (Node *) ((NullTest *) clause)->arg;
+	else if (IsA(clause, FuncExpr) && asks_for_context((FuncExpr *) clause))
 	{
-		NullTest *test = linitial_node(NullTest, predicate);
-
-		if (test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var))
-			return ((Var *) test->arg)->varattno;
+		arg = linitial(((FuncExpr *) clause)->args);
+		plan->has_context = true;
 	}
-	return -1;
+	if (list_length(predicate) > 1 || arg == NULL || !IsA(arg, Var))
+		return false;
+	plan->not_null = ((Var *) arg)->varattno;
+	return true;
 }
 
 void
@@ -69,7 +88,7 @@ at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 
 	plan->relid = RelationGetRelid(index);
 	plan->unique = form->indisunique;
-	plan->not_null = not_null_predicate(index);
+	simple = plan_predicate(plan, index) && simple;
 	plan->nkeys = form->indnatts;
 	for (int i = 0; i < plan->nkeys; i++)
 	{
@@ -77,7 +96,7 @@ at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 		simple = simple && plan->key[i] > 0;
 	}
 
-	if (!simple || plan->not_null < 0)
+	if (!simple)
 		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 						errmsg("index \"%s\" does not belong on ledger table \"%s\"",
 							   RelationGetRelationName(index), RelationGetRelationName(heap)),
@@ -90,6 +109,9 @@ at_index_plan_form(const AtIndexPlan *plan, const Datum *values, const bool *nul
 				   Datum key[INDEX_MAX_KEYS], bool key_null[INDEX_MAX_KEYS])
 {
 	if (plan->not_null != 0 && nulls[plan->not_null - 1])
+		return false;
+	if (plan->has_context &&
+		!at_event_has_context((struct varlena *) DatumGetPointer(values[plan->not_null - 1])))
 		return false;
 	for (int i = 0; i < plan->nkeys; i++)
 	{

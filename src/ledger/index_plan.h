@@ -3,9 +3,9 @@
  *		What an index of a ledger table wants of a row.
  *
  * Only plain btree indexes are served, whole or with a predicate of the form
- * "column IS NOT NULL", and those of the access method audit_deferred, which are
- * the same. Any other index on a ledger table makes writes fail with a clear
- * error, since serving it could run foreign code.
+ * "column IS NOT NULL" or "audit.has_context(column)", and those of the access method
+ *audit_deferred, which are the same. Any other index on a ledger table makes writes fail with a
+ *clear error, since serving it could run foreign code.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_INDEX_PLAN_H
@@ -24,6 +24,7 @@ typedef struct AtIndexPlan
 	int nkeys;
 	AttrNumber key[INDEX_MAX_KEYS];
 	AttrNumber not_null; /* predicate: this column is not null; 0 without */
+	bool has_context;    /* and its value has a context, see event.h */
 	bool unique;
 } AtIndexPlan;
 

@@ -93,6 +93,10 @@ SELECT 'request_id' = ANY (ARRAY(SELECT plan_of($$SELECT * FROM audit.events WHE
 SELECT 'target_id_record_key_tx_at' = ANY (ARRAY(SELECT plan_of($$SELECT * FROM audit.events WHERE table_name = 'orders' AND resource_id = '1'$$))) AS serves;
 RESET enable_seqscan;
 
+-- what an event carries besides is no context of its own
+SELECT audit.has_context('{"statement":"CALL","context":{"actor":null}}') AS own, audit.has_context('{"statement":"CALL"}') AS other,
+	audit.has_context('{"a":{"context":1},"contexts":2,"b":"context"}') AS within, audit.has_context('["context"]') AS list, audit.has_context(NULL) AS none;
+
 -- the life of a row
 CREATE TABLE never (id int PRIMARY KEY);
 CREATE FUNCTION life(target regclass, key text) RETURNS TABLE (action text, id text, changed text[], old text, new text, actor text)
