@@ -49,6 +49,25 @@ at_log_append(AtLogHead *head, AtEntryBody *entry)
 	append_checkpoint(&head->tree, at_pg_timestamp(entry->sealed_at));
 }
 
+void
+at_log_append_control(AtLogHead *head, int32 incarnation, const char *kind, const char *snapshot,
+					  const char *payload)
+{
+	AtMerkle empty;
+	AtEntryBody entry = {
+		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
+		.incarnation = incarnation,
+		.kind = at_span_of(kind),
+		.snapshot = snapshot ? at_span_of(snapshot) : (AtSpan){0},
+		.payload = at_span_of(payload),
+	};
+
+	at_merkle_init(&empty);
+	if (!at_merkle_root(&empty, &entry.root))
+		at_hash_failed();
+	at_log_append(head, &entry);
+}
+
 /* A text or json column from a span; null where it is missing. */
 static void
 set_span(Datum *values, bool *nulls, int column, AtSpan span)

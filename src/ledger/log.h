@@ -41,6 +41,13 @@ extern void at_log_head_init(AtLogHead *head);
  */
 extern void at_log_append(AtLogHead *head, AtEntryBody *entry);
 
+/*
+ * Append a control record that is made now: an entry without a batch, and
+ * with a snapshot only if one is given.
+ */
+extern void at_log_append_control(AtLogHead *head, int32 incarnation, const char *kind,
+								  const char *snapshot, const char *payload);
+
 /* Payload of a "boot" or "incarnation" entry, in the current context. */
 extern char *at_log_origin_payload(const AtIncarnation *incarnation);
 

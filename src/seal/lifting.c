@@ -13,11 +13,8 @@
 
 #include "executor/spi.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
-#include "base/errors.h"
 #include "base/guc.h"
-#include "ledger/datum.h"
 #include "ledger/log_read.h"
 #include "seal/lifting.h"
 
@@ -43,8 +40,6 @@ static char *query(const char *sql);
 void
 at_lifting_seal(AtLogHead *head, int32 incarnation)
 {
-	AtMerkle empty;
-
 	lifting.said = false;
 	if (lifting.known && lifting.is_on == at_guc_guard)
 		return;
@@ -52,18 +47,7 @@ at_lifting_seal(AtLogHead *head, int32 incarnation)
 	lifting.said = true;
 	if (read_last() == at_guc_guard)
 		return;
-
-	AtEntryBody entry = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = incarnation,
-		.kind = at_span_of(AT_KIND_GUARD),
-		.payload = at_span_of(query(payload_query)),
-	};
-
-	at_merkle_init(&empty);
-	if (!at_merkle_root(&empty, &entry.root))
-		at_hash_failed();
-	at_log_append(head, &entry);
+	at_log_append_control(head, incarnation, AT_KIND_GUARD, NULL, query(payload_query));
 	ereport(LOG, (errmsg(at_guc_guard ? "the guard of the audit trail is on again"
 									  : "the guard of the audit trail is lifted")));
 }

@@ -231,23 +231,10 @@ begin_incarnation(Pass *pass)
 static void
 follow_incarnation(Pass *pass, const AtIncarnation *next)
 {
-	AtMerkle empty;
-
 	seal_window(pass, NULL);
 	at_log_append_incarnation(next);
-
-	AtEntryBody entry = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = next->incarnation,
-		.kind = at_span_of(AT_KIND_INCARNATION),
-		.snapshot = at_span_of("1:1:"),
-		.payload = at_span_of(at_log_origin_payload(next)),
-	};
-
-	at_merkle_init(&empty);
-	if (!at_merkle_root(&empty, &entry.root))
-		at_hash_failed();
-	at_log_append(&pass->head, &entry);
+	at_log_append_control(&pass->head, next->incarnation, AT_KIND_INCARNATION, "1:1:",
+						  at_log_origin_payload(next));
 	pass->current = *next;
 }
 
