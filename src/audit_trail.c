@@ -14,6 +14,7 @@
 #include "alert/alert.h"
 #include "base/catalog.h"
 #include "base/guc.h"
+#include "base/run.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "capture/baseline.h"
@@ -59,5 +60,6 @@ _PG_init(void)
 	{
 		at_shmem_init();
 		at_worker_init();
+		at_run_init();
 	}
 }

@@ -37,8 +37,15 @@ COMMENT ON COLUMN audit.baseline_progress.rows_done IS 'rows recorded so far';
 COMMENT ON COLUMN audit.baseline_progress.rows_expected IS 'rows that the last VACUUM or ANALYZE counted';
 REVOKE ALL ON audit.baseline_progress FROM PUBLIC;
 
+CREATE FUNCTION audit.is_preloaded() RETURNS boolean
+	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_is_preloaded';
+COMMENT ON FUNCTION audit.is_preloaded() IS
+	'internal: was the library loaded when the server started?';
+REVOKE ALL ON FUNCTION audit.is_preloaded() FROM PUBLIC;
+
 -- What the policy's own events tell. They name the table as it was called then, and another one
--- may have had that name before: the version that was last set under the name decides.
+-- may have had that name before: the version that was last set under the name decides. Where they
+-- say that the table was recorded, control records of the log may cast doubt on it.
 CREATE FUNCTION audit.coverage(target regclass)
 	RETURNS TABLE (covered boolean, from_at timestamptz, until_at timestamptz, why text)
 	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
@@ -72,26 +79,65 @@ WITH version AS MATERIALIZED (
 	FROM change c
 	WHERE c.target_id IN (SELECT target_id FROM version)
 		AND (c.op = 'D' OR c.new_values ?| '{enabled,operations,only_columns,recorded_when}')
+), setting AS (
+	SELECT s.enabled AS covered, s.occurred_at AS from_at, s.until_at,
+		CASE WHEN s.op = 'D' THEN 'its policy was deleted' WHEN s.enabled THEN 'enabled' ELSE 'disabled' END
+			|| coalesce(' by ' || v.actor, '')
+			|| CASE WHEN NOT s.enabled THEN coalesce(': ' || (s.new_values ->> 'reason'), '')
+				ELSE CASE WHEN s.operations::text[] @> '{insert,update,delete,truncate}' THEN ''
+					ELSE ', only ' || array_to_string(s.operations::text[], ', ') END
+				|| coalesce(', only columns ' || array_to_string(s.only_columns::text[], ', '), '')
+				|| coalesce(', when ' || s.recorded_when, '') END AS why
+	FROM switch s
+		CROSS JOIN LATERAL (
+			SELECT max(x.actor) AS actor
+			FROM audit.events x
+			WHERE x.tx_id = s.tx_id AND x.ordinal = s.ordinal
+		) v
+	UNION ALL
+	SELECT false, '-infinity', coalesce(min(s.occurred_at), 'infinity'), 'not enabled yet'
+	FROM switch s
+), guard AS (
+	SELECT e.payload, (e.payload ->> 'at')::timestamptz AS from_at,
+		lead((e.payload ->> 'at')::timestamptz, 1, 'infinity') OVER (ORDER BY e.log_index) AS until_at
+	FROM audit.log_entry e
+	WHERE e.kind = 'guard'
+), doubt AS MATERIALIZED (
+	SELECT g.from_at, g.until_at,
+		format('the guard was lifted (%s, line %s)', g.payload ->> 'file', g.payload ->> 'line') AS why
+	FROM guard g
+	WHERE g.payload ->> 'guard' = 'off'
+	UNION ALL
+	SELECT (u.value ->> 'since')::timestamptz, (u.value ->> 'until')::timestamptz,
+		format('perhaps the library was not loaded (%s)', u.value ->> 'found')
+	FROM audit.log_entry e
+		CROSS JOIN LATERAL json_array_elements(e.payload -> 'unseen') u
+	WHERE e.kind = 'start'
+	UNION ALL
+	SELECT max(e.sealed_at), 'infinity', 'the library is not loaded'
+	FROM audit.log_entry e
+	WHERE NOT audit.is_preloaded()
+	HAVING count(*) > 0
 )
-SELECT s.enabled, s.occurred_at, s.until_at,
-	CASE WHEN s.op = 'D' THEN 'its policy was deleted' WHEN s.enabled THEN 'enabled' ELSE 'disabled' END
-		|| coalesce(' by ' || v.actor, '')
-		|| CASE WHEN NOT s.enabled THEN coalesce(': ' || (s.new_values ->> 'reason'), '')
-			ELSE CASE WHEN s.operations::text[] @> '{insert,update,delete,truncate}' THEN ''
-				ELSE ', only ' || array_to_string(s.operations::text[], ', ') END
-			|| coalesce(', only columns ' || array_to_string(s.only_columns::text[], ', '), '')
-			|| coalesce(', when ' || s.recorded_when, '') END
-FROM switch s
+SELECT CASE WHEN d.why IS NULL THEN s.covered END, p.from_at, p.until_at, concat_ws('; ', d.why, s.why)
+FROM setting s
 	CROSS JOIN LATERAL (
-		SELECT max(x.actor) AS actor
-		FROM audit.events x
-		WHERE x.tx_id = s.tx_id AND x.ordinal = s.ordinal
-	) v
-UNION ALL
-SELECT false, '-infinity', coalesce(min(s.occurred_at), 'infinity'), 'not enabled yet'
-FROM switch s
+		SELECT c.at AS from_at, lead(c.at, 1, s.until_at) OVER (ORDER BY c.at) AS until_at
+		FROM (
+			SELECT s.from_at AS at
+			UNION
+			SELECT b.at
+			FROM doubt x CROSS JOIN LATERAL (VALUES (x.from_at), (x.until_at)) b(at)
+			WHERE s.covered AND b.at > s.from_at AND b.at < s.until_at
+		) c
+	) p
+	CROSS JOIN LATERAL (
+		SELECT string_agg(x.why, '; ' ORDER BY x.from_at, x.why) AS why
+		FROM doubt x
+		WHERE s.covered AND x.from_at < p.until_at AND x.until_at > p.from_at
+	) d
 ORDER BY 2, 3
 $$;
 COMMENT ON FUNCTION audit.coverage(regclass) IS
-	'when the changes of a table were recorded and when not, and why, by the recorded changes of audit.policy';
+	'when the changes of a table were recorded and when not, and why, by the recorded changes of audit.policy; covered is null where nobody can vouch for it, because the guard was lifted or the library may not have been loaded';
 REVOKE ALL ON FUNCTION audit.coverage(regclass) FROM PUBLIC;

@@ -21,6 +21,7 @@
 
 #include <signal.h>
 
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "port/atomics.h"
@@ -83,6 +84,8 @@ static AtShared *at_shared = NULL;
 static shmem_request_hook_type at_previous_request_hook = NULL;
 static shmem_startup_hook_type at_previous_startup_hook = NULL;
 
+PG_FUNCTION_INFO_V1(at_is_preloaded);
+
 static void at_shmem_request(void);
 static void at_shmem_startup(void);
 static void at_shmem_clear(AtShared *shared);
@@ -105,6 +108,13 @@ bool
 at_shmem_ready(void)
 {
 	return at_shared != NULL;
+}
+
+/* audit.is_preloaded() */
+Datum
+at_is_preloaded(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(at_shmem_ready());
 }
 
 static void

@@ -64,6 +64,7 @@ typedef struct AtCheck
 } AtCheck;
 
 static void check_library(const AtDoctor *doctor, const char *name);
+static void check_unseen_time(const AtDoctor *doctor, const char *name);
 static void check_launcher(const AtDoctor *doctor, const char *name);
 static void check_sealer(const AtDoctor *doctor, const char *name);
 static void check_notifier(const AtDoctor *doctor, const char *name);
@@ -80,6 +81,7 @@ static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
 	{"library", check_library, false},
+	{"unseen time", check_unseen_time, true},
 	{"launcher", check_launcher, false},
 	{"sealer", check_sealer, false},
 	{"notifier", check_notifier, false},
@@ -161,6 +163,31 @@ check_library(const AtDoctor *doctor, const char *name)
 		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY,
 			   "The library is not in shared_preload_libraries. Changes are captured; sealing and "
 			   "the delivery of alerts are inactive.");
+}
+
+/* The log keeps them for ever; here they are news for a month. */
+static void
+check_unseen_time(const AtDoctor *doctor, const char *name)
+{
+	uint64 count = query("SELECT pg_catalog.json_extract_path_text(u.value, 'since'), "
+						 "pg_catalog.json_extract_path_text(u.value, 'until'), "
+						 "pg_catalog.json_extract_path_text(u.value, 'found') "
+						 "FROM audit.log_entry AS e, pg_catalog.json_array_elements("
+						 "pg_catalog.json_extract_path(e.payload, 'unseen')) AS u "
+						 "WHERE e.kind = 'start' AND "
+						 "e.sealed_at > pg_catalog.now() - '30 days'::pg_catalog.interval "
+						 "ORDER BY e.log_index DESC LIMIT 10");
+
+	if (count == 0)
+		report(doctor, name, OK, NULL,
+			   "The log knows of no time in the last 30 days at which the library may not have "
+			   "been loaded.");
+	for (uint64 i = 0; i < count; i++)
+		report(doctor, name, WARN,
+			   "Find out who started the server, then compare tables and trail with "
+			   "audit.reconcile().",
+			   "Perhaps the library was not loaded from %s to %s: %s.", field(i, 1), field(i, 2),
+			   field(i, 3));
 }
 
 static void
@@ -247,13 +274,14 @@ check_worker_slots(const AtDoctor *doctor, const char *name)
 	static const char remedy[] = "Raise max_worker_processes and restart the server.";
 	TimestampTz starved = at_shmem_ready() ? at_launcher_starved() : 0;
 	int used;
+	int watcher = at_shmem_ready() ? 1 : 0; /* has no entry in the statistics */
 
 	(void) query("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN "
 				 "('archiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
 				 "'checkpointer', 'client backend', 'logger', 'slotsync worker', "
 				 "'standalone backend', 'startup', 'walreceiver', 'walsender', 'walsummarizer', "
 				 "'walwriter')");
-	used = pg_strtoint32(field(0, 1));
+	used = pg_strtoint32(field(0, 1)) + watcher;
 	if (starved != 0)
 		report(doctor, name, PROBLEM, remedy, "Workers cannot start since %s: no free slot.",
 			   timestamptz_to_str(starved));

@@ -40,6 +40,7 @@
 #include "seal/batch.h"
 #include "seal/lifting.h"
 #include "seal/sealer.h"
+#include "seal/start.h"
 
 #define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
 #define UPKEEP_RETRY        (60 * USECS_PER_SEC)
@@ -124,6 +125,7 @@ seal_settled(void)
 			begin_incarnation(&pass);
 		if (pass.is_ours)
 		{
+			at_start_seal(&pass.head, pass.current.incarnation);
 			seal_window(&pass, pass.snapshot_text);
 			at_lifting_seal(&pass.head, pass.current.incarnation);
 		}
@@ -132,6 +134,7 @@ seal_settled(void)
 	}
 	CommitTransactionCommand();
 	sealer.passed = true;
+	at_start_sealed();
 	at_lifting_sealed();
 }
 

@@ -54,6 +54,9 @@ my ($file, $line) = split /\|/, $node->safe_psql('postgres', q{
 like($file, qr/postgresql\.conf$/, 'with the file');
 is((split /\n/, slurp_file($file))[$line - 1], 'audit_trail.guard = off', 'and the line that says so');
 
+like($node->safe_psql('postgres', q{SELECT covered, from_at < now(), until_at, why FROM audit.coverage('orders') ORDER BY from_at DESC LIMIT 1}),
+	qr/^\|t\|infinity\|the guard was lifted \(\Q$file\E, line $line\); enabled by /, 'and nobody can vouch for what is recorded meanwhile');
+
 # What capture's and the doctor's tests cannot do under the guard.
 $node->safe_psql('postgres', q{
 	ALTER TABLE part_1 DISABLE TRIGGER "00_audit_update"; DROP TRIGGER "00_audit_truncate" ON part_1});
@@ -69,6 +72,12 @@ $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 recorded('off', 'recorded once, over a restart');
 set_guard('on');
 recorded('off,on', 'that it is on again is sealed too');
+is($node->safe_psql('postgres', q{
+	SELECT covered, from_at = lag(until_at, 1, '-infinity') OVER (ORDER BY from_at, until_at), why ~ 'the guard was lifted'
+	FROM audit.coverage('orders') ORDER BY from_at}), "f|t|f\nt|t|f\n|t|t\nt|t|f", 'coverage() tells the time for which it was lifted');
+is($node->safe_psql('postgres', q{
+	SELECT count(*) FILTER (WHERE covered IS NULL), count(*) FILTER (WHERE NOT covered AND why ~ 'lifted') FROM audit.coverage('part')}),
+	'2|0', 'also of a table that was switched off and on meanwhile');
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 is($node->safe_psql('postgres', 'SELECT object FROM audit.verify()'), 'ok', 'verify stays green');
 ($status, $out, $err) = $node->psql('postgres', 'DROP EXTENSION audit_trail CASCADE');
