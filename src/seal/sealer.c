@@ -236,8 +236,8 @@ follow_incarnation(Pass *pass, const AtIncarnation *next)
 {
 	seal_window(pass, NULL);
 	at_log_append_incarnation(next);
-	at_log_append_control(&pass->head, next->incarnation, AT_KIND_INCARNATION, "1:1:",
-						  at_log_origin_payload(next));
+	at_log_append_control(&pass->head, next->incarnation, AT_KIND_INCARNATION,
+						  "1:1:", at_log_origin_payload(next));
 	pass->current = *next;
 }
 
