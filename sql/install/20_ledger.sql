@@ -17,7 +17,7 @@ REVOKE ALL ON FUNCTION audit.create_partitions(int) FROM PUBLIC;
 CREATE FUNCTION audit.has_context(extra json) RETURNS boolean
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_has_context';
 COMMENT ON FUNCTION audit.has_context(json) IS
-	'whether the extra of an event tells a context of its own, other than that of its transaction';
+	'internal: whether the extra of an event tells a context of its own, other than that of its transaction';
 GRANT EXECUTE ON FUNCTION audit.has_context(json) TO PUBLIC;
 
 -- Utility commands only: a function in SQL can then create tables that its later

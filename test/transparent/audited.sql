@@ -1,9 +1,6 @@
 -- Audits every permanent table when it is created, whoever creates it, and wherever. A partition is
--- audited with its table. In "public", where most tests work, a rule does it. The schemas that tests
--- create have none: to write it would have tests wait for each other that run at the same time. There
--- an event trigger does it. What CREATE TABLE AS has put into a table no trigger has seen.
+-- audited with its table. What CREATE TABLE AS has put into a table no trigger has seen.
 SELECT audit.init();
-SELECT audit.enable_schema('public', automatic => true);
 
 CREATE SCHEMA auditing;
 
@@ -15,8 +12,7 @@ BEGIN
 	FOR created IN
 		SELECT c.oid FROM pg_event_trigger_ddl_commands() d JOIN pg_class c ON c.oid = d.objid
 		WHERE d.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p'
-			AND NOT c.relispartition
-			AND d.schema_name NOT IN ('public', 'audit', 'pg_catalog', 'information_schema')
+			AND NOT c.relispartition AND d.schema_name NOT IN ('audit', 'pg_catalog', 'information_schema')
 	LOOP
 		PERFORM audit.enable(created);
 		IF tg_tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN
