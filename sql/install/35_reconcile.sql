@@ -37,11 +37,12 @@ COMMENT ON COLUMN audit.baseline_progress.rows_done IS 'rows recorded so far';
 COMMENT ON COLUMN audit.baseline_progress.rows_expected IS 'rows that the last VACUUM or ANALYZE counted';
 REVOKE ALL ON audit.baseline_progress FROM PUBLIC;
 
+-- Open to all: it reads nothing, and audit.coverage() calls it as its caller.
 CREATE FUNCTION audit.is_preloaded() RETURNS boolean
 	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_is_preloaded';
 COMMENT ON FUNCTION audit.is_preloaded() IS
 	'internal: was the library loaded when the server started?';
-REVOKE ALL ON FUNCTION audit.is_preloaded() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.is_preloaded() TO PUBLIC;
 
 -- What the policy's own events tell. They name the table as it was called then, and another one
 -- may have had that name before: the version that was last set under the name decides. Where they

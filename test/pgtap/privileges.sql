@@ -16,6 +16,7 @@ INSERT INTO open_to_all VALUES
 	('audit.current_tx_id()'),
 	('audit.former_key(text,json,json)'),
 	('audit.has_context(json)'),
+	('audit.is_preloaded()'),
 	('audit.json_keys(json)'),
 	('audit.set_context(text,text,text,text,jsonb,text,text,text)'),
 	('audit.tag_maintenance(text)'),
