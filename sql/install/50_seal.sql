@@ -18,3 +18,9 @@ CREATE FUNCTION audit.verify()
 COMMENT ON FUNCTION audit.verify() IS
 	'recomputes every hash of the ledger; a row for each finding, then a summary';
 REVOKE ALL ON FUNCTION audit.verify() FROM PUBLIC;
+
+CREATE FUNCTION audit.create_signing_key(path text, name text) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_create_signing_key';
+COMMENT ON FUNCTION audit.create_signing_key(text, text) IS
+	'makes a new key file, endorsed by the configured key if that has the same name; returns the public key';
+REVOKE ALL ON FUNCTION audit.create_signing_key(text, text) FROM PUBLIC;

@@ -189,6 +189,24 @@ COMMENT ON COLUMN audit.events.xid IS 'full 64-bit transaction id of the server'
 COMMENT ON COLUMN audit.events.target_id IS 'version of the table, see audit.target';
 COMMENT ON COLUMN audit.events.retention_class IS 'how long the event is kept';
 REVOKE ALL ON audit.events FROM PUBLIC;
+
+CREATE VIEW audit.public_keys AS
+SELECT
+	payload ->> 'vkey' AS vkey,
+	split_part(payload ->> 'vkey', '+', 2) AS key_id,
+	log_index + 1 AS since_size,
+	sealed_at AS since,
+	payload ->> 'endorsed_by' AS endorsed_by
+FROM audit.log_entry
+WHERE kind = 'key';
+COMMENT ON VIEW audit.public_keys IS
+	'the keys that sign checkpoints, as the log has them; compare them with what you were given elsewhere';
+COMMENT ON COLUMN audit.public_keys.vkey IS 'the key, in the form name+id+base64';
+COMMENT ON COLUMN audit.public_keys.key_id IS 'its id, as signatures have it';
+COMMENT ON COLUMN audit.public_keys.since_size IS 'checkpoints of this size and larger ones are signed by it, until the next key';
+COMMENT ON COLUMN audit.public_keys.since IS 'when it came into the log';
+COMMENT ON COLUMN audit.public_keys.endorsed_by IS 'id of the key before it, if that signed this one; null if nothing vouches for it';
+REVOKE ALL ON audit.public_keys FROM PUBLIC;
 $views$;
 COMMENT ON FUNCTION audit.create_views() IS 'internal: the views over the ledger; called by audit.init()';
 REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;

@@ -35,6 +35,7 @@ char *at_guc_reason;
 char *at_guc_request_id;
 int at_guc_require_context;
 int at_guc_seal_interval;
+char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
 
 uint64 at_guc_context_version = 1;
@@ -142,6 +143,15 @@ at_guc_init(void)
 	DefineCustomIntVariable(
 		"audit_trail.seal_interval", "Sets the time between two passes of the sealer.", NULL,
 		&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
+	/* by the configuration file only: who may write rows must not choose who signs */
+	DefineCustomStringVariable("audit_trail.signing_key_file",
+							   "Names the file of the key that signs checkpoints, by its absolute "
+							   "path.",
+							   "%d stands for the name of the database. Readable by the server's "
+							   "user alone; outside of the data directory.",
+							   &at_guc_signing_key_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							   at_guc_check_path, NULL, NULL);
 
 	DefineCustomStringVariable(
 		"audit_trail.trace_parent", "Names the trace that the transaction is part of.",

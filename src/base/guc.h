@@ -23,7 +23,8 @@ extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and 
 extern char *at_guc_reason;
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
-extern int at_guc_seal_interval; /* ms between two passes of the sealer */
+extern int at_guc_seal_interval;      /* ms between two passes of the sealer */
+extern char *at_guc_signing_key_file; /* path of the log's key; see signing_key.h */
 extern char *at_guc_trace_parent;
 
 /* Longest value of a context setting: each goes into every transaction row. */

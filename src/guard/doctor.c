@@ -34,6 +34,7 @@
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "ledger/log_read.h"
+#include "ledger/public_key.h"
 
 /* From when on unsealed transactions are a warning, and a problem, in seconds. */
 #define AT_LAG_WARNING 60
@@ -47,6 +48,12 @@ typedef enum AtHealth
 } AtHealth;
 
 static const char *const health_names[] = {"ok", "warning", "problem"};
+
+#define SIGNING_REMEDY                                                                             \
+	"SELECT audit.create_signing_key('/outside/of/the/data/directory/log.key', "                   \
+	"'example.org/log'); "                                                                         \
+	"then name the file in audit_trail.signing_key_file, in the configuration file, and reload "   \
+	"it."
 
 #define AT_PRELOAD_REMEDY "Add audit_trail to shared_preload_libraries and restart the server."
 
@@ -77,6 +84,8 @@ static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
 static void check_hash_key(const AtDoctor *doctor, const char *name);
 static void check_automatic(const AtDoctor *doctor, const char *name);
+static void check_signing_key(const AtDoctor *doctor, const char *name);
+static void check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last);
 static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
@@ -94,6 +103,7 @@ static const AtCheck checks[] = {
 	{"capture", check_capture, false},
 	{"hash key", check_hash_key, true},
 	{"automatic", check_automatic, true},
+	{"signing key", check_signing_key, true},
 	{"sealing", check_sealing, true},
 };
 
@@ -147,7 +157,8 @@ run_check(const AtDoctor *doctor, const AtCheck *check)
 		RollbackAndReleaseCurrentSubTransaction();
 		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(edata);
-		report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s", edata->message);
+		report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s%s%s",
+			   edata->message, edata->detail ? ". " : "", edata->detail ? edata->detail : "");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(doctor->context);
@@ -467,6 +478,53 @@ check_automatic(const AtDoctor *doctor, const char *name)
 				   : "%s is not audited: it came while the library was not loaded, or it could "
 					 "not be audited.",
 			   field(i, 1));
+}
+
+/* A key of the log that no other vouches for, but the first. */
+static bool
+is_unendorsed(void)
+{
+	(void) query("SELECT pg_catalog.count(*) > 1, (pg_catalog.array_agg(endorsed_by ORDER BY "
+				 "since_size DESC))[1] IS NULL FROM audit.public_keys");
+	return strcmp(field(0, 1), "t") == 0 && strcmp(field(0, 2), "t") == 0;
+}
+
+/* An error, that the key cannot be read or is not for this log, is a finding. */
+static void
+check_signing_key(const AtDoctor *doctor, const char *name)
+{
+	AtPublicKey last;
+	bool was_signed = at_public_key_last(&last);
+
+	if (at_signing_key_is_configured())
+		check_configured_key(doctor, name, was_signed ? &last : NULL);
+	else if (was_signed)
+		report(doctor, name, PROBLEM, SIGNING_REMEDY,
+			   "No key is named, and this log was signed: by key %08x until now.", last.id);
+	else
+		report(doctor, name, WARN, SIGNING_REMEDY,
+			   "No key is named, so seals are not signed: who can write the files can rewrite "
+			   "all of the log.");
+}
+
+static void
+check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last)
+{
+	AtSigningKey key;
+	uint32 id;
+
+	at_signing_key_read(&key);
+	explicit_bzero(key.key.seed, sizeof(key.key.seed));
+	at_public_key_check(&key, last);
+	id = key.key.public_key.id;
+	if (last == NULL || !at_public_key_equal(&key.key.public_key, last))
+		report(doctor, name, WARN, "SELECT audit.seal_now();",
+			   "Key %08x can be read; the log will have it at the sealer's next pass.", id);
+	else if (is_unendorsed())
+		report(doctor, name, WARN, "Tell those who verify checkpoints the new public key.",
+			   "Key %08x took the place of another one, which did not endorse it.", id);
+	else
+		report(doctor, name, OK, NULL, "Key %08x can be read, and the log has it.", id);
 }
 
 /* How old is the oldest transaction of this server and database that no entry seals? */

@@ -38,6 +38,7 @@
 #include "ledger/partition.h"
 #include "seal/attempt.h"
 #include "seal/batch.h"
+#include "seal/keying.h"
 #include "seal/lifting.h"
 #include "seal/sealer.h"
 #include "seal/start.h"
@@ -128,6 +129,7 @@ seal_settled(void)
 			at_start_seal(&pass.head, pass.current.incarnation);
 			seal_window(&pass, pass.snapshot_text);
 			at_lifting_seal(&pass.head, pass.current.incarnation);
+			at_keying_seal(&pass.head, pass.current.incarnation);
 		}
 		at_debug_point("sealer-before-commit");
 		PopActiveSnapshot();
@@ -136,6 +138,7 @@ seal_settled(void)
 	sealer.passed = true;
 	at_start_sealed();
 	at_lifting_sealed();
+	at_keying_sealed();
 }
 
 static void
