@@ -24,3 +24,15 @@ CREATE FUNCTION audit.create_signing_key(path text, name text) RETURNS text
 COMMENT ON FUNCTION audit.create_signing_key(text, text) IS
 	'makes a new key file, endorsed by the configured key if that has the same name; returns the public key';
 REVOKE ALL ON FUNCTION audit.create_signing_key(text, text) FROM PUBLIC;
+
+CREATE FUNCTION audit.checkpoint() RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_checkpoint';
+COMMENT ON FUNCTION audit.checkpoint() IS
+	'the newest signed checkpoint of the log, a signed note; null if there is none';
+REVOKE ALL ON FUNCTION audit.checkpoint() FROM PUBLIC;
+
+CREATE FUNCTION audit.new_incarnation(reason text) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_new_incarnation';
+COMMENT ON FUNCTION audit.new_incarnation(text) IS
+	'declares, in the log, that this database lawfully does not continue the last signed checkpoint; says which that is';
+REVOKE ALL ON FUNCTION audit.new_incarnation(text) FROM PUBLIC;

@@ -22,6 +22,7 @@
 char *at_guc_actor;
 char *at_guc_actor_type;
 char *at_guc_app_session;
+char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
 char *at_guc_debug_points;
 char *at_guc_extra;
@@ -75,6 +76,15 @@ at_guc_init(void)
 	DefineCustomStringVariable(
 		"audit_trail.app_session", "Names the session of the application, as that says.", NULL,
 		&at_guc_app_session, "", PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
+
+	/* by the configuration file only: it is compared with what the database says */
+	DefineCustomStringVariable("audit_trail.checkpoint_file",
+							   "Names the file that signed checkpoints are appended to, by its "
+							   "absolute path.",
+							   "%d stands for the name of the database. Outside of the data "
+							   "directory; without it nothing is signed.",
+							   &at_guc_checkpoint_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							   at_guc_check_path, NULL, NULL);
 
 	DefineCustomStringVariable("audit_trail.client_ip",
 							   "Says where the application's client is, as the application knows.",

@@ -8,14 +8,15 @@
 #ifndef AT_GUC_H
 #define AT_GUC_H
 
-extern char *at_guc_actor;         /* who acts, as the application claims */
-extern char *at_guc_actor_type;    /* user, service, ...; as claimed */
-extern char *at_guc_app_session;   /* session of the application; as claimed */
-extern char *at_guc_client_ip;     /* of the application's client; as claimed */
-extern char *at_guc_debug_points;  /* comma-separated names; see debug_point.h */
-extern char *at_guc_extra;         /* JSON object of further context */
-extern bool at_guc_guard;          /* refuse commands against the audit trail */
-extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
+extern char *at_guc_actor;           /* who acts, as the application claims */
+extern char *at_guc_actor_type;      /* user, service, ...; as claimed */
+extern char *at_guc_app_session;     /* session of the application; as claimed */
+extern char *at_guc_checkpoint_file; /* path of what was signed; see checkpoint_file.h */
+extern char *at_guc_client_ip;       /* of the application's client; as claimed */
+extern char *at_guc_debug_points;    /* comma-separated names; see debug_point.h */
+extern char *at_guc_extra;           /* JSON object of further context */
+extern bool at_guc_guard;            /* refuse commands against the audit trail */
+extern char *at_guc_hash_key_file;   /* absolute path of the secret; see key_file.h */
 extern int at_guc_logical_apply;
 extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;

@@ -25,16 +25,19 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/checkpoint_file.h"
 #include "base/guc.h"
 #include "base/key_file.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "ledger/log_read.h"
 #include "ledger/public_key.h"
+#include "ledger/signed_head.h"
 
 /* From when on unsealed transactions are a warning, and a problem, in seconds. */
 #define AT_LAG_WARNING 60
@@ -86,6 +89,7 @@ static void check_hash_key(const AtDoctor *doctor, const char *name);
 static void check_automatic(const AtDoctor *doctor, const char *name);
 static void check_signing_key(const AtDoctor *doctor, const char *name);
 static void check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last);
+static void check_checkpoints(const AtDoctor *doctor, const char *name);
 static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
@@ -104,6 +108,7 @@ static const AtCheck checks[] = {
 	{"hash key", check_hash_key, true},
 	{"automatic", check_automatic, true},
 	{"signing key", check_signing_key, true},
+	{"checkpoints", check_checkpoints, true},
 	{"sealing", check_sealing, true},
 };
 
@@ -525,6 +530,44 @@ check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey
 			   "Key %08x took the place of another one, which did not endorse it.", id);
 	else
 		report(doctor, name, OK, NULL, "Key %08x can be read, and the log has it.", id);
+}
+
+/* Does the log continue what was signed last? */
+static void
+check_checkpoints(const AtDoctor *doctor, const char *name)
+{
+	AtPublicKey key;
+	AtCheckpointFile file;
+	AtLogHead head;
+	char *problem;
+
+	if (!at_signing_key_is_configured())
+	{
+		report(doctor, name, OK, NULL, "No checkpoint is to be signed.");
+		return;
+	}
+	at_checkpoint_file_read(&file);
+	if (!at_public_key_last(&key))
+	{
+		report(doctor, name, WARN, "See the signing key.", "The log does not have a key yet.");
+		return;
+	}
+	at_log_head_read(GetActiveSnapshot(), &head);
+	problem = at_signed_head_problem(file.has_note ? &file.last : NULL, key.name, &head.tree,
+									 GetActiveSnapshot());
+	if (problem != NULL)
+		report(doctor, name, PROBLEM,
+			   "Find out why. If it is lawful: SELECT audit.new_incarnation('reason');",
+			   "No checkpoint is signed: %s.", problem);
+	else if (!file.has_note || file.last.size < head.tree.size)
+		report(doctor, name, WARN, "SELECT audit.seal_now(); then see the server log.",
+			   "The log has " UINT64_FORMAT
+			   " entries; the last signed checkpoint has " UINT64_FORMAT ".",
+			   (uint64) head.tree.size, file.has_note ? (uint64) file.last.size : 0);
+	else
+		report(doctor, name, OK, NULL,
+			   "The last signed checkpoint has all " UINT64_FORMAT " entries.",
+			   (uint64) head.tree.size);
 }
 
 /* How old is the oldest transaction of this server and database that no entry seals? */

@@ -12,7 +12,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
-#include "base/errors.h"
+#include "base/checkpoint_file.h"
+#include "base/guc.h"
 #include "base/key_file.h"
 #include "ledger/public_key.h"
 #include "seal/attempt.h"
@@ -75,16 +76,22 @@ at_keying_sealed(void)
 	}
 }
 
+/* What cannot be published must not be signed: the file must be there before the key is. */
 static void
 read_and_check(void *arg)
 {
 	Try *try = arg;
+	AtCheckpointFile file;
 
 	at_signing_key_read(&try->key);
 	try->has_last = keying.known;
 	try->last = keying.last;
 	if (!keying.known || !at_public_key_equal(&try->key.key.public_key, &keying.last))
+	{
+		at_checkpoint_file_open(&file);
+		at_checkpoint_file_close(&file);
 		try->has_last = at_public_key_last(&try->last);
+	}
 	at_public_key_check(&try->key, try->has_last ? &try->last : NULL);
 }
 
@@ -94,9 +101,9 @@ read_key(void *arg)
 	at_signing_key_read(arg);
 }
 
-/* Text of a new key file, and its public key. */
+/* Text of a new key file, endorsed by the key of another one, and its public key. */
 static int
-make_text(const char *name, char *text, size_t size, char *vkey)
+make_text(const char *path, const char *name, char *text, size_t size, char *vkey)
 {
 	Try try = {0};
 	AtPrivateKey key;
@@ -117,7 +124,8 @@ make_text(const char *name, char *text, size_t size, char *vkey)
 	at_write_string(&writer, "\n");
 	at_key_write_public(&public_writer, &key.public_key);
 	vkey[public_writer.len] = '\0';
-	if (at_signing_key_is_configured())
+	if (at_signing_key_is_configured() &&
+		strcmp(at_database_path(at_guc_signing_key_file), path) != 0)
 	{
 		if (!at_attempt(read_key, &try.key, &message))
 			ereport(WARNING,
@@ -158,7 +166,7 @@ at_create_signing_key(PG_FUNCTION_ARGS)
 				 errmsg("cannot make key file \"%s\"", path),
 				 errdetail("The path is not absolute, or longer than %d bytes.", MAXPGPATH - 1),
 				 errhint("Name a file outside of the data directory.")));
-	len = make_text(name, text, sizeof(text), vkey);
+	len = make_text(path, name, text, sizeof(text), vkey);
 	PG_TRY();
 	{
 		at_key_file_create(path, text, len);

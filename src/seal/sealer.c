@@ -40,6 +40,7 @@
 #include "seal/batch.h"
 #include "seal/keying.h"
 #include "seal/lifting.h"
+#include "seal/publish.h"
 #include "seal/sealer.h"
 #include "seal/start.h"
 
@@ -86,7 +87,12 @@ run_pass(void)
 {
 	if (RecoveryInProgress())
 		return at_guc_seal_interval;
+
+	/* what was sealed and not published comes first: see publish.h */
+	if (!at_publish_is_done())
+		at_publish();
 	seal_settled();
+	at_publish();
 	do_upkeep();
 	return at_guc_seal_interval;
 }

@@ -22,7 +22,9 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE orders (id int PRIMARY KEY, status text, total numeric);
 	INSERT INTO orders SELECT g, 'new', 10 FROM generate_series(41, 43) g});
 
-my @examples = $readme =~ /^```sql\n(.*?)^```$/msg;
+# files go to a folder of this test, not to the machine's
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my @examples = map { s{/etc/postgresql/}{$folder/}gr } $readme =~ /^```sql\n(.*?)^```$/msg;
 cmp_ok(scalar @examples, '>=', 5, 'there are examples');
 foreach my $i (0 .. $#examples)
 {

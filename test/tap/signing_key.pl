@@ -12,7 +12,7 @@ my $key_1 = "$folder/key.1";
 
 $node->init;
 $node->append_conf('postgresql.conf',
-	"shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\naudit_trail.seal_interval = 1h\naudit_trail.signing_key_file = ''\n");
+	"shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\naudit_trail.seal_interval = 1h\naudit_trail.signing_key_file = ''\naudit_trail.checkpoint_file = ''\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	SET client_min_messages = error;
@@ -51,6 +51,13 @@ foreach my $command ("SET audit_trail.signing_key_file = '$key_1'", "ALTER SYSTE
 	isnt($status, 0, 'refused: ' . ($command =~ s/ audit_trail.*//r));
 }
 
+# a key alone does not come into the log: there is nowhere to put what it signs
+name_key($key_1);
+$node->safe_psql('postgres', 'SELECT audit.seal_now()');
+is(keys_of_log(), '', 'without a file for checkpoints no key comes into the log');
+like(doctor_of('checkpoints'), qr/^problem\|.*checkpoint_file names no file/, 'and the doctor says so');
+$node->adjust_conf('postgresql.conf', 'audit_trail.checkpoint_file', "'$folder/checkpoints'");
+
 # files that cannot be used: sealing goes on, the doctor shouts
 my $entries = entries();
 for my $case (
@@ -68,8 +75,7 @@ for my $case (
 	name_key("$folder/$name");
 	$node->safe_psql('postgres', 'INSERT INTO orders SELECT count(*) FROM orders; SELECT audit.seal_now()');
 	is(entries(), ++$entries, "the key is $name: sealing goes on");
-	like($node->safe_psql('postgres', q{SELECT status, detail FROM audit.doctor() WHERE "check" = 'signing key'}),
-		qr/^problem\|.*$complaint/, 'and the doctor says what is wrong');
+	like(doctor_of('signing key'), qr/^problem\|.*$complaint/, 'and the doctor says what is wrong');
 }
 
 # the first key
@@ -119,6 +125,7 @@ foreach my $database ('shop 2', '../up')
 	$node->safe_psql($database, 'SET client_min_messages = error; CREATE EXTENSION audit_trail; SELECT audit.init()');
 }
 my $vkey_5 = create("$folder/shop 2.key", 'example.org/shop-2');
+$node->adjust_conf('postgresql.conf', 'audit_trail.checkpoint_file', "'$folder/%d.checkpoints'");
 name_key("$folder/%d.key");
 $node->safe_psql('shop 2', 'SELECT audit.seal_now(); INSERT INTO audit.context_source (field, priority, setting) VALUES (\'actor\', 9, \'x.y\'); SELECT audit.seal_now()');
 is($node->safe_psql('shop 2', 'SELECT vkey FROM audit.public_keys'), $vkey_5, '%d is the name of the database');
@@ -184,6 +191,13 @@ sub name_key
 	$node->adjust_conf('postgresql.conf', 'audit_trail.signing_key_file', "'$path'");
 	$node->reload;
 	$node->poll_query_until('postgres', "SELECT current_setting('audit_trail.signing_key_file') = '$path'");
+}
+
+sub doctor_of
+{
+	my ($check) = @_;
+
+	return $node->safe_psql('postgres', qq{SELECT status, detail FROM audit.doctor() WHERE "check" = '$check'});
 }
 
 sub doctor

@@ -1,0 +1,331 @@
+# Signed checkpoints: what is signed and where it goes; crashes at each step between sealing and
+# publishing; and that nothing is signed which does not continue what was signed last.
+use strict;
+use warnings;
+use File::Copy qw(copy);
+use MIME::Base64;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $deadline = 180;    # seconds, for each thing that is waited for
+my $rounds = $ENV{AUDIT_TRAIL_SLOW} ? 17 : 3;
+my @points = qw(sealer-before-commit publish-committed publish-compared publish-signed publish-written publish-synced);
+my $node = PostgreSQL::Test::Cluster->new('checkpoint');
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my $file = "$folder/checkpoints";
+my $said = 0;    # how much of the server's log has been looked at
+
+$node->init;
+$node->append_conf('postgresql.conf', qq{
+shared_preload_libraries = 'audit_trail'
+max_worker_processes = 20
+restart_after_crash = on
+wal_writer_delay = 10s
+audit_trail.seal_interval = 1h
+audit_trail.signing_key_file = '$folder/key'
+audit_trail.checkpoint_file = '$file'
+audit_trail.debug_points = '@{[ join(',', @points) ]}'
+});
+$node->start;
+$node->safe_psql('postgres', q{
+	SET client_min_messages = error;
+	CREATE EXTENSION audit_trail;
+	CREATE TABLE orders (id int PRIMARY KEY);
+	SELECT audit.enable('orders')});
+my $vkey = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/key', 'example.org/shop')");
+is($node->safe_psql('postgres', 'SELECT audit.checkpoint() IS NULL'), 't', 'no checkpoint yet');
+seal();
+
+# what is signed
+my $note = $node->safe_psql('postgres', 'SELECT audit.checkpoint()');
+is(slurp_file($file), $note, 'the checkpoint is the only one in the file');
+is((stat $file)[2] & 07777, 0644, 'which all may read');
+my ($text, $signature) = $note =~ /\A(.*\n)\n\xE2\x80\x94 example\.org\/shop (\S+)\n\z/s or die $note;
+is($text, $node->safe_psql('postgres', q{SELECT E'example.org/shop\n' || size || E'\n' || encode(root, 'base64')
+	FROM audit.checkpoint ORDER BY size DESC LIMIT 1}) . "\n", 'it has the name of the key, size and root of the log');
+ok(openssl_verifies($text, $signature), 'openssl verifies its signature');
+ok(!openssl_verifies($text =~ s/\d/9/r, $signature), 'and only of this text');
+seal();
+is(slurp_file($file), $note, 'an idle pass signs nothing');
+insert() for 1 .. 3;
+is(scalar(notes()), 4, 'each seal is signed');
+is(doctor(), 'ok', 'the doctor is content');
+
+# kill -9 of the sealer, or of all, at each step
+foreach my $round (1 .. $rounds)
+{
+	foreach my $point (@points)
+	{
+		die_at($point, $round % 2 ? 'sealer' : 'postmaster');
+		is_sound("round $round, killed at $point");
+	}
+}
+seal();
+is_sound('in the end');
+
+# a write that was cut off, at any byte
+foreach my $len (1, 5, length($text) - 1, length($text), length($text) + 1, length($note) - 30, length($note) - 1)
+{
+	my $before = scalar(notes());
+
+	append_to_file($file, substr($note, 0, $len));
+	insert();
+	is(scalar(notes()), $before + 1, "the file was cut off after $len bytes of a note: signing goes on");
+}
+is_sound('after broken notes');
+
+# a declaration is not for stock
+like(refusal("audit.new_incarnation('just in case')"), qr/nothing to declare/, 'refused: a declaration without need');
+
+# set back to an old copy
+$node->stop;
+copy_data($node->data_dir, "$folder/old");
+$node->start;
+insert() for 1 .. 5;
+my $newest = (notes())[-1];
+set_back();
+my @before = notes();
+is_refused(qr/the log has \d+ entries, and the last signed checkpoint had \d+/, 'a database that was set back');
+insert() for 1 .. 7;
+is_refused(qr/does not have the signed checkpoint of size \d+ as its beginning/, 'another history that has grown longer');
+is_deeply([ notes() ], \@before, 'nothing is signed meanwhile');
+like(refusal("audit.new_incarnation('')"), qr/there must be a reason/, 'refused: a declaration without reason');
+
+# A declaration that a session commits without waiting for the disk is there before it is signed.
+my $hold = hold('publish-synced');
+$node->safe_psql('postgres', q{SET synchronous_commit = off; SELECT audit.new_incarnation('disk lost, restored')});
+my $pass = start_pass();
+wait_until_held('publish-synced');
+$node->kill9;
+$hold->{run}->kill_kill;
+$pass->kill_kill;
+start_again();
+is($node->safe_psql('postgres', q{SELECT payload ->> 'after', payload ->> 'reason' FROM audit.log_entry WHERE kind = 'declared'}),
+	join(' ', (split /\n/, $newest)[1, 2]) . '|disk lost, restored', 'the log says which checkpoint it does not continue, and why');
+seal();
+is(scalar(notes()), @before + 1, 'with the declaration the log is signed again');
+is(doctor(), 'ok', 'and the doctor is content');
+insert();
+is(scalar(notes()), @before + 2, 'so is what follows');
+set_back();
+is_refused(qr/last signed checkpoint had|as its beginning/, 'a second time the old copy needs a declaration of its own');
+$node->safe_psql('postgres', q{SELECT audit.new_incarnation('the same again')});
+seal();
+is(doctor(), 'ok', 'which it gets');
+
+# the file is lost
+foreach my $time ('once', 'twice')
+{
+	unlink $file;
+	insert();
+	is_refused(qr/was signed before, and the checkpoint file has no checkpoint/, "the file was lost $time");
+	is(-s $file, 0, 'nothing is signed');
+	$node->safe_psql('postgres', q{SELECT audit.new_incarnation('lost the file')});
+	seal();
+	insert();
+	is(scalar(notes()), 2, 'until that is declared');
+}
+
+# files that cannot be used
+my $good = slurp_file($file);
+foreach my $case (
+	[ sub { append_to_file($file, 'x' x 20000) }, qr/Its end has no checkpoint|cannot use checkpoint file/, 'another file' ],
+	[ sub { chmod 0666, $file }, qr/cannot use checkpoint file/, 'one that others may write' ],
+	[ sub { unlink $file; mkdir $file }, qr/checkpoint file/, 'a directory' ],
+	[ sub { unlink $file; symlink $node->data_dir . '/postgresql.conf', $file }, qr/cannot use checkpoint file/, 'one in the data directory' ],
+	[ sub { append_to_file($file, $note =~ s/shop/other/gr) }, qr/is of another log/, 'that of another log' ])
+{
+	my ($spoil, $complaint, $what) = @$case;
+	my $entries = $node->safe_psql('postgres', 'SELECT count(*) FROM audit.log_entry');
+
+	$spoil->();
+	insert();
+	is_refused($complaint, $what);
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM audit.log_entry'), $entries + 1, 'sealing goes on');
+	rmdir $file;
+	unlink $file;
+	append_to_file($file, $good);
+	chmod 0644, $file;
+	insert();
+	is(doctor(), 'ok', 'mended');
+}
+
+# two databases, one key and one file
+$node->safe_psql('postgres', 'CREATE DATABASE second');
+$node->safe_psql('second', q{SET client_min_messages = error; CREATE EXTENSION audit_trail; SELECT audit.init()});
+$node->safe_psql('second', q{INSERT INTO audit.context_source (field, priority, setting) VALUES ('actor', 9, 'x.y'); SELECT audit.seal_now()});
+like($node->safe_psql('second', q{SELECT status || detail FROM audit.doctor() WHERE "check" = 'checkpoints'}),
+	qr/^problem/, 'a second log is not signed into the file of the first');
+is_sound_file('nor does it disturb that');
+
+is($node->safe_psql('postgres', 'SELECT object FROM audit.verify()'), 'ok', 'verified');
+$node->stop;
+done_testing();
+
+sub seal
+{
+	return $node->safe_psql('postgres', 'SELECT size FROM audit.seal_now()');
+}
+
+sub insert
+{
+	return $node->safe_psql('postgres', 'INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders; SELECT size FROM audit.seal_now()');
+}
+
+# The notes of the file: origin, size, root and signature, in its order.
+sub notes
+{
+	my $content = slurp_file($file);
+	my @found;
+
+	push @found, $1 while $content =~ m{(example\.org/shop\n\d+\n\S{44}\n\n\xE2\x80\x94 example\.org/shop \S{92}\n)}g;
+	return @found;
+}
+
+sub doctor
+{
+	return $node->safe_psql('postgres', q{SELECT status FROM audit.doctor() WHERE "check" = 'checkpoints'});
+}
+
+sub refusal
+{
+	my ($call) = @_;
+	my ($status, $out, $err) = $node->psql('postgres', "SELECT $call");
+
+	return $status == 0 ? 'none' : $err;
+}
+
+# Refused by the sealer, in the server's log, and by the doctor.
+sub is_refused
+{
+	my ($complaint, $what) = @_;
+
+	seal();
+	like($node->safe_psql('postgres', q{SELECT status, detail FROM audit.doctor() WHERE "check" = 'checkpoints'}),
+		qr/^problem\|.*$complaint/, "refused: $what");
+	like(slurp_file($node->logfile, $said), qr/the head of the audit log is not signed.*$complaint/s, 'the server log says so');
+	$said = -s $node->logfile;
+}
+
+sub openssl_verifies
+{
+	my ($text, $signature) = @_;
+	my $key = decode_base64((split /\+/, $vkey, 3)[2]);
+
+	unlink map { "$folder/$_" } 'der', 'text', 'signature';
+	append_to_file("$folder/der", pack('H*', '302a300506032b6570032100') . substr($key, 1));
+	append_to_file("$folder/text", $text);
+	append_to_file("$folder/signature", substr(decode_base64($signature), 4));
+	return run_log([ 'openssl', 'pkeyutl', '-verify', '-pubin', '-keyform', 'DER', '-inkey', "$folder/der",
+		'-rawin', '-in', "$folder/text", '-sigfile', "$folder/signature" ]);
+}
+
+# Sizes only grow, roots are those of the log, all of it is signed, nobody raised an alarm.
+sub is_sound
+{
+	my ($when) = @_;
+
+	is_sound_file($when);
+	is(doctor(), 'ok', "$when: all is signed");
+	unlike(slurp_file($node->logfile, $said), qr/is not signed|cannot be signed/, "$when: no false alarm");
+}
+
+sub is_sound_file
+{
+	my ($when) = @_;
+	my %root = map { split /\|/ } split /\n/, $node->safe_psql('postgres', q{SELECT size, encode(root, 'base64') FROM audit.checkpoint});
+	my ($last, @bad) = (0);
+
+	foreach my $note (notes())
+	{
+		my (undef, $size, $signed) = split /\n/, $note;
+
+		push @bad, $size if $size < $last || ($root{$size} // '') ne $signed;
+		$last = $size;
+	}
+	is("@bad", '', "$when: one root for each size, that of the log");
+}
+
+# A session that holds a debug point.
+sub hold
+{
+	my ($point) = @_;
+	my $session = $node->background_psql('postgres');
+
+	$session->query("SELECT pg_advisory_lock(1096107092, hashtext('$point'))");
+	return $session;
+}
+
+sub start_pass
+{
+	return IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', 'SELECT audit.seal_now()' ],
+		'<', \undef, '>', \my $out, '2>', \my $err);
+}
+
+sub wait_until_held
+{
+	my ($point) = @_;
+
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+		AND classid = 1096107092 AND objid::int8 = hashtext('$point')::int8 & 4294967295") or die "not held at $point";
+}
+
+sub die_at
+{
+	my ($point, $victim) = @_;
+	my $hold = hold($point);
+
+	$node->safe_psql('postgres', 'INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders');
+	my $pass = start_pass();
+	wait_until_held($point);
+	if ($victim eq 'postmaster')
+	{
+		$node->kill9;
+	}
+	else
+	{
+		kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type LIKE '%sealer%' AND datname = 'postgres'});
+	}
+	$pass->kill_kill;
+	$hold->{run}->kill_kill;
+	start_again() if $victim eq 'postmaster';
+	wait_for('the server answers', sub { $node->psql('postgres', 'SELECT 1') == 0 });
+	wait_for('a pass', sub { $node->psql('postgres', 'SELECT audit.seal_now()') == 0 });
+}
+
+# Orphans of a killed postmaster hold the shared memory for a moment.
+sub start_again
+{
+	wait_for('the server starts', sub { $node->start(fail_ok => 1) || do { $node->stop('fast', fail_ok => 1); 0 } });
+}
+
+sub wait_for
+{
+	my ($what, $condition) = @_;
+	my $until = time() + $deadline;
+
+	until ($condition->())
+	{
+		die "timed out: $what" if time() > $until;
+		sleep(0.05);
+	}
+}
+
+sub copy_data
+{
+	my ($from, $to) = @_;
+
+	PostgreSQL::Test::RecursiveCopy::copypath($from, $to);
+}
+
+sub set_back
+{
+	$node->stop;
+	File::Path::rmtree($node->data_dir);
+	copy_data("$folder/old", $node->data_dir);
+	chmod 0700, $node->data_dir;
+	$said = -s $node->logfile;
+	$node->start;
+}
