@@ -36,3 +36,32 @@ CREATE FUNCTION audit.new_incarnation(reason text) RETURNS text
 COMMENT ON FUNCTION audit.new_incarnation(text) IS
 	'declares, in the log, that this database lawfully does not continue the last signed checkpoint; says which that is';
 REVOKE ALL ON FUNCTION audit.new_incarnation(text) FROM PUBLIC;
+
+-- Proofs, which can be checked by whoever has the public key: here, or without this server.
+
+CREATE FUNCTION audit.prove(event_id text) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_prove';
+COMMENT ON FUNCTION audit.prove(text) IS
+	'a proof that the event is in the log of the newest signed checkpoint; it holds event and checkpoint';
+REVOKE ALL ON FUNCTION audit.prove(text) FROM PUBLIC;
+
+CREATE FUNCTION audit.prove_consistency(old_size bigint, new_size bigint) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_prove_consistency';
+COMMENT ON FUNCTION audit.prove_consistency(bigint, bigint) IS
+	'a proof that the log of the old size is the beginning of that of the new size: hashes, one a line';
+REVOKE ALL ON FUNCTION audit.prove_consistency(bigint, bigint) FROM PUBLIC;
+
+CREATE FUNCTION audit.check_proof(proof text, public_key text,
+	OUT valid boolean, OUT reason text, OUT size bigint, OUT event_id text)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_check_proof';
+COMMENT ON FUNCTION audit.check_proof(text, text) IS
+	'does a proof of prove() hold? It says why not, else for which event, and for which size of the log';
+REVOKE ALL ON FUNCTION audit.check_proof(text, text) FROM PUBLIC;
+
+CREATE FUNCTION audit.check_consistency(old_checkpoint text, new_checkpoint text, proof text,
+	public_key text, old_public_key text DEFAULT '',
+	OUT valid boolean, OUT reason text, OUT size bigint)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_check_consistency';
+COMMENT ON FUNCTION audit.check_consistency(text, text, text, text, text) IS
+	'does a log go on from one signed checkpoint to another, by a proof of prove_consistency()? It says why not; old_public_key is for a log whose key was replaced between';
+REVOKE ALL ON FUNCTION audit.check_consistency(text, text, text, text, text) FROM PUBLIC;

@@ -280,6 +280,16 @@ at_tile_reader_next(AtTileReader *reader)
 	return row;
 }
 
+const AtTileRow *
+at_tile_reader_find(AtTileReader *reader, uint64 log_index, uint32 number)
+{
+	const AtTileRow *row;
+
+	at_scan_start_within(reader->scan, log_index, number);
+	row = at_tile_reader_next(reader);
+	return row != NULL && row->place == number ? row : NULL;
+}
+
 void
 at_tile_reader_close(AtTileReader *reader)
 {

@@ -82,6 +82,9 @@ typedef struct AtTileReader AtTileReader;
 extern AtTileReader *at_tile_reader_open(Snapshot snapshot);
 extern void at_tile_reader_start(AtTileReader *reader, uint64 first, uint64 last);
 extern const AtTileRow *at_tile_reader_next(AtTileReader *reader);
+
+/* The tile of this number; NULL if it is not there. */
+extern const AtTileRow *at_tile_reader_find(AtTileReader *reader, uint64 log_index, uint32 number);
 extern bool at_tile_reader_last(AtTileReader *reader, uint64 *log_index);
 extern void at_tile_reader_close(AtTileReader *reader);
 
