@@ -36,10 +36,11 @@ static void read_tail(AtCheckpointFile *file, int fd);
 static bool find_last(AtCheckpointFile *file, const char *tail, size_t len);
 static bool take_note(AtCheckpointFile *file, const char *tail, size_t end);
 
+/* Of whatever cause: a full disk there is no reason to stop what does not need the file. */
 static pg_attribute_noreturn() void fail(const AtCheckpointFile *file, const char *what)
 {
 	ereport(ERROR,
-			(errcode_for_file_access(),
+			(errcode(ERRCODE_IO_ERROR),
 			 errmsg("could not %s checkpoint file \"%s\": %m", what, file->path),
 			 errdetail("No checkpoint of the audit log is signed without it."),
 			 errhint("Mend the cause, or name another file in audit_trail.checkpoint_file.")));

@@ -559,7 +559,7 @@ check_checkpoints(const AtDoctor *doctor, const char *name)
 		report(doctor, name, PROBLEM,
 			   "Find out why. If it is lawful: SELECT audit.new_incarnation('reason');",
 			   "No checkpoint is signed: %s.", problem);
-	else if (!file.has_note || file.last.size < head.tree.size)
+	else if (!file.has_note || !at_signed_head_is(&file.last, &head.tree))
 		report(doctor, name, WARN, "SELECT audit.seal_now(); then see the server log.",
 			   "The log has " UINT64_FORMAT
 			   " entries; the last signed checkpoint has " UINT64_FORMAT ".",

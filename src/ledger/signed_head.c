@@ -139,6 +139,16 @@ what_was_signed(const AtCheckpoint *last)
 	return psprintf(UINT64_FORMAT " %s", (uint64) last->size, root);
 }
 
+bool
+at_signed_head_is(const AtCheckpoint *last, const AtMerkle *head)
+{
+	AtHash root;
+
+	if (!at_merkle_root(head, &root))
+		at_hash_failed();
+	return last->size == head->size && memcmp(&last->root, &root, sizeof(root)) == 0;
+}
+
 void
 at_signed_head_declare(AtLogHead *head, int32 incarnation, const AtCheckpoint *last,
 					   const char *reason)

@@ -26,6 +26,9 @@
 extern char *at_signed_head_problem(const AtCheckpoint *last, const char *origin,
 									const AtMerkle *head, Snapshot snapshot);
 
+/* Is this checkpoint the head, by size and root? */
+extern bool at_signed_head_is(const AtCheckpoint *last, const AtMerkle *head);
+
 /* Append an entry that lets the log go on after this checkpoint, or after none. */
 extern void at_signed_head_declare(AtLogHead *head, int32 incarnation, const AtCheckpoint *last,
 								   const char *reason);

@@ -111,7 +111,7 @@ publish_with(const AtPrivateKey *key, Snapshot snapshot, const AtLogHead *head)
 		ereport(ERROR, (errcode(ERRCODE_AT_INTEGRITY), errmsg("%s", problem),
 						errhint("SELECT * FROM audit.doctor();")));
 	at_debug_point("publish-compared");
-	if (!file.has_note || file.last.size != head->tree.size || publish.in_writing)
+	if (!file.has_note || !at_signed_head_is(&file.last, &head->tree) || publish.in_writing)
 		append(&file, key, &head->tree);
 	at_checkpoint_file_sync(&file);
 	publish.in_writing = false;

@@ -36,7 +36,9 @@ $node->safe_psql('postgres', q{
 	SELECT audit.enable('orders')});
 my $vkey = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/key', 'example.org/shop')");
 is($node->safe_psql('postgres', 'SELECT audit.checkpoint() IS NULL'), 't', 'no checkpoint yet');
-seal();
+
+# The key is in the log, and the first checkpoint never came to the file.
+die_at('publish-signed', 'postmaster');
 
 # what is signed
 my $note = $node->safe_psql('postgres', 'SELECT audit.checkpoint()');
@@ -111,9 +113,14 @@ insert();
 is(scalar(notes()), @before + 2, 'so is what follows');
 set_back();
 is_refused(qr/last signed checkpoint had|as its beginning/, 'a second time the old copy needs a declaration of its own');
+my ($signed_size) = (notes())[-1] =~ /\n(\d+)\n/;
+insert() while $node->safe_psql('postgres', 'SELECT max(size) FROM audit.checkpoint') < $signed_size - 1;
 $node->safe_psql('postgres', q{SELECT audit.new_incarnation('the same again')});
+is(doctor(), 'warning', 'it gets one, and is not signed yet');
 seal();
-is(doctor(), 'ok', 'which it gets');
+is(doctor(), 'ok', 'then it is');
+like((notes())[-1], qr/\n$signed_size\n/, 'with a second root for a size, since that was declared');
+isnt((notes())[-1], (notes())[-2], 'which it is');
 
 # the file is lost
 foreach my $time ('once', 'twice')
