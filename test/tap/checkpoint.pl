@@ -40,9 +40,12 @@ is($node->safe_psql('postgres', 'SELECT audit.checkpoint() IS NULL'), 't', 'no c
 # The key is in the log, and the first checkpoint never came to the file.
 die_at('publish-signed', 'postmaster');
 
-# what is signed
+# what is signed; the start of the server may be an entry, and so a checkpoint, of its own
+seal();
 my $note = $node->safe_psql('postgres', 'SELECT audit.checkpoint()');
-is(slurp_file($file), $note, 'the checkpoint is the only one in the file');
+my $content = slurp_file($file);
+is($content, join('', notes()), 'there are checkpoints in the file and nothing else');
+is((notes())[-1], $note, 'and this one is the last');
 is((stat $file)[2] & 07777, 0644, 'which all may read');
 my ($text, $signature) = $note =~ /\A(.*\n)\n\xE2\x80\x94 example\.org\/shop (\S+)\n\z/s or die $note;
 is($text, $node->safe_psql('postgres', q{SELECT E'example.org/shop\n' || size || E'\n' || encode(root, 'base64')
@@ -50,9 +53,10 @@ is($text, $node->safe_psql('postgres', q{SELECT E'example.org/shop\n' || size ||
 ok(openssl_verifies($text, $signature), 'openssl verifies its signature');
 ok(!openssl_verifies($text =~ s/\d/9/r, $signature), 'and only of this text');
 seal();
-is(slurp_file($file), $note, 'an idle pass signs nothing');
+is(slurp_file($file), $content, 'an idle pass signs nothing');
+my $count = notes();
 insert() for 1 .. 3;
-is(scalar(notes()), 4, 'each seal is signed');
+is(scalar(notes()), $count + 3, 'each seal is signed');
 is(doctor(), 'ok', 'the doctor is content');
 
 # kill -9 of the sealer, or of all, at each step
@@ -107,10 +111,11 @@ start_again();
 is($node->safe_psql('postgres', q{SELECT payload ->> 'after', payload ->> 'reason' FROM audit.log_entry WHERE kind = 'declared'}),
 	join(' ', (split /\n/, $newest)[1, 2]) . '|disk lost, restored', 'the log says which checkpoint it does not continue, and why');
 seal();
-is(scalar(notes()), @before + 1, 'with the declaration the log is signed again');
+my $signed = notes();
+cmp_ok($signed, '>', scalar(@before), 'with the declaration the log is signed again');
 is(doctor(), 'ok', 'and the doctor is content');
 insert();
-is(scalar(notes()), @before + 2, 'so is what follows');
+is(scalar(notes()), $signed + 1, 'so is what follows');
 set_back();
 is_refused(qr/last signed checkpoint had|as its beginning/, 'a second time the old copy needs a declaration of its own');
 my ($signed_size) = (notes())[-1] =~ /\n(\d+)\n/;
