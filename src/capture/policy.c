@@ -42,6 +42,7 @@ static struct
 } cache;
 
 static void forget_relation(Datum arg, Oid relid);
+static const AtPolicy *renew(Relation rel);
 static AtPolicy *build(Relation rel);
 static void read_target(Relation rel, AtStoredPolicy *stored, AtTarget *target);
 static void build_place(AtPolicy *policy, Relation rel);
@@ -107,36 +108,40 @@ at_policy_known(Relation rel)
 const AtPolicy *
 at_policy_lookup(Relation rel)
 {
+	const AtPolicy *policy = at_policy_known(rel);
+
+	if (policy == NULL)
+		policy = renew(rel);
+	if (policy != NULL && policy->valid)
+		cache.last = policy;
+	return policy;
+}
+
+/* Build the entry of a relation and put it in the place of the old one; NULL if it has no policy.
+ */
+static const AtPolicy *
+renew(Relation rel)
+{
 	Oid relid = RelationGetRelid(rel);
+	AtPolicy *policy = build(rel);
 	CacheEntry *entry;
 	bool found;
 
-	if (cache.last != NULL && cache.last->relid == relid)
-		return cache.last;
+	if (policy == NULL)
+		return NULL;
 	if (cache.entries == NULL)
 		make_cache();
 
-	entry = hash_search(cache.entries, &relid, HASH_FIND, NULL);
-	if (entry == NULL || entry->policy == NULL || !entry->policy->valid)
+	/* building may have looked up, and built, the same relation */
+	entry = hash_search(cache.entries, &relid, HASH_ENTER, &found);
+	if (found && entry->policy != NULL)
 	{
-		AtPolicy *policy = build(rel);
-
-		if (policy == NULL)
-			return NULL;
-
-		/* building may have looked up, and built, the same relation */
-		entry = hash_search(cache.entries, &relid, HASH_ENTER, &found);
-		if (found && entry->policy != NULL)
-		{
-			MemoryContextSetParent(entry->policy->memory, TopTransactionContext);
-			cache.last = NULL;
-		}
-		entry->policy = policy;
-		MemoryContextSetParent(policy->memory, CacheMemoryContext);
+		MemoryContextSetParent(entry->policy->memory, TopTransactionContext);
+		cache.last = NULL;
 	}
-	if (entry->policy->valid)
-		cache.last = entry->policy;
-	return entry->policy;
+	entry->policy = policy;
+	MemoryContextSetParent(policy->memory, CacheMemoryContext);
+	return policy;
 }
 
 /* Build an entry in a context of its own, a child of the current one. */

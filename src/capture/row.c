@@ -207,9 +207,9 @@ tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name)
 }
 
 /*
- * Our own configuration tables have the triggers from
- * the beginning, but a policy only once the ledger is made; and while a dump is
- * being restored their rows are no news, the ledger has them.
+ * Our own configuration tables have the triggers from the beginning, but a policy
+ * only once the ledger is made; and while a dump is being restored their rows are
+ * no news, the ledger has them.
  */
 const AtPolicy *
 at_row_policy(Relation rel)

@@ -18,12 +18,10 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/timestamp.h"
 
 #include "base/catalog.h"
-#include "ledger/datum.h"
 #include "ledger/init.h"
-#include "ledger/log.h"
+#include "ledger/log_read.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
 
@@ -95,25 +93,14 @@ begin_log(void)
 						   .database_oid = MyDatabaseId,
 						   .reason = "ledger created"};
 	AtLogHead head;
-	AtMerkle empty;
 
 	draw_log_id(first.log_id);
 	at_log_append_incarnation(&first);
 	CommandCounterIncrement();
 
-	AtEntryBody boot = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = 1,
-		.kind = at_span_of("boot"),
-		.snapshot = at_span_of("1:1:"),
-		.payload = at_span_of(at_log_origin_payload(&first)),
-	};
-
-	at_merkle_init(&empty);
-	if (!at_merkle_root(&empty, &boot.root))
-		at_hash_failed();
 	at_log_head_init(&head);
-	at_log_append(&head, &boot);
+	at_log_append_control(&head, first.incarnation, AT_KIND_BOOT,
+						  "1:1:", at_log_origin_payload(&first));
 }
 
 /* By the public function, since capturing is not this room's business. */

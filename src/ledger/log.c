@@ -58,7 +58,7 @@ at_log_append_control(AtLogHead *head, int32 incarnation, const char *kind, cons
 		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
 		.incarnation = incarnation,
 		.kind = at_span_of(kind),
-		.snapshot = snapshot ? at_span_of(snapshot) : (AtSpan){0},
+		.snapshot = at_span_of(snapshot),
 		.payload = at_span_of(payload),
 	};
 

@@ -10,11 +10,9 @@
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/json.h"
-#include "utils/timestamp.h"
 
 #include "base/errors.h"
 #include "core/base64.h"
-#include "ledger/datum.h"
 #include "ledger/public_key.h"
 
 static char *make_payload(const AtSigningKey *key, const AtPublicKey *last);
@@ -77,18 +75,7 @@ void
 at_public_key_append(AtLogHead *head, int32 incarnation, const AtSigningKey *key,
 					 const AtPublicKey *last)
 {
-	AtMerkle empty;
-	AtEntryBody entry = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = incarnation,
-		.kind = at_span_of(AT_KIND_KEY),
-		.payload = at_span_of(make_payload(key, last)),
-	};
-
-	at_merkle_init(&empty);
-	if (!at_merkle_root(&empty, &entry.root))
-		at_hash_failed();
-	at_log_append(head, &entry);
+	at_log_append_control(head, incarnation, AT_KIND_KEY, NULL, make_payload(key, last));
 }
 
 /* {"vkey":...}, and of an endorsed key "endorsed_by", an id, and "endorsement", in base64. */

@@ -10,7 +10,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/timestamp.h"
 
 #include "core/base64.h"
 #include "ledger/datum.h"
@@ -115,7 +114,6 @@ is_declared(const AtCheckpoint *last, uint64 size)
 	if (found)
 	{
 		char *after = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-
 		char *place = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
 
 		found = after != NULL && strcmp(after, wanted) == 0 &&
@@ -154,12 +152,6 @@ at_signed_head_declare(AtLogHead *head, int32 incarnation, const AtCheckpoint *l
 					   const char *reason)
 {
 	StringInfoData json;
-	AtMerkle empty;
-	AtEntryBody entry = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
-		.incarnation = incarnation,
-		.kind = at_span_of(AT_KIND_DECLARED),
-	};
 
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"after\":\"%s\",\"by\":", what_was_signed(last));
@@ -167,9 +159,5 @@ at_signed_head_declare(AtLogHead *head, int32 incarnation, const AtCheckpoint *l
 	appendStringInfoString(&json, ",\"reason\":");
 	escape_json(&json, reason);
 	appendStringInfoChar(&json, '}');
-	entry.payload = at_span_of(json.data);
-	at_merkle_init(&empty);
-	if (!at_merkle_root(&empty, &entry.root))
-		at_hash_failed();
-	at_log_append(head, &entry);
+	at_log_append_control(head, incarnation, AT_KIND_DECLARED, NULL, json.data);
 }
