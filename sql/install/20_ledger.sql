@@ -249,6 +249,33 @@ COMMENT ON COLUMN audit.checkpoint.made_at IS 'when';
 COMMENT ON COLUMN audit.checkpoint.root IS 'RFC 6962 root over these entries';
 COMMENT ON COLUMN audit.checkpoint.frontier IS 'roots of the perfect subtrees, largest first: what the next entry is added to';
 
+CREATE TABLE audit.anchor_receipt (
+	receipt_id bigint NOT NULL,
+	size bigint NOT NULL,
+	incarnation int NOT NULL,
+	requested_at timestamptz NOT NULL,
+	received_at timestamptz NOT NULL,
+	attempt int NOT NULL,
+	kind text NOT NULL,
+	command text NOT NULL,
+	checkpoint bytea NOT NULL,
+	receipt bytea NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX anchor_receipt_pkey ON audit.anchor_receipt (receipt_id);
+CREATE INDEX anchor_receipt_size_idx ON audit.anchor_receipt (size);
+COMMENT ON TABLE audit.anchor_receipt IS
+	'what somebody outside has given for a signed checkpoint: what audit_trail.anchor_command printed';
+COMMENT ON COLUMN audit.anchor_receipt.receipt_id IS 'its number, from 1, in the order of arrival';
+COMMENT ON COLUMN audit.anchor_receipt.size IS 'of the checkpoint that it is for, see audit.checkpoint';
+COMMENT ON COLUMN audit.anchor_receipt.incarnation IS 'life of the ledger that asked for it, see audit.incarnation';
+COMMENT ON COLUMN audit.anchor_receipt.requested_at IS 'when the command was started';
+COMMENT ON COLUMN audit.anchor_receipt.received_at IS 'when it had ended, by the clock of this server';
+COMMENT ON COLUMN audit.anchor_receipt.attempt IS 'number of the attempt, from 1, since the receipt before';
+COMMENT ON COLUMN audit.anchor_receipt.kind IS 'cosignature: signature lines of witnesses; timestamp: an RFC 3161 response; other';
+COMMENT ON COLUMN audit.anchor_receipt.command IS 'name of the program, without its arguments';
+COMMENT ON COLUMN audit.anchor_receipt.checkpoint IS 'the signed note that the command was given, byte for byte';
+COMMENT ON COLUMN audit.anchor_receipt.receipt IS 'what it printed, byte for byte; where that had several receipts, one of them';
+
 CREATE TABLE audit.alert (
 	alert_id bigint NOT NULL,
 	raised_at timestamptz NOT NULL,
@@ -310,8 +337,8 @@ COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
-	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.alert, audit.alert_delivery,
-	audit.alert_pass FROM PUBLIC;
+	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.anchor_receipt, audit.alert,
+	audit.alert_delivery, audit.alert_pass FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
 	audit.alert_id_seq FROM PUBLIC;
 $ledger$;

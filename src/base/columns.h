@@ -105,6 +105,18 @@
 #define Anum_checkpoint_frontier 4
 #define Natts_checkpoint         4
 
+#define Anum_anchor_receipt_receipt_id   1
+#define Anum_anchor_receipt_size         2
+#define Anum_anchor_receipt_incarnation  3
+#define Anum_anchor_receipt_requested_at 4
+#define Anum_anchor_receipt_received_at  5
+#define Anum_anchor_receipt_attempt      6
+#define Anum_anchor_receipt_kind         7
+#define Anum_anchor_receipt_command      8
+#define Anum_anchor_receipt_checkpoint   9
+#define Anum_anchor_receipt_receipt      10
+#define Natts_anchor_receipt             10
+
 #define Anum_alert_alert_id   1
 #define Anum_alert_raised_at  2
 #define Anum_alert_xid        3

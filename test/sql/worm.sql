@@ -36,6 +36,7 @@ BEGIN; SAVEPOINT s; TRUNCATE audit.session; ROLLBACK;
 INSERT INTO audit.target SELECT * FROM audit.target LIMIT 1;
 INSERT INTO audit.target SELECT * FROM audit.target LIMIT 1 ON CONFLICT DO NOTHING;
 INSERT INTO audit.event SELECT * FROM audit.event WHERE target_id = :target_id LIMIT 1;
+INSERT INTO audit.anchor_receipt VALUES (1, 1, 1, now(), now(), 1, 'timestamp', 'forged', '', '');
 COPY audit.alert_pass FROM stdin;
 1	2026-01-01 00:00:00Z	1	1	0	1:1:
 2	2026-01-01 00:00:00Z	1	1	0	1:1:
