@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ * options.c
+ *		What the command line says.
+ *-------------------------------------------------------------------------
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "message.h"
+#include "options.h"
+
+#define TRY_HELP "Try \"" AT_PROGRAM " --help\" for more information."
+
+static const char help[] =
+	AT_PROGRAM " checks what an audit_trail database has given out, without a server.\n"
+			   "\n"
+			   "Usage:\n"
+			   "  " AT_PROGRAM " --key=KEY [OPTION]... FILE\n"
+			   "\n"
+			   "FILE is what audit.prove() gave: the proof of an event.\n"
+			   "\n"
+			   "Whom to believe:\n"
+			   "  -k, --key=KEY        public key of the log, or a file of such, one a line\n"
+			   "  -w, --witness=KEY    public key of a witness, or a file of such\n"
+			   "  -q, --quorum=N       so many of the witnesses must have cosigned (default: all)\n"
+			   "\n"
+			   "Other options:\n"
+			   "  -j, --json           print the result as JSON\n"
+			   "  -V, --version        print the version, then exit\n"
+			   "  -?, --help           print this, then exit\n"
+			   "\n"
+			   "Exit status: 0 if it is valid, 1 if it is not, 2 if that could not be found out.\n";
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"key", required_argument, NULL, 'k'},
+	{"quorum", required_argument, NULL, 'q'},
+	{"witness", required_argument, NULL, 'w'},
+	{NULL, 0, NULL, 0},
+};
+
+static void answer_and_exit(const char *argument);
+static void read_option(AtOptions *options, int option);
+static int read_quorum(const char *text);
+static void check(const AtOptions *options);
+
+void
+at_options_read(AtOptions *options, int argc, char **argv)
+{
+	int option;
+
+	*options = (AtOptions){.trust.quorum = -1};
+	if (argc > 1)
+		answer_and_exit(argv[1]);
+	while ((option = getopt_long(argc, argv, "jk:q:w:", long_options, NULL)) != -1)
+		read_option(options, option);
+
+	if (optind == argc)
+		at_fatal_hint(TRY_HELP, "there is nothing to verify");
+	if (optind + 1 < argc)
+		at_fatal_hint(TRY_HELP, "too many command-line arguments (first is \"%s\")",
+					  argv[optind + 1]);
+	options->input = argv[optind];
+	check(options);
+}
+
+/* As all programs of PostgreSQL do, for the first argument alone. */
+static void
+answer_and_exit(const char *argument)
+{
+	const char *answer = NULL;
+
+	if (strcmp(argument, "--help") == 0 || strcmp(argument, "-?") == 0)
+		answer = help;
+	if (strcmp(argument, "--version") == 0 || strcmp(argument, "-V") == 0)
+		answer = AT_PROGRAM " (audit_trail) " AT_VERSION "\n";
+	if (answer == NULL)
+		return;
+
+	fputs(answer, stdout);
+	exit(fflush(stdout) == 0 ? EXIT_SUCCESS : AT_NOT_CHECKED);
+}
+
+static void
+read_option(AtOptions *options, int option)
+{
+	switch (option)
+	{
+		case 'j':
+			options->json = true;
+			break;
+		case 'k':
+			at_keys_add(&options->trust.log, AT_KEY_NOTE, optarg);
+			break;
+		case 'q':
+			options->trust.quorum = read_quorum(optarg);
+			break;
+		case 'w':
+			at_keys_add(&options->trust.witness, AT_KEY_COSIGNATURE, optarg);
+			break;
+		default:
+			/* getopt_long() has said what is wrong */
+			fprintf(stderr, "%s\n", TRY_HELP);
+			exit(AT_NOT_CHECKED);
+	}
+}
+
+static int
+read_quorum(const char *text)
+{
+	uint64_t number;
+
+	if (!at_text_decimal(at_text(text), &number) || number > INT32_MAX)
+		at_fatal_hint(TRY_HELP, "invalid value \"%s\" for option --quorum", text);
+	return (int) number;
+}
+
+static void
+check(const AtOptions *options)
+{
+	const AtUserTrust *trust = &options->trust;
+
+	if (trust->log.count == 0)
+		at_fatal_hint("Get the public key of the log from somebody whom you trust, and name it in "
+					  "--key. A key that comes with what is to be verified proves nothing.",
+					  "no public key was given, so nobody vouches for who has signed this");
+	if (trust->quorum > 0 && (size_t) trust->quorum > trust->witness.count)
+		at_fatal_hint("Name their keys in --witness.",
+					  "%d witnesses must have cosigned, but only %zu are known", trust->quorum,
+					  trust->witness.count);
+}

@@ -1,0 +1,21 @@
+/*-------------------------------------------------------------------------
+ * options.h
+ *		What the command line says.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_OPTIONS_H
+#define AT_OPTIONS_H
+
+#include "trust.h"
+
+typedef struct AtOptions
+{
+	AtUserTrust trust;
+	bool json;
+	const char *input; /* what is to be verified */
+} AtOptions;
+
+/* Ends the program for --help and --version, and by at_fatal() if the line makes no sense. */
+extern void at_options_read(AtOptions *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ * trust.h
+ *		Whom the user believes: public keys from the command line, and never
+ *		from what is to be verified.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_USER_TRUST_H
+#define AT_USER_TRUST_H
+
+#include "core/checkpoint.h"
+#include "report.h"
+
+typedef struct AtKeys
+{
+	size_t count;
+	size_t max;
+	AtPublicKey *key;
+} AtKeys;
+
+typedef struct AtUserTrust
+{
+	AtKeys log;
+	AtKeys witness;
+	int quorum; /* so many witnesses must have cosigned; -1: all that are given */
+} AtUserTrust;
+
+/* Add a key of this type, or those of a file: one a line. at_fatal() if there is none. */
+extern void at_keys_add(AtKeys *keys, AtKeyType type, const char *argument);
+
+extern void at_keys_free(AtKeys *keys);
+
+/* The part of the trust that counts for this note: of the log's keys the one that signed it. */
+extern AtTrust at_trust_for(const AtUserTrust *trust, AtText note);
+
+/*
+ * Verify a checkpoint, this part of what was given. Says who has signed it;
+ * false, with faults said, if it is not as the trust demands.
+ */
+extern bool at_trust_open(const AtUserTrust *trust, AtText note, const char *part,
+						  AtCheckpoint *checkpoint, AtReport *report);
+
+/* Says who has signed a checkpoint that was verified. */
+extern void at_trust_say(const AtUserTrust *trust, AtText note, AtReport *report);
+
+#endif
