@@ -1,4 +1,5 @@
--- The index access method for time, actor, session and request of transactions: the sealer fills it.
+-- The index access method for time, actor, session and request of transactions, and the records of
+-- events: the sealer fills it.
 
 CREATE FUNCTION audit.deferred_handler(internal) RETURNS index_am_handler
 	LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'at_deferred_handler';
@@ -20,6 +21,17 @@ CREATE OPERATOR CLASS audit.text_ops DEFAULT FOR TYPE text USING audit_deferred 
 	FUNCTION 2 pg_catalog.bttextsortsupport(internal),
 	FUNCTION 4 pg_catalog.btvarstrequalimage(oid);
 COMMENT ON OPERATOR CLASS audit.text_ops USING audit_deferred IS 'as that of btree';
+
+CREATE OPERATOR CLASS audit.int4_ops DEFAULT FOR TYPE integer USING audit_deferred AS
+	OPERATOR 1 pg_catalog.<,
+	OPERATOR 2 pg_catalog.<=,
+	OPERATOR 3 pg_catalog.=,
+	OPERATOR 4 pg_catalog.>=,
+	OPERATOR 5 pg_catalog.>,
+	FUNCTION 1 pg_catalog.btint4cmp(integer, integer),
+	FUNCTION 2 pg_catalog.btint4sortsupport(internal),
+	FUNCTION 4 pg_catalog.btequalimage(oid);
+COMMENT ON OPERATOR CLASS audit.int4_ops USING audit_deferred IS 'as that of btree';
 
 CREATE OPERATOR CLASS audit.int8_ops DEFAULT FOR TYPE bigint USING audit_deferred AS
 	OPERATOR 1 pg_catalog.<,

@@ -146,7 +146,7 @@ CREATE TABLE audit.event (
 ) PARTITION BY LIST (retention_class);
 CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal)
 	WITH (deduplicate_items = off);
-CREATE INDEX event_record_idx ON audit.event (target_id, record_key, tx_at)
+CREATE INDEX event_record_idx ON audit.event USING audit_deferred (target_id, record_key, tx_at)
 	WITH (deduplicate_items = off);
 CREATE INDEX event_context_idx ON audit.event (tx_at) WHERE audit.has_context(extra);
 COMMENT ON TABLE audit.event IS 'a recorded event; named tx_id.ordinal';

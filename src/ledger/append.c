@@ -5,13 +5,14 @@
  * Two layers of memory make a row cheap. A plan, kept by the backend, knows
  * which leaf table a row goes to and what its indexes look like; relcache
  * invalidations flip it. The relations of a plan are opened once a
- * transaction, under the top resource owner, and closed at its end.
+ * transaction, each at its first use, under the top resource owner, and closed at its end.
  *
  * Locks: RowExclusiveLock on the leaf table until the end of the transaction.
  * Indexes are opened without a lock of their own: whoever drops or rebuilds
  * one takes a lock on the table, or (concurrently) waits for its lockers.
  *
- * Indexes of the access method audit_deferred are left to the sealer.
+ * Entries in indexes of the access method audit_deferred are left to the sealer, except of
+ * transactions with many rows.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -46,8 +47,7 @@ typedef struct LeafPlan
 	/* kept by the transaction; NULL when closed */
 	Relation heap;
 	Relation index_rel[AT_MAX_INDEXES];
-	bool whole; /* all of them are open */
-	int level;  /* nesting level at which they were opened, as far as that stands */
+	int level; /* deepest nesting level at which one was opened, as far as that stands */
 } LeafPlan;
 
 /*
@@ -67,6 +67,7 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTrans
 static void forget_relation(Datum arg, Oid relid);
 static void lock_leaf(Oid relid);
 static void open_plan(LeafPlan *plan);
+static Relation open_relation(LeafPlan *plan, Oid relid);
 static void make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class,
 					  TimestampTz tx_at);
 static void close_plan(LeafPlan *plan);
@@ -93,7 +94,7 @@ get_plan(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 {
 	LeafPlan *plan = &append.plan[table];
 
-	if (plan->whole && plan_fits(plan, retention_class, tx_at))
+	if (plan->heap != NULL && plan_fits(plan, retention_class, tx_at))
 		return plan;
 	if (plan->heap != NULL)
 		close_plan(plan);
@@ -140,8 +141,16 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 	if (wants_snapshot)
 		PopActiveSnapshot();
 	for (int i = 0; i < plan->nindexes; i++)
-		at_index_plan_insert(&plan->index[i], plan->index_rel[i], plan->heap, &tuple->t_self,
-							 values, nulls);
+	{
+		const AtIndexPlan *index = &plan->index[i];
+
+		if (at_index_plan_defers(index, values, nulls) ||
+			!at_index_plan_wants(index, values, nulls))
+			continue;
+		if (plan->index_rel[i] == NULL)
+			plan->index_rel[i] = open_relation(plan, index->relid);
+		at_index_plan_insert(index, plan->index_rel[i], plan->heap, &tuple->t_self, values, nulls);
+	}
 	heap_freetuple(tuple);
 }
 
@@ -161,7 +170,6 @@ end_transaction(XactEvent event, void *arg)
 		if (plan->heap != NULL && close)
 			close_plan(plan);
 		plan->heap = NULL;
-		plan->whole = false;
 	}
 	append.any_open = false;
 }
@@ -213,30 +221,31 @@ lock_leaf(Oid relid)
 	CurrentResourceOwner = save;
 }
 
-/* Open the relations for the rest of the transaction. */
+/* Open the leaf for the rest of the transaction, and none of its indexes yet. */
 static void
 open_plan(LeafPlan *plan)
 {
-	ResourceOwner save = CurrentResourceOwner;
-
-	CurrentResourceOwner = TopTransactionResourceOwner;
-	append.any_open = true;
-	plan->level = GetCurrentTransactionNestLevel();
+	plan->level = 0;
 	memset(plan->index_rel, 0, sizeof(plan->index_rel));
-	plan->heap = RelationIdGetRelation(plan->partition.relid);
-	if (plan->heap == NULL)
-		elog(ERROR, "ledger table %u vanished", plan->partition.relid);
-	for (int i = 0; i < plan->nindexes; i++)
-	{
-		plan->index_rel[i] = RelationIdGetRelation(plan->index[i].relid);
-		if (plan->index_rel[i] == NULL)
-			elog(ERROR, "index %u of the ledger vanished", plan->index[i].relid);
-	}
-	plan->whole = true;
-	CurrentResourceOwner = save;
+	plan->heap = open_relation(plan, plan->partition.relid);
 }
 
-/* Also of a plan that an error kept from being opened whole. */
+static Relation
+open_relation(LeafPlan *plan, Oid relid)
+{
+	ResourceOwner save = CurrentResourceOwner;
+	Relation relation;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	relation = RelationIdGetRelation(relid);
+	CurrentResourceOwner = save;
+	if (relation == NULL)
+		elog(ERROR, "relation %u of the ledger vanished", relid);
+	append.any_open = true;
+	plan->level = Max(plan->level, GetCurrentTransactionNestLevel());
+	return relation;
+}
+
 static void
 close_plan(LeafPlan *plan)
 {
@@ -251,7 +260,6 @@ close_plan(LeafPlan *plan)
 	}
 	RelationClose(plan->heap);
 	plan->heap = NULL;
-	plan->whole = false;
 	CurrentResourceOwner = save;
 }
 
@@ -270,6 +278,6 @@ make_plan(LeafPlan *plan, AtLedgerTable table, int16 retention_class, TimestampT
 	if (heap == NULL)
 		return; /* dropped meanwhile; the caller looks again */
 	plan->valid = true;
-	plan->nindexes = at_index_plan_table(plan->index, heap, false);
+	plan->nindexes = at_index_plan_table(plan->index, heap, AT_FILLED_BY_WRITER);
 	RelationClose(heap);
 }

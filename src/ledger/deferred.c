@@ -11,7 +11,8 @@
  * committed. So a scan first takes all that is beyond that entry, and then
  * reads the btree. What is sealed meanwhile is in both, and is given once.
  *
- * Memory: the unsealed rows' keys, for as long as the scan is open.
+ * Memory: the unsealed rows' keys, for as long as the scan is open. Of a transaction they
+ * are AT_DEFERRED_ROWS at most.
  *
  * Locks: a scan takes AccessShareLock on the log's tables.
  *-------------------------------------------------------------------------
@@ -273,7 +274,8 @@ load(IndexScanDesc desc)
 	heap = table_open(index->rd_index->indrelid, AccessShareLock);
 	at_index_plan(&plan, heap, index);
 	rows =
-		at_scan_open_leaf(AT_SCAN_TRANSACTION_BY_TX_ID, desc->xs_snapshot, RelationGetRelid(heap));
+		at_scan_open_leaf(plan.ordinal != 0 ? AT_SCAN_EVENT_BY_TX_ID : AT_SCAN_TRANSACTION_BY_TX_ID,
+						  desc->xs_snapshot, RelationGetRelid(heap));
 	for (int i = 0; unsealed.sealed != NULL && i < unsealed.sealed->nrunning; i++)
 		load_stretch(desc, &plan, rows, unsealed.base + unsealed.sealed->running[i],
 					 unsealed.base + unsealed.sealed->running[i]);
@@ -295,7 +297,10 @@ load(IndexScanDesc desc)
 static void
 load_stretch(IndexScanDesc desc, const AtIndexPlan *plan, AtScan *rows, int64 low, int64 high)
 {
-	at_scan_start(rows, low, high);
+	if (plan->ordinal != 0)
+		at_scan_start_first(rows, low, high, AT_DEFERRED_ROWS);
+	else
+		at_scan_start(rows, low, high);
 	while (at_scan_next(rows))
 		add_row(desc, plan, rows->slot);
 }
@@ -310,7 +315,8 @@ add_row(IndexScanDesc desc, const AtIndexPlan *plan, TupleTableSlot *slot)
 	Row *row;
 
 	slot_getallattrs(slot);
-	if (!at_index_plan_form(plan, slot->tts_values, slot->tts_isnull, key, nulls))
+	if (!at_index_plan_defers(plan, slot->tts_values, slot->tts_isnull) ||
+		!at_index_plan_form(plan, slot->tts_values, slot->tts_isnull, key, nulls))
 		return;
 	if (scan->nrows == scan->capacity)
 	{

@@ -9,6 +9,10 @@
  * what is not sealed yet besides, in its order, so what a query finds does
  * not depend on how far the sealer has come.
  *
+ * Of the events of a transaction that goes for the first AT_DEFERRED_ROWS: the entry by
+ * record costs a short transaction most of all, while those of a long one would be too many
+ * for the sealer, and for every scan that comes before it. The others have theirs at once.
+ *
  * For tables with a tx_id, which is what tells whether a row is sealed.
  *-------------------------------------------------------------------------
  */

@@ -27,31 +27,49 @@
 #include "base/columns.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/index_plan.h"
+#include "ledger/scan.h"
+#include "ledger/transaction.h"
 #include "ledger/unsealed.h"
+
+/* A table that is open. */
+typedef struct Table
+{
+	Oid relid; /* InvalidOid: none */
+	Relation heap;
+	int nindexes;
+	AtIndexPlan plan[AT_MAX_INDEXES];
+	Relation index[AT_MAX_INDEXES];
+} Table;
 
 struct AtDeferredFill
 {
 	bool careful;
 	MemoryContext row_context;
 
-	/* the table that the last row was in; InvalidOid: none yet */
-	Oid relid;
-	Relation heap;
-	int nindexes;
-	AtIndexPlan plan[AT_MAX_INDEXES];
-	Relation index[AT_MAX_INDEXES];
+	/* the partitions that the last event and the last transaction were in */
+	Table events;
+	Table transactions;
 };
 
 struct AtDeferredBuilder
 {
+	MemoryContext context;
+	AtIndexPlan plan;
 	bool known;
 	AtUnsealed unsealed;
+	HTAB *ours; /* for events: tx_id of transactions of ours that are not sealed; NULL: not read */
 };
 
-static void open_table(AtDeferredFill *fill, Oid relid);
-static void close_table(AtDeferredFill *fill);
-static bool has_entry(Relation index, const AtIndexPlan *plan, HeapTuple row, const Datum *values,
+static void add_row(AtDeferredFill *fill, Table *table, Oid relid, ItemPointer tid,
+					const Datum *values, const bool *nulls);
+static void open_table(Table *table, Oid relid);
+static void close_table(Table *table);
+static bool has_entry(Relation index, const AtIndexPlan *plan, ItemPointer tid, const Datum *values,
 					  const bool *nulls);
+static AtDeferredBuilder *make_builder(Relation heap, Relation index);
+static bool is_left_to_sealer(AtDeferredBuilder *builder, TupleTableSlot *slot);
+static void collect_ours(AtDeferredBuilder *builder);
+static void collect(TupleTableSlot *slot, void *arg);
 static bool is_ours(TupleTableSlot *slot);
 
 AtDeferredFill *
@@ -66,82 +84,155 @@ at_deferred_fill_open(bool careful)
 }
 
 void
-at_deferred_fill_add(AtDeferredFill *fill, HeapTuple row, TupleDesc desc)
+at_deferred_fill_add_event(AtDeferredFill *fill, TupleTableSlot *slot)
+{
+	add_row(fill, &fill->events, slot->tts_tableOid, &slot->tts_tid, slot->tts_values,
+			slot->tts_isnull);
+}
+
+void
+at_deferred_fill_add_transaction(AtDeferredFill *fill, HeapTuple row, TupleDesc desc)
 {
 	Datum values[Natts_transaction];
 	bool nulls[Natts_transaction];
+
+	heap_deform_tuple(row, desc, values, nulls);
+	add_row(fill, &fill->transactions, row->t_tableOid, &row->t_self, values, nulls);
+}
+
+static void
+add_row(AtDeferredFill *fill, Table *table, Oid relid, ItemPointer tid, const Datum *values,
+		const bool *nulls)
+{
 	MemoryContext save;
 
-	if (fill->relid != row->t_tableOid)
-		open_table(fill, row->t_tableOid);
+	if (table->relid != relid)
+		open_table(table, relid);
 
 	save = MemoryContextSwitchTo(fill->row_context);
-	heap_deform_tuple(row, desc, values, nulls);
-	for (int i = 0; i < fill->nindexes; i++)
+	for (int i = 0; i < table->nindexes; i++)
 	{
-		if (fill->careful && has_entry(fill->index[i], &fill->plan[i], row, values, nulls))
+		if (!at_index_plan_defers(&table->plan[i], values, nulls))
 			continue;
-		at_index_plan_insert(&fill->plan[i], fill->index[i], fill->heap, &row->t_self, values,
-							 nulls);
+		if (fill->careful && has_entry(table->index[i], &table->plan[i], tid, values, nulls))
+			continue;
+		at_index_plan_insert(&table->plan[i], table->index[i], table->heap, tid, values, nulls);
 	}
 	MemoryContextSwitchTo(save);
 	MemoryContextReset(fill->row_context);
 }
 
 static void
-open_table(AtDeferredFill *fill, Oid relid)
+open_table(Table *table, Oid relid)
 {
-	close_table(fill);
-	fill->heap = table_open(relid, NoLock);
-	fill->nindexes = at_index_plan_table(fill->plan, fill->heap, true);
-	for (int i = 0; i < fill->nindexes; i++)
-		fill->index[i] = index_open(fill->plan[i].relid, RowExclusiveLock);
-	fill->relid = relid;
+	close_table(table);
+	table->heap = table_open(relid, NoLock);
+	table->nindexes = at_index_plan_table(table->plan, table->heap, AT_FILLED_BY_SEALER);
+	for (int i = 0; i < table->nindexes; i++)
+		table->index[i] = index_open(table->plan[i].relid, RowExclusiveLock);
+	table->relid = relid;
 }
 
 static void
-close_table(AtDeferredFill *fill)
+close_table(Table *table)
 {
-	if (!OidIsValid(fill->relid))
+	if (!OidIsValid(table->relid))
 		return;
-	for (int i = 0; i < fill->nindexes; i++)
-		index_close(fill->index[i], NoLock);
-	table_close(fill->heap, NoLock);
-	fill->relid = InvalidOid;
+	for (int i = 0; i < table->nindexes; i++)
+		index_close(table->index[i], NoLock);
+	table_close(table->heap, NoLock);
+	table->relid = InvalidOid;
 }
 
 void
 at_deferred_fill_close(AtDeferredFill *fill)
 {
-	close_table(fill);
+	close_table(&fill->events);
+	close_table(&fill->transactions);
 	MemoryContextDelete(fill->row_context);
 	pfree(fill);
 }
 
 static bool
-has_entry(Relation index, const AtIndexPlan *plan, HeapTuple row, const Datum *values,
+has_entry(Relation index, const AtIndexPlan *plan, ItemPointer tid, const Datum *values,
 		  const bool *nulls)
 {
 	Datum key[INDEX_MAX_KEYS];
 	bool key_null[INDEX_MAX_KEYS];
 
 	return at_index_plan_form(plan, values, nulls, key, key_null) &&
-		   at_deferred_has(index, key, key_null, &row->t_self);
+		   at_deferred_has(index, key, key_null, tid);
 }
 
 bool
-at_deferred_build_takes(AtDeferredBuilder **builder, TupleTableSlot *slot)
+at_deferred_build_takes(AtDeferredBuilder **builder, Relation heap, Relation index,
+						TupleTableSlot *slot)
 {
-	bool isnull;
-
 	if (*builder == NULL)
-	{
-		*builder = palloc0(sizeof(AtDeferredBuilder));
-		(*builder)->known = at_unsealed_read_here(&(*builder)->unsealed);
-	}
-	return !(*builder)->known || !is_ours(slot) ||
-		   !at_unsealed_has(&(*builder)->unsealed,
-							DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull)));
+		*builder = make_builder(heap, index);
+	slot_getallattrs(slot);
+	return !(*builder)->known ||
+		   !at_index_plan_defers(&(*builder)->plan, slot->tts_values, slot->tts_isnull) ||
+		   !is_left_to_sealer(*builder, slot);
+}
+
+static AtDeferredBuilder *
+make_builder(Relation heap, Relation index)
+{
+	AtDeferredBuilder *builder = palloc0(sizeof(AtDeferredBuilder));
+
+	builder->context = CurrentMemoryContext;
+	builder->known = at_unsealed_read_here(&builder->unsealed);
+	at_index_plan(&builder->plan, heap, index);
+	return builder;
+}
+
+static bool
+is_left_to_sealer(AtDeferredBuilder *builder, TupleTableSlot *slot)
+{
+	bool is_event = builder->plan.ordinal != 0;
+	int64 tx_id =
+		DatumGetInt64(slot->tts_values[(is_event ? Anum_event_tx_id : Anum_transaction_tx_id) - 1]);
+
+	if (!at_unsealed_has(&builder->unsealed, tx_id))
+		return false;
+	if (!is_event)
+		return is_ours(slot);
+	if (builder->ours == NULL)
+		collect_ours(builder);
+	return hash_search(builder->ours, &tx_id, HASH_FIND, NULL) != NULL;
+}
+
+/*
+ * An event does not tell where it was recorded, but its transaction does, which in a restore
+ * may have no index yet. The row of our own comes with the commit.
+ */
+static void
+collect_ours(AtDeferredBuilder *builder)
+{
+	HASHCTL control = {
+		.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = builder->context};
+	Snapshot latest = at_snapshot_of_now();
+	int64 own;
+
+	builder->ours = hash_create("audit unsealed transactions", 64, &control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	at_scan_heap(AT_LEDGER_TRANSACTION, latest, collect, builder);
+	UnregisterSnapshot(latest);
+	if (at_transaction_has_events(&own))
+		hash_search(builder->ours, &own, HASH_ENTER, NULL);
+}
+
+static void
+collect(TupleTableSlot *slot, void *arg)
+{
+	AtDeferredBuilder *builder = arg;
+	int64 tx_id;
+
+	slot_getallattrs(slot);
+	tx_id = DatumGetInt64(slot->tts_values[Anum_transaction_tx_id - 1]);
+	if (at_unsealed_has(&builder->unsealed, tx_id) && is_ours(slot))
+		hash_search(builder->ours, &tx_id, HASH_ENTER, NULL);
 }
 
 /*

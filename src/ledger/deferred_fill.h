@@ -12,15 +12,18 @@
 #include "nodes/execnodes.h"
 
 /*
- * Fills the indexes of audit.transaction; lives in the context in which it was opened.
- * The caller holds RowExclusiveLock on the table and its partitions. `careful`: some
+ * Fills the indexes of audit.event and audit.transaction; lives in the context in which it was
+ * opened. The caller holds RowExclusiveLock on the tables and their partitions. `careful`: some
  * entries may be there already.
  */
 typedef struct AtDeferredFill AtDeferredFill;
 extern AtDeferredFill *at_deferred_fill_open(bool careful);
 
-/* Add the entries of a stored row; t_tableOid and t_self say where it is. */
-extern void at_deferred_fill_add(AtDeferredFill *fill, HeapTuple row, TupleDesc desc);
+/* Add the entries of a stored event, if they are left to the sealer; the slot is deformed. */
+extern void at_deferred_fill_add_event(AtDeferredFill *fill, TupleTableSlot *slot);
+
+/* Add those of a stored transaction; t_tableOid and t_self say where it is. */
+extern void at_deferred_fill_add_transaction(AtDeferredFill *fill, HeapTuple row, TupleDesc desc);
 
 extern void at_deferred_fill_close(AtDeferredFill *fill);
 
@@ -29,7 +32,8 @@ extern void at_deferred_fill_close(AtDeferredFill *fill);
  * sealer will make it. `builder` is made at the first call, in the current context.
  */
 typedef struct AtDeferredBuilder AtDeferredBuilder;
-extern bool at_deferred_build_takes(AtDeferredBuilder **builder, TupleTableSlot *slot);
+extern bool at_deferred_build_takes(AtDeferredBuilder **builder, Relation heap, Relation index,
+									TupleTableSlot *slot);
 
 /* A scan of the btree underneath alone; end it with at_deferred_end_btree(). */
 extern IndexScanDesc at_deferred_begin_btree(Relation index, int nkeys);

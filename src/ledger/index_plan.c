@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/genam.h"
 #include "catalog/pg_am.h"
 #include "nodes/primnodes.h"
@@ -17,11 +18,14 @@
 #include "ledger/event.h"
 #include "ledger/index_plan.h"
 
+static bool is_filled_by(const AtIndexPlan *plan, AtIndexFiller filler);
+
 int
-at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferred)
+at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, AtIndexFiller filler)
 {
 	List *oids = RelationGetIndexList(heap);
 	ListCell *cell;
+	AtIndexPlan made;
 	int count = 0;
 
 	foreach (cell, oids)
@@ -30,19 +34,29 @@ at_index_plan_table(AtIndexPlan plan[AT_MAX_INDEXES], Relation heap, bool deferr
 
 		if (index == NULL)
 			continue;
-		if (index->rd_index->indisready && at_is_deferred(index) == deferred)
+		at_index_plan(&made, heap, index);
+		if (index->rd_index->indisready && is_filled_by(&made, filler))
 		{
 			if (count == AT_MAX_INDEXES)
 				ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 								errmsg("ledger table \"%s\" has more than %d indexes",
 									   RelationGetRelationName(heap), AT_MAX_INDEXES),
 								errhint("Drop those that are not part of the ledger.")));
-			at_index_plan(&plan[count++], heap, index);
+			plan[count++] = made;
 		}
 		RelationClose(index);
 	}
 	list_free(oids);
 	return count;
+}
+
+/* Of a transaction with several rows both make entries. */
+static bool
+is_filled_by(const AtIndexPlan *plan, AtIndexFiller filler)
+{
+	if (!plan->deferred)
+		return filler == AT_FILLED_BY_WRITER;
+	return plan->ordinal != 0 || filler == AT_FILLED_BY_SEALER;
 }
 
 /* Is it a call of audit.has_context()? It is written in C, and ours. */
@@ -84,9 +98,13 @@ void
 at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 {
 	Form_pg_index form = index->rd_index;
-	bool simple = index->rd_rel->relam == BTREE_AM_OID || at_is_deferred(index);
+	bool simple;
 
 	plan->relid = RelationGetRelid(index);
+	plan->deferred = at_is_deferred(index);
+	plan->text = 0;
+	plan->ordinal = plan->deferred ? get_attnum(RelationGetRelid(heap), "ordinal") : 0;
+	simple = index->rd_rel->relam == BTREE_AM_OID || plan->deferred;
 	plan->unique = form->indisunique;
 	simple = plan_predicate(plan, index) && simple;
 	plan->nkeys = form->indnatts;
@@ -94,6 +112,9 @@ at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 	{
 		plan->key[i] = form->indkey.values[i];
 		simple = simple && plan->key[i] > 0;
+		if (simple && plan->ordinal != 0 &&
+			TupleDescAttr(RelationGetDescr(heap), plan->key[i] - 1)->attlen == -1)
+			plan->text = plan->key[i];
 	}
 
 	if (!simple)
@@ -105,13 +126,30 @@ at_index_plan(AtIndexPlan *plan, Relation heap, Relation index)
 }
 
 bool
+at_index_plan_defers(const AtIndexPlan *plan, const Datum *values, const bool *nulls)
+{
+	if (!plan->deferred || plan->ordinal == 0)
+		return plan->deferred;
+	return DatumGetInt32(values[plan->ordinal - 1]) <= AT_DEFERRED_ROWS &&
+		   (plan->text == 0 || nulls[plan->text - 1] ||
+			toast_raw_datum_size(values[plan->text - 1]) <= AT_DEFERRED_KEY + VARHDRSZ);
+}
+
+bool
+at_index_plan_wants(const AtIndexPlan *plan, const Datum *values, const bool *nulls)
+{
+	if (plan->not_null == 0)
+		return true;
+	return !nulls[plan->not_null - 1] &&
+		   (!plan->has_context ||
+			at_event_has_context((struct varlena *) DatumGetPointer(values[plan->not_null - 1])));
+}
+
+bool
 at_index_plan_form(const AtIndexPlan *plan, const Datum *values, const bool *nulls,
 				   Datum key[INDEX_MAX_KEYS], bool key_null[INDEX_MAX_KEYS])
 {
-	if (plan->not_null != 0 && nulls[plan->not_null - 1])
-		return false;
-	if (plan->has_context &&
-		!at_event_has_context((struct varlena *) DatumGetPointer(values[plan->not_null - 1])))
+	if (!at_index_plan_wants(plan, values, nulls))
 		return false;
 	for (int i = 0; i < plan->nkeys; i++)
 	{

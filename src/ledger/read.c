@@ -397,6 +397,7 @@ decode_event(AtEventReader *reader)
 	row->place = reader->scan->place;
 	row->relid = slot->tts_tableOid;
 	row->tid = slot->tts_tid;
+	row->slot = slot;
 }
 
 void

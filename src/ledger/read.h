@@ -18,6 +18,7 @@
 
 #include "access/htup.h"
 #include "access/tupdesc.h"
+#include "executor/tuptable.h"
 #include "storage/itemptr.h"
 #include "utils/snapshot.h"
 
@@ -46,9 +47,10 @@ typedef struct AtEventRow
 	int32 target_id;
 	bool target_missing; /* no row of audit.target has this target_id */
 
-	/* where it is stored */
+	/* where it is stored, and the row itself */
 	Oid relid;
 	ItemPointerData tid;
+	TupleTableSlot *slot; /* deformed */
 } AtEventRow;
 
 /*

@@ -78,6 +78,8 @@ typedef struct AtScanState
 	const IndexSpec *spec;
 	Snapshot snapshot;
 	MemoryContext context; /* of the scans, which allocate as they go */
+	int64 until;           /* last key columns up to this are wanted; if others are leapt over, */
+	int64 high;            /* first ones up to this */
 	int nparts;
 	Part *part;
 	int nactive;
@@ -92,6 +94,7 @@ static void learn_span(Part *part);
 static void make_range(ScanKey keys, int64 low, int64 high);
 static void start(AtScanState *state, ScanKey keys, int64 low, int64 high);
 static void rescan_all(Part *part);
+static void leap(AtScanState *state, Part *part);
 static bool advance(AtScanState *state, Part *part);
 static int64 index_column(IndexScanDesc desc, int column);
 
@@ -194,6 +197,18 @@ at_scan_start(AtScan *scan, int64 low, int64 high)
 	ScanKeyData keys[SCAN_KEYS];
 
 	make_range(keys, low, high);
+	scan->state->until = PG_INT64_MAX;
+	start(scan->state, keys, low, high);
+}
+
+void
+at_scan_start_first(AtScan *scan, int64 low, int64 high, int32 last)
+{
+	ScanKeyData keys[SCAN_KEYS];
+
+	make_range(keys, low, high);
+	scan->state->until = last;
+	scan->state->high = high;
 	start(scan->state, keys, low, high);
 }
 
@@ -204,6 +219,7 @@ at_scan_start_within(AtScan *scan, int64 key, int32 first)
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(first));
+	scan->state->until = PG_INT64_MAX;
 	start(scan->state, keys, key, key);
 }
 
@@ -290,12 +306,31 @@ static bool
 advance(AtScanState *state, Part *part)
 {
 	MemoryContext save = MemoryContextSwitchTo(state->context);
-	bool found = index_getnext_slot(part->desc, ForwardScanDirection, part->slot);
+	bool found = false;
 
-	MemoryContextSwitchTo(save);
-	if (found)
+	while (!found && index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
 		read_key(state, part);
+		if (part->place <= state->until)
+			found = index_fetch_heap(part->desc, part->slot);
+		else if (part->key < state->high)
+			leap(state, part);
+		else
+			break;
+	}
+	MemoryContextSwitchTo(save);
 	return found;
+}
+
+/* Go on behind the first key column that the scan stands on. */
+static void
+leap(AtScanState *state, Part *part)
+{
+	ScanKeyData keys[SCAN_KEYS];
+
+	make_range(keys, part->key + 1, state->high);
+	index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
 }
 
 bool

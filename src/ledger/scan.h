@@ -53,6 +53,12 @@ extern void at_scan_start(AtScan *scan, int64 low, int64 high);
 /* The same for one first key column, and a last one, an int, from `first` on. */
 extern void at_scan_start_within(AtScan *scan, int64 key, int32 first);
 
+/*
+ * Of each first key column in a range those rows whose last one, an int, is `last` at most. What
+ * lies beyond is leapt over, whoever may see it.
+ */
+extern void at_scan_start_first(AtScan *scan, int64 low, int64 high, int32 last);
+
 /* Go to the next row in the order of the last key column; false at the end. */
 extern bool at_scan_next(AtScan *scan);
 

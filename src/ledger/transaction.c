@@ -82,9 +82,18 @@ at_transaction_init(void)
 Datum
 at_current_tx_id(PG_FUNCTION_ARGS)
 {
-	if (!state.active || state.tx.event_count == 0)
+	int64 tx_id;
+
+	if (!at_transaction_has_events(&tx_id))
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(state.tx.tx_id);
+	PG_RETURN_INT64(tx_id);
+}
+
+bool
+at_transaction_has_events(int64 *tx_id)
+{
+	*tx_id = state.tx.tx_id;
+	return state.active && state.tx.event_count > 0;
 }
 
 const AtTransaction *

@@ -33,6 +33,9 @@ extern const AtTransaction *at_transaction_join(void);
  */
 extern void at_transaction_pin(void);
 
+/* Are there events of the running transaction that stand? Then its tx_id. */
+extern bool at_transaction_has_events(int64 *tx_id);
+
 /* The next event stands: extend the chain by its leaf. */
 extern void at_transaction_add(const AtHash *leaf);
 

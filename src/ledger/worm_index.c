@@ -99,7 +99,8 @@ static bool
 at_indexing_form(AtIndexing *ix)
 {
 	MemoryContextReset(ix->econtext->ecxt_per_tuple_memory);
-	if (at_is_deferred(ix->index) && !at_deferred_build_takes(&ix->deferred, ix->slot))
+	if (at_is_deferred(ix->index) &&
+		!at_deferred_build_takes(&ix->deferred, ix->table, ix->index, ix->slot))
 		return false;
 	if (ix->predicate != NULL && !ExecQual(ix->predicate, ix->econtext))
 		return false;

@@ -90,6 +90,7 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 {
 	if (leaf->transaction == NULL)
 	{
+		at_deferred_fill_add_event(batch->fill, leaf->event->slot);
 		at_tile_add_event(&batch->tile, leaf->tx_id, leaf->ordinal, &leaf->hash);
 		batch->event_count++;
 	}
@@ -97,7 +98,8 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 	{
 		int64 tx_at = leaf->transaction->body.tx_at;
 
-		at_deferred_fill_add(batch->fill, leaf->transaction->tuple, leaf->transaction->desc);
+		at_deferred_fill_add_transaction(batch->fill, leaf->transaction->tuple,
+										 leaf->transaction->desc);
 		at_tile_add_transaction(&batch->tile, leaf->tx_id, &leaf->hash);
 		if (batch->tx_count == 0 || tx_at < batch->first_tx_at)
 			batch->first_tx_at = tx_at;
