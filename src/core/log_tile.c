@@ -20,7 +20,6 @@ static bool read_index(uint64_t *index, AtText *text);
 static bool read_group(uint64_t *index, AtText *text);
 static bool read_width(int *width, AtText text);
 static bool load(AtLogTileTree *tree, int level, uint64_t index);
-static bool join(AtHash *hash, int count);
 
 uint64_t
 at_log_tile_count(uint64_t size, int level)
@@ -98,9 +97,20 @@ at_log_tile_subtree(void *source, int level, uint64_t index, AtHash *root)
 		return false;
 
 	memcpy(hash, tree->hash + offset, sizeof(AtHash) * (size_t) count);
-	if (!join(hash, count))
+	if (!at_log_tile_join(hash, count))
 		return false;
 	*root = hash[0];
+	return true;
+}
+
+bool
+at_log_tile_join(AtHash *hash, int count)
+{
+	for (; count > 1; count /= 2)
+		for (int i = 0; i < count / 2; i++)
+			if (!at_hash_node(&hash[2 * i], &hash[2 * i + 1], &hash[i]))
+				return false;
+
 	return true;
 }
 
@@ -222,17 +232,5 @@ load(AtLogTileTree *tree, int level, uint64_t index)
 	if (tile.width == 0 || !tree->load(tree->store, &tile, tree->hash))
 		return false;
 	tree->tile = tile;
-	return true;
-}
-
-/* The root of a perfect subtree of so many hashes, in place. */
-static bool
-join(AtHash *hash, int count)
-{
-	for (; count > 1; count /= 2)
-		for (int i = 0; i < count / 2; i++)
-			if (!at_hash_node(&hash[2 * i], &hash[2 * i + 1], &hash[i]))
-				return false;
-
 	return true;
 }

@@ -50,6 +50,12 @@ extern void at_log_tile_write_path(AtWriter *writer, const AtLogTile *tile);
 extern AtError at_log_tile_read_path(AtLogTile *tile, AtText path);
 
 /*
+ * The root of the perfect subtree over so many hashes, a power of two, in
+ * place: it is then the first of them. False if libcrypto fails.
+ */
+extern bool at_log_tile_join(AtHash *hash, int count);
+
+/*
  * Supplies the hashes of a tile, as wide as it is in the tree or wider: a
  * full tile will do for a partial one. False if it cannot.
  */
