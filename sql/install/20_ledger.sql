@@ -236,6 +236,18 @@ COMMENT ON COLUMN audit.leaf_tile.tile IS 'its place in the batch, from 0';
 COMMENT ON COLUMN audit.leaf_tile.hashes IS 'up to 256 SHA-256 leaf hashes, one behind the other';
 COMMENT ON COLUMN audit.leaf_tile.owners IS 'runs of 16 bytes: tx_id, first ordinal, and how many; the highest bit of that: the transaction''s own leaf follows';
 
+CREATE TABLE audit.log_tile (
+	level int NOT NULL,
+	tile bigint NOT NULL,
+	hashes bytea NOT NULL
+) USING audit_worm;
+ALTER TABLE audit.log_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX log_tile_pkey ON audit.log_tile (tile, level);
+COMMENT ON TABLE audit.log_tile IS '256 hashes of the global log''s tree: a tile of C2SP tlog-tiles, stored when it was full';
+COMMENT ON COLUMN audit.log_tile.level IS 'level of the tile; its hashes are roots of 256^level entries each, on level 0 the entries'' leaves';
+COMMENT ON COLUMN audit.log_tile.tile IS 'its place in the level, from 0';
+COMMENT ON COLUMN audit.log_tile.hashes IS '256 SHA-256 hashes, one behind the other';
+
 CREATE TABLE audit.checkpoint (
 	size bigint NOT NULL,
 	made_at timestamptz NOT NULL,
@@ -337,8 +349,8 @@ COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
-	audit.log_entry, audit.leaf_tile, audit.checkpoint, audit.anchor_receipt, audit.alert,
-	audit.alert_delivery, audit.alert_pass FROM PUBLIC;
+	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt,
+	audit.alert, audit.alert_delivery, audit.alert_pass FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
 	audit.alert_id_seq FROM PUBLIC;
 $ledger$;

@@ -65,3 +65,9 @@ CREATE FUNCTION audit.check_consistency(old_checkpoint text, new_checkpoint text
 COMMENT ON FUNCTION audit.check_consistency(text, text, text, text, text) IS
 	'does a log go on from one signed checkpoint to another, by a proof of prove_consistency()? It says why not; old_public_key is for a log whose key was replaced between';
 REVOKE ALL ON FUNCTION audit.check_consistency(text, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION audit.export_tlog(directory text, OUT size bigint, OUT files bigint)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_tlog';
+COMMENT ON FUNCTION audit.export_tlog(text) IS
+	'writes the log of the newest signed checkpoint to a directory of the server, as C2SP tlog-tiles has it; adds to an earlier export; returns the size of the log and how many files were written';
+REVOKE ALL ON FUNCTION audit.export_tlog(text) FROM PUBLIC;

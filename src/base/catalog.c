@@ -47,6 +47,7 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_INCARNATION] = "incarnation",
 	[AT_LEDGER_LOG_ENTRY] = "log_entry",
 	[AT_LEDGER_LEAF_TILE] = "leaf_tile",
+	[AT_LEDGER_LOG_TILE] = "log_tile",
 	[AT_LEDGER_CHECKPOINT] = "checkpoint",
 	[AT_LEDGER_ANCHOR_RECEIPT] = "anchor_receipt",
 	[AT_LEDGER_ALERT] = "alert",

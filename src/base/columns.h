@@ -99,6 +99,11 @@
 #define Anum_leaf_tile_owners    4
 #define Natts_leaf_tile          4
 
+#define Anum_log_tile_level  1
+#define Anum_log_tile_tile   2
+#define Anum_log_tile_hashes 3
+#define Natts_log_tile       3
+
 #define Anum_checkpoint_size     1
 #define Anum_checkpoint_made_at  2
 #define Anum_checkpoint_root     3

@@ -127,13 +127,18 @@ bool
 at_sync_directory_of(const char *path)
 {
 	char directory[MAXPGPATH];
-	int file;
-	bool done;
 
 	strlcpy(directory, path, sizeof(directory));
 	get_parent_directory(directory);
-	file = OpenTransientFile(directory, O_RDONLY | PG_BINARY);
-	done = file >= 0 && pg_fsync(file) == 0;
+	return at_sync_directory(directory);
+}
+
+bool
+at_sync_directory(const char *directory)
+{
+	int file = OpenTransientFile(directory, O_RDONLY | PG_BINARY);
+	bool done = file >= 0 && pg_fsync(file) == 0;
+
 	if (file >= 0)
 	{
 		int save_errno = errno;

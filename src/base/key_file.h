@@ -57,8 +57,10 @@ extern void at_key_file_create(const char *path, const char *text, int len);
 /* Is the path, links followed, within the data directory? It must lead somewhere; errno if not. */
 extern bool at_path_is_in_data(const char *path, bool *inside);
 
-/* Have the entries of a file's directory on disk; false, and errno, if that failed. */
+/* Have the entries of a file's directory, of a directory on disk; false, and errno, if that failed.
+ */
 extern bool at_sync_directory_of(const char *path);
+extern bool at_sync_directory(const char *directory);
 
 /* Is the file still the one of the stamp, unchanged? False if it cannot be looked at. */
 extern bool at_key_file_unchanged(const char *path, const AtKeyFileStamp *stamp);

@@ -15,6 +15,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/log.h"
+#include "ledger/log_tiles.h"
 
 static void append_entry(const AtEntryBody *entry);
 static void append_checkpoint(const AtMerkle *tree, TimestampTz at);
@@ -47,6 +48,7 @@ at_log_append(AtLogHead *head, AtEntryBody *entry)
 
 	append_entry(entry);
 	append_checkpoint(&head->tree, at_pg_timestamp(entry->sealed_at));
+	at_log_tiles_append(head->tree.size);
 }
 
 void

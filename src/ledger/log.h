@@ -35,9 +35,10 @@ typedef struct AtLogHead
 extern void at_log_head_init(AtLogHead *head);
 
 /*
- * Append an entry: sets its log_id, log_index and previous, writes its row
- * and the checkpoint's, and moves the head on. The root must be set (that of
- * the empty tree in a control record), and sealed_at.
+ * Append an entry: sets its log_id, log_index and previous, writes its row,
+ * the checkpoint's and those of tiles that it makes full, and moves the head
+ * on. The root must be set (that of the empty tree in a control record), and
+ * sealed_at.
  */
 extern void at_log_append(AtLogHead *head, AtEntryBody *entry);
 

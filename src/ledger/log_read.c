@@ -23,6 +23,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
+#include "ledger/log_tiles.h"
 #include "ledger/scan.h"
 
 struct AtEntryReader
@@ -479,6 +480,12 @@ check_no_tiles(Snapshot snapshot, uint64 log_size)
 		refuse_head(
 			psprintf("There are tiles of entry " UINT64_FORMAT ", which is not there.", last));
 	at_tile_reader_close(tiles);
+
+	AtLogTileReader *log_tiles = at_log_tile_reader_open(snapshot);
+
+	if (at_log_tile_reader_reaches(log_tiles, at_log_tiles_stored(log_size, 0)))
+		refuse_head("There are tiles of the log's tree over entries that are not there.");
+	at_log_tile_reader_close(log_tiles);
 }
 
 /* Does the entry lead from the checkpoint before it to the last one? */

@@ -20,13 +20,20 @@ static char *make_payload(const AtSigningKey *key, const AtPublicKey *last);
 bool
 at_public_key_last(AtPublicKey *key)
 {
+	return at_public_key_at(key, PG_INT64_MAX);
+}
+
+bool
+at_public_key_at(AtPublicKey *key, uint64 size)
+{
+	char *sql = psprintf("SELECT pg_catalog.json_extract_path_text(payload, 'vkey') "
+						 "FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
+						 "' AND log_index < " UINT64_FORMAT " ORDER BY log_index DESC LIMIT 1",
+						 size);
 	bool found;
 
 	SPI_connect();
-	if (SPI_execute("SELECT pg_catalog.json_extract_path_text(payload, 'vkey') "
-					"FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
-					"' ORDER BY log_index DESC LIMIT 1",
-					true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the keys of the log");
 	found = SPI_processed > 0;
 	if (found)

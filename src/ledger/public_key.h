@@ -20,6 +20,9 @@
  */
 extern bool at_public_key_last(AtPublicKey *key);
 
+/* The same of the key that signs a checkpoint of this size. */
+extern bool at_public_key_at(AtPublicKey *key, uint64 size);
+
 /*
  * Raise an error if this key must not follow the last one: it has another
  * name, or an endorsement that is not by that key. Pass NULL for the first key.

@@ -442,10 +442,15 @@ const char *
 at_finding_name(const AtFinding *finding)
 {
 	static const char *const things[] = {
-		[AT_THING_EVENT] = "event",           [AT_THING_TRANSACTION] = "transaction",
-		[AT_THING_BATCH] = "batch",           [AT_THING_TILE] = "tile",
-		[AT_THING_CHECKPOINT] = "checkpoint", [AT_THING_SESSION] = "session",
-		[AT_THING_TARGET] = "target",         [AT_THING_INCARNATION] = "incarnation",
+		[AT_THING_EVENT] = "event",
+		[AT_THING_TRANSACTION] = "transaction",
+		[AT_THING_BATCH] = "batch",
+		[AT_THING_TILE] = "tile",
+		[AT_THING_LOG_TILE] = "log tile",
+		[AT_THING_CHECKPOINT] = "checkpoint",
+		[AT_THING_SESSION] = "session",
+		[AT_THING_TARGET] = "target",
+		[AT_THING_INCARNATION] = "incarnation",
 	};
 	static const char *const faults[] = {
 		[AT_FAULT_CHANGED] = "changed",       [AT_FAULT_MISSING] = "missing",

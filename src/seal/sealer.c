@@ -190,9 +190,9 @@ do_upkeep(void)
 static void
 lock_tables(void)
 {
-	static const AtLedgerTable tables[] = {AT_LEDGER_EVENT,     AT_LEDGER_TRANSACTION,
-										   AT_LEDGER_SESSION,   AT_LEDGER_LOG_ENTRY,
-										   AT_LEDGER_LEAF_TILE, AT_LEDGER_CHECKPOINT};
+	static const AtLedgerTable tables[] = {
+		AT_LEDGER_EVENT,     AT_LEDGER_TRANSACTION, AT_LEDGER_SESSION,   AT_LEDGER_LOG_ENTRY,
+		AT_LEDGER_LEAF_TILE, AT_LEDGER_LOG_TILE,    AT_LEDGER_CHECKPOINT};
 
 	for (int i = 0; i < lengthof(tables); i++)
 		list_free(find_all_inheritors(at_ledger_relid(tables[i]), RowExclusiveLock, NULL));

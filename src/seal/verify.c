@@ -145,6 +145,7 @@ run_steps(void *arg)
 		blame_log_id(verify, "no entry of the log fits the log_id that stands there");
 	else
 	{
+		run_step(verify, at_verify_log_tiles, AT_THING_LOG_TILE, "the tiles of the log");
 		at_verify_batches(verify);
 		at_verify_tail(verify);
 		run_step(verify, at_verify_heap, AT_THING_EVENT, "the ledger");

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  * verify.h
- *		Verification, in four steps that share one state:
+ *		Verification, in five steps that share one state:
  *
  *		log		each entry leads from one checkpoint to the next
+ *		tiles	the tiles of the log's tree are those of its entries
  *		batches	the rows of each batch give the root that its entry has
  *		tail	what is not sealed yet agrees with its own digests
  *		heap	nothing is stored that no index led to
@@ -76,6 +77,7 @@ typedef struct AtVerify
 	uint64 checkpoints;
 	uint64 batches;
 	uint64 tiles;
+	uint64 log_tiles;
 	uint64 transactions;
 	uint64 events;
 	uint64 sessions;
@@ -83,6 +85,7 @@ typedef struct AtVerify
 } AtVerify;
 
 extern void at_verify_log(AtVerify *verify);
+extern void at_verify_log_tiles(AtVerify *verify);
 extern void at_verify_batches(AtVerify *verify);
 extern void at_verify_tail(AtVerify *verify);
 extern void at_verify_heap(AtVerify *verify);

@@ -82,6 +82,7 @@ at_verify_heap(AtVerify *verify)
 	compare_count(verify, AT_LEDGER_LOG_ENTRY, verify->entries, AT_THING_BATCH);
 	compare_count(verify, AT_LEDGER_CHECKPOINT, verify->checkpoints, AT_THING_CHECKPOINT);
 	compare_count(verify, AT_LEDGER_LEAF_TILE, verify->tiles, AT_THING_TILE);
+	compare_count(verify, AT_LEDGER_LOG_TILE, verify->log_tiles, AT_THING_LOG_TILE);
 
 	at_transaction_reader_close(check.by_tx_id);
 	at_transaction_reader_close(check.by_xid);

@@ -71,13 +71,28 @@ SELECT count(*) AS overlapping FROM (
 	SELECT snapshot::pg_snapshot AS this, lag(snapshot::pg_snapshot) OVER (ORDER BY log_index) AS before FROM audit.log_entry
 ) AS w WHERE pg_snapshot_xmax(this) < pg_snapshot_xmax(before);
 
+-- one tile of the log's tree for each 256 entries
+SELECT count(*) = (SELECT count(*) / 256 FROM audit.log_entry) AS all_tiles FROM audit.log_tile;
+
+-- what was not signed is not exported
+SELECT * FROM audit.export_tlog('log');
+SELECT * FROM audit.export_tlog('/tmp/log');
+
 -- not for everybody
 CREATE ROLE regress_seal_reader;
 SET ROLE regress_seal_reader;
 SELECT * FROM audit.seal_now();
 SELECT * FROM audit.seal_lag();
 SELECT * FROM audit.verify();
+SELECT * FROM audit.export_tlog('/tmp/log');
 RESET ROLE;
+GRANT USAGE ON SCHEMA audit TO regress_seal_reader;
+GRANT EXECUTE ON FUNCTION audit.export_tlog(text) TO regress_seal_reader;
+SET ROLE regress_seal_reader;
+SELECT * FROM audit.export_tlog('/tmp/log');
+RESET ROLE;
+REVOKE ALL ON FUNCTION audit.export_tlog(text) FROM regress_seal_reader;
+REVOKE ALL ON SCHEMA audit FROM regress_seal_reader;
 DROP ROLE regress_seal_reader;
 
 SET client_min_messages = warning;
