@@ -65,10 +65,11 @@ $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 record('postgres', 'emma', 1);
 my $plan = $node->safe_psql('postgres', q{
 	SET enable_seqscan = off;
-	EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT FROM audit.event WHERE target_id = 1 AND record_key = '7'});
+	EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT FROM audit.event
+	WHERE target_id = (SELECT max(target_id) FROM audit.target) AND record_key = '7'});
 like($plan, qr/record_key_tx_at_idx .*rows=1 /, 'a record is found beside a long transaction');
 my ($buffers) = $plan =~ /Buffers: shared hit=(\d+)/;
-cmp_ok($buffers, '<', 100, 'without reading what it has written');
+cmp_ok($buffers, '<', 400, 'without reading what it has written');
 $long->quit;
 
 # Long and prepared transactions, that others overtake.
