@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * error.c
- *		What can be wrong with a key, a note, a checkpoint, a proof or a tile.
+ *		What can be wrong with a key, a note, a checkpoint, a proof, a tile or a
+ *		bundle of evidence.
  *-------------------------------------------------------------------------
  */
 #include <stddef.h>
@@ -59,6 +60,13 @@ static const char *const error_text[AT_ERR_COUNT] = {
 
 	[AT_ERR_TILE_PATH] = "the path is not that of a tile",
 	[AT_ERR_BUNDLE] = "the entry bundle does not hold the number of entries it should",
+
+	[AT_ERR_EVIDENCE_PATH] = "the path is not that of a file of an evidence bundle",
+	[AT_ERR_MANIFEST] = "a line of the manifest is not a SHA-256 and a path of the bundle",
+	[AT_ERR_USTAR] = "the bytes are not an archive as it is written for evidence",
+	[AT_ERR_EVIDENCE_ORDER] = "the parts of the evidence are not in ascending order",
+	[AT_ERR_EVIDENCE_BODY] = "a body in the evidence is not what its name says",
+	[AT_ERR_OUTPUT] = "the output was not taken",
 };
 
 const char *

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * error.h
- *		What can be wrong with a key, a note, a checkpoint, a proof or a tile.
+ *		What can be wrong with a key, a note, a checkpoint, a proof, a tile or a
+ *		bundle of evidence.
  *
  * The functions of these modules return AT_OK or the first error that they
  * meet; what they were to fill in is then undefined.
@@ -70,6 +71,14 @@ typedef enum AtError
 	/* tiles */
 	AT_ERR_TILE_PATH,
 	AT_ERR_BUNDLE,
+
+	/* evidence bundles */
+	AT_ERR_EVIDENCE_PATH,
+	AT_ERR_MANIFEST,
+	AT_ERR_USTAR,
+	AT_ERR_EVIDENCE_ORDER,
+	AT_ERR_EVIDENCE_BODY,
+	AT_ERR_OUTPUT,
 
 	AT_ERR_COUNT
 } AtError;

@@ -14,6 +14,15 @@ at_text_equal(AtText one, AtText other)
 	return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
 }
 
+int
+at_text_compare(AtText one, AtText other)
+{
+	size_t len = one.len < other.len ? one.len : other.len;
+	int order = len > 0 ? memcmp(one.data, other.data, len) : 0;
+
+	return order != 0 ? order : (one.len > other.len) - (one.len < other.len);
+}
+
 bool
 at_text_skip(AtText *text, const char *start)
 {

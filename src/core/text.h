@@ -43,6 +43,9 @@ at_text(const char *string)
 
 extern bool at_text_equal(AtText one, AtText other);
 
+/* Negative, zero or positive, as the bytes of one come before, are, or come after the other's. */
+extern int at_text_compare(AtText one, AtText other);
+
 /* If text begins with this, cut that off and return true. */
 extern bool at_text_skip(AtText *text, const char *start);
 
