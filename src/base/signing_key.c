@@ -12,11 +12,6 @@
 #include "base/guc.h"
 #include "base/key_file.h"
 #include "base/signing_key.h"
-#include "core/note.h"
-
-/* Keeps the signature apart from those of checkpoints, whose first line is a name without spaces.
- */
-#define ENDORSEMENT_TITLE "audit_trail key\n"
 
 #define FILE_MAX (AT_PRIVATE_KEY_TEXT_MAX + 1 + AT_ENDORSEMENT_MAX)
 
@@ -27,7 +22,6 @@ static const AtKeyFileKind signing_key = {
 
 static AtError decode(AtSigningKey *key, AtText text);
 static bool is_ascii(const char *string);
-static void write_endorsed(AtWriter *writer, const AtPublicKey *new_key);
 
 bool
 at_signing_key_is_configured(void)
@@ -124,43 +118,4 @@ at_database_path(const char *setting)
 		at++;
 	}
 	return path.data;
-}
-
-AtError
-at_endorse(AtWriter *writer, const AtPublicKey *new_key, const AtPrivateKey *old_key)
-{
-	size_t start = writer->len;
-	AtError error;
-
-	write_endorsed(writer, new_key);
-
-	AtText text = {writer->data + start, writer->len - start};
-
-	at_write_string(writer, "\n");
-	error = at_note_sign(writer, text, old_key);
-	return error != AT_OK ? error : at_writer_error(writer);
-}
-
-static void
-write_endorsed(AtWriter *writer, const AtPublicKey *new_key)
-{
-	at_write_string(writer, ENDORSEMENT_TITLE);
-	at_key_write_public(writer, new_key);
-	at_write_string(writer, "\n");
-}
-
-AtError
-at_endorsement_verify(AtText endorsement, const AtPublicKey *new_key, const AtPublicKey *old_key)
-{
-	char buffer[sizeof(ENDORSEMENT_TITLE) + AT_PUBLIC_KEY_TEXT_MAX + 1];
-	AtWriter expected = at_writer(buffer, sizeof(buffer));
-	AtNote note;
-	AtError error = at_note_read(&note, endorsement);
-
-	if (error != AT_OK)
-		return error;
-	write_endorsed(&expected, new_key);
-	if (expected.full || !at_text_equal(note.text, (AtText){buffer, expected.len}))
-		return AT_ERR_KEY_FORM;
-	return at_note_verify(&note, old_key);
 }

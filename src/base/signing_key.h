@@ -4,9 +4,8 @@
  *		audit_trail.signing_key_file names.
  *
  * The file is as key_file.h demands. Its first line is a private key in the
- * text form of core/key.h. A key that takes the place of another has behind
- * it an endorsement: a note with the new public key as its text, signed by
- * the old key. doc/format.md has both.
+ * text form of core/key.h. A key that takes the place of another has its
+ * endorsement behind it (core/endorsement.h). doc/format.md has both.
  *
  * Nothing of it is kept: whoever signs reads the file, signs, and forgets.
  *-------------------------------------------------------------------------
@@ -14,10 +13,7 @@
 #ifndef AT_SIGNING_KEY_H
 #define AT_SIGNING_KEY_H
 
-#include "core/key.h"
-
-/* An endorsement: two lines, an empty one and a signature line. */
-#define AT_ENDORSEMENT_MAX 1024
+#include "core/endorsement.h"
 
 typedef struct AtSigningKey
 {
@@ -41,13 +37,5 @@ extern void at_signing_key_read(AtSigningKey *key);
  * elsewhere: it begins with a dot or has a slash.
  */
 extern char *at_database_path(const char *setting);
-
-/* The endorsement of a new key by an old one, which have the same name. */
-extern AtError at_endorse(AtWriter *writer, const AtPublicKey *new_key,
-						  const AtPrivateKey *old_key);
-
-/* Did the old key endorse the new one? */
-extern AtError at_endorsement_verify(AtText endorsement, const AtPublicKey *new_key,
-									 const AtPublicKey *old_key);
 
 #endif

@@ -25,6 +25,7 @@ typedef enum AtError
 	AT_ERR_KEY_NAME,
 	AT_ERR_KEY_TYPE,
 	AT_ERR_KEY_ID,
+	AT_ERR_ENDORSEMENT,
 
 	/* notes and their signatures */
 	AT_ERR_NOTE_CHARACTERS,
