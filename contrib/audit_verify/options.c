@@ -10,29 +10,39 @@
 #include "message.h"
 #include "options.h"
 
-#define TRY_HELP "Try \"" AT_PROGRAM " --help\" for more information."
+#define TRY_HELP "Try \"audit_verify --help\" for more information."
 
 static const char help[] =
-	AT_PROGRAM " checks what an audit_trail database has given out, without a server.\n"
-			   "\n"
-			   "Usage:\n"
-			   "  " AT_PROGRAM " --key=KEY [OPTION]... FILE\n"
-			   "\n"
-			   "FILE is what audit.prove() gave: the proof of an event.\n"
-			   "\n"
-			   "Whom to believe:\n"
-			   "  -k, --key=KEY        public key of the log, or a file of such, one a line\n"
-			   "  -w, --witness=KEY    public key of a witness, or a file of such\n"
-			   "  -q, --quorum=N       so many of the witnesses must have cosigned (default: all)\n"
-			   "\n"
-			   "Other options:\n"
-			   "  -j, --json           print the result as JSON\n"
-			   "  -V, --version        print the version, then exit\n"
-			   "  -?, --help           print this, then exit\n"
-			   "\n"
-			   "Exit status: 0 if it is valid, 1 if it is not, 2 if that could not be found out.\n";
+	"audit_verify checks what an audit_trail database has given out, without a server.\n"
+	"\n"
+	"Usage:\n"
+	"  audit_verify --key=KEY [OPTION]... FILE\n"
+	"\n"
+	"FILE is one of these:\n"
+	"  the proof of an event, which audit.prove() gave\n"
+	"  a checkpoint of a log, which audit.checkpoint() gave\n"
+	"  a directory with a whole log, which audit.export_tlog() wrote\n"
+	"\n"
+	"Whom to believe:\n"
+	"  -k, --key=KEY           public key of the log, or a file of such, one a line\n"
+	"  -w, --witness=KEY       public key of a witness, or a file of such\n"
+	"  -q, --quorum=N          so many witnesses must have cosigned (default: all)\n"
+	"\n"
+	"What it must agree with:\n"
+	"  -c, --checkpoint=FILE   checkpoints that you kept from earlier\n"
+	"  -p, --consistency=FILE  the proof that leads from one to the other, which\n"
+	"                          audit.prove_consistency() gave\n"
+	"\n"
+	"Other options:\n"
+	"  -j, --json              print the result as JSON\n"
+	"  -V, --version           print the version, then exit\n"
+	"  -?, --help              print this, then exit\n"
+	"\n"
+	"Exit status: 0 if it is valid, 1 if it is not, 2 if that could not be found out.\n";
 
 static const struct option long_options[] = {
+	{"checkpoint", required_argument, NULL, 'c'},
+	{"consistency", required_argument, NULL, 'p'},
 	{"json", no_argument, NULL, 'j'},
 	{"key", required_argument, NULL, 'k'},
 	{"quorum", required_argument, NULL, 'q'},
@@ -53,7 +63,7 @@ at_options_read(AtOptions *options, int argc, char **argv)
 	*options = (AtOptions){.trust.quorum = -1};
 	if (argc > 1)
 		answer_and_exit(argv[1]);
-	while ((option = getopt_long(argc, argv, "jk:q:w:", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:jk:p:q:w:", long_options, NULL)) != -1)
 		read_option(options, option);
 
 	if (optind == argc)
@@ -63,6 +73,16 @@ at_options_read(AtOptions *options, int argc, char **argv)
 					  argv[optind + 1]);
 	options->input = argv[optind];
 	check(options);
+	if (options->kept.path != NULL)
+		at_kept_read(&options->kept, options->kept.path, &options->trust);
+}
+
+void
+at_options_free(AtOptions *options)
+{
+	at_keys_free(&options->trust.log);
+	at_keys_free(&options->trust.witness);
+	at_kept_free(&options->kept);
 }
 
 /* As all programs of PostgreSQL do, for the first argument alone. */
@@ -87,11 +107,17 @@ read_option(AtOptions *options, int option)
 {
 	switch (option)
 	{
+		case 'c':
+			options->kept.path = optarg;
+			break;
 		case 'j':
 			options->json = true;
 			break;
 		case 'k':
 			at_keys_add(&options->trust.log, AT_KEY_NOTE, optarg);
+			break;
+		case 'p':
+			options->kept.consistency_path = optarg;
 			break;
 		case 'q':
 			options->trust.quorum = read_quorum(optarg);
@@ -125,6 +151,8 @@ check(const AtOptions *options)
 		at_fatal_hint("Get the public key of the log from somebody whom you trust, and name it in "
 					  "--key. A key that comes with what is to be verified proves nothing.",
 					  "no public key was given, so nobody vouches for who has signed this");
+	if (options->kept.consistency_path != NULL && options->kept.path == NULL)
+		at_fatal_hint(TRY_HELP, "option --consistency needs --checkpoint");
 	if (trust->quorum > 0 && (size_t) trust->quorum > trust->witness.count)
 		at_fatal_hint("Name their keys in --witness.",
 					  "%d witnesses must have cosigned, but only %zu are known", trust->quorum,

@@ -6,16 +6,19 @@
 #ifndef AT_OPTIONS_H
 #define AT_OPTIONS_H
 
-#include "trust.h"
+#include "kept.h"
 
 typedef struct AtOptions
 {
 	AtUserTrust trust;
+	AtKept kept;
 	bool json;
 	const char *input; /* what is to be verified */
 } AtOptions;
 
 /* Ends the program for --help and --version, and by at_fatal() if the line makes no sense. */
 extern void at_options_read(AtOptions *options, int argc, char **argv);
+
+extern void at_options_free(AtOptions *options);
 
 #endif

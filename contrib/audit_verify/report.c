@@ -42,6 +42,7 @@ at_report_add(AtReport *report, AtListName list, const char *format, ...)
 	va_start(arguments, format);
 	add_line(&report->list[list], format_line(format, arguments));
 	va_end(arguments);
+	free_list(&report->said);
 }
 
 void
@@ -125,4 +126,5 @@ free_list(AtList *list)
 	for (size_t i = 0; i < list->count; i++)
 		free(list->line[i]);
 	free(list->line);
+	*list = (AtList){0};
 }

@@ -71,7 +71,7 @@ typedef struct AtReport
 	AtList said; /* what at_said() has allocated */
 } AtReport;
 
-/* Foreign bytes as they may be printed; lives as long as the report. */
+/* Foreign bytes as they may be printed; lives until the next line was added. */
 extern const char *at_said(AtReport *report, AtText text);
 
 extern void at_report_add(AtReport *report, AtListName list, const char *format, ...)

@@ -18,7 +18,9 @@ static void add_key(AtKeys *keys, AtKeyType type, AtText text, const char *from)
 static AtError verify_all(const AtUserTrust *trust, AtText note);
 static bool has_signature(const AtNote *note, const AtPublicKey *key);
 static void say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report);
-static void say_others(const AtUserTrust *trust, const AtNote *note, AtReport *report);
+static void say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key,
+					   AtReport *report);
+static bool is_by(const AtNoteSignature *signature, const AtPublicKey *key);
 static bool is_known(const AtKeys *keys, const AtNoteSignature *signature);
 
 void
@@ -102,21 +104,21 @@ at_trust_open(const AtUserTrust *trust, AtText note, const char *part, AtCheckpo
 	if (!at_report_error(report, part, at_checkpoint_open(checkpoint, note, &counts)) ||
 		!at_report_error(report, part, verify_all(trust, note)))
 		return false;
-	at_trust_say(trust, note, report);
+	at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
+				  at_said(report, at_text(counts.log_key->name)), counts.log_key->id);
+	at_trust_say_witnesses(trust, note, counts.log_key, report);
 	return true;
 }
 
 void
-at_trust_say(const AtUserTrust *trust, AtText bytes, AtReport *report)
+at_trust_say_witnesses(const AtUserTrust *trust, AtText bytes, const AtPublicKey *key,
+					   AtReport *report)
 {
-	AtTrust counts = at_trust_for(trust, bytes);
 	AtNote note;
 
 	at_check_machine(at_note_read(&note, bytes));
-	at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
-				  at_said(report, at_text(counts.log_key->name)), counts.log_key->id);
 	say_witnesses(trust, &note, report);
-	say_others(trust, &note, report);
+	say_others(trust, &note, key, report);
 }
 
 /* Every signature by a key that was given must verify. */
@@ -136,8 +138,7 @@ static bool
 has_signature(const AtNote *note, const AtPublicKey *key)
 {
 	for (int i = 0; i < note->signature_count; i++)
-		if (note->signature[i].key_id == key->id &&
-			at_text_equal(note->signature[i].name, at_text(key->name)))
+		if (is_by(&note->signature[i], key))
 			return true;
 
 	return false;
@@ -167,13 +168,14 @@ say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report)
 }
 
 static void
-say_others(const AtUserTrust *trust, const AtNote *note, AtReport *report)
+say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key, AtReport *report)
 {
 	for (int i = 0; i < note->signature_count; i++)
 	{
 		const AtNoteSignature *signature = &note->signature[i];
 
-		if (!is_known(&trust->log, signature) && !is_known(&trust->witness, signature))
+		if (!is_by(signature, key) && !is_known(&trust->log, signature) &&
+			!is_known(&trust->witness, signature))
 			at_report_add(report, AT_REMARKS,
 						  "the signature by %s+%08" PRIx32 " was not checked: you gave no such key",
 						  at_said(report, signature->name), signature->key_id);
@@ -184,9 +186,14 @@ static bool
 is_known(const AtKeys *keys, const AtNoteSignature *signature)
 {
 	for (size_t i = 0; i < keys->count; i++)
-		if (keys->key[i].id == signature->key_id &&
-			at_text_equal(at_text(keys->key[i].name), signature->name))
+		if (is_by(signature, &keys->key[i]))
 			return true;
 
 	return false;
+}
+
+static bool
+is_by(const AtNoteSignature *signature, const AtPublicKey *key)
+{
+	return signature->key_id == key->id && at_text_equal(signature->name, at_text(key->name));
 }

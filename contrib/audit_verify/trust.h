@@ -39,7 +39,8 @@ extern AtTrust at_trust_for(const AtUserTrust *trust, AtText note);
 extern bool at_trust_open(const AtUserTrust *trust, AtText note, const char *part,
 						  AtCheckpoint *checkpoint, AtReport *report);
 
-/* Says who has signed a checkpoint that was verified. */
-extern void at_trust_say(const AtUserTrust *trust, AtText note, AtReport *report);
+/* Says who has signed a verified checkpoint besides this key of the log. */
+extern void at_trust_say_witnesses(const AtUserTrust *trust, AtText note, const AtPublicKey *key,
+								   AtReport *report);
 
 #endif

@@ -70,8 +70,7 @@ is($codes{1}, length $bytes, 'one of each byte');
 # usage
 is_unchecked('no file', qr/error: there is nothing to verify/, '-k', $key);
 is_unchecked('two files', qr/error: too many command-line arguments \(first is "b"\)/, '-k', $key, 'a', 'b');
-is_unchecked('a file that is not there', qr/error: could not open file .*No such file/, '-k', $key, scratch('none'));
-is_unchecked('a folder', qr/error: could not read file .*Is a directory/, '-k', $key, scratch());
+is_unchecked('a file that is not there', qr/error: could not open ".*No such file/, '-k', $key, scratch('none'));
 is_unchecked('an option that there is not', qr/unrecognized option.*--help/s, '--nonsense');
 like((verify('--help'))[1], qr/^Usage:\n(.*\n)*Exit status: 0/m, 'help');
 like((verify('--version'))[1], qr/^audit_verify \(audit_trail\) \d+\.\d+\n\z/, 'version');

@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * proof.c
+ * verify_proof.c
  *		Verifies the proof of an event.
  *-------------------------------------------------------------------------
  */
@@ -9,16 +9,16 @@
 #include "core/event_proof.h"
 #include "describe.h"
 #include "message.h"
-#include "proof.h"
+#include "verify_proof.h"
 #include "show.h"
 
 #define PART "proof"
 
 static void say(AtReport *report, const AtEventProof *proof, const AtProven *proven);
-static void say_not_proved(AtReport *report, const AtTrust *trust);
+static void say_not_proved(AtReport *report, const AtTrust *trust, const AtKept *kept);
 
 void
-at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust)
+at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust, const AtKept *kept)
 {
 	AtEventProof proof;
 	AtProven proven;
@@ -35,7 +35,8 @@ at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust)
 		if (at_report_error(report, PART, error))
 		{
 			say(report, &proof, &proven);
-			say_not_proved(report, &counts);
+			at_kept_compare(report, kept, &proven.checkpoint, PART, false);
+			say_not_proved(report, &counts, kept);
 		}
 	}
 	free(buffer);
@@ -69,14 +70,14 @@ say(AtReport *report, const AtEventProof *proof, const AtProven *proven)
 }
 
 static void
-say_not_proved(AtReport *report, const AtTrust *trust)
+say_not_proved(AtReport *report, const AtTrust *trust, const AtKept *kept)
 {
 	at_report_add(
 		report, AT_NOT_PROVED,
 		"that nothing else happened: other events, of the same transaction too, may exist");
 	at_report_add(report, AT_NOT_PROVED,
 				  "what the times say: they are those of the database server's clock");
-	if (trust->quorum == 0)
+	if (trust->quorum == 0 && kept->path == NULL)
 		at_report_add(report, AT_NOT_PROVED,
 					  "that others were shown the same log: no witness had to cosign, and no other "
 					  "checkpoint was compared");

@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
- * proof.h
+ * verify_proof.h
  *		Verifies the proof of an event: what audit.prove() gives.
  *-------------------------------------------------------------------------
  */
-#ifndef AT_PROOF_FILE_H
-#define AT_PROOF_FILE_H
+#ifndef AT_VERIFY_PROOF_H
+#define AT_VERIFY_PROOF_H
 
-#include "report.h"
-#include "trust.h"
+#include "kept.h"
 
-extern void at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust);
+extern void at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust,
+							const AtKept *kept);
 
 #endif
