@@ -11,26 +11,43 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/partition.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 
+#include "alert/rule.h"
+#include "base/catalog.h"
+#include "base/config_row.h"
 #include "base/errors.h"
+#include "base/latest.h"
 #include "base/names.h"
 #include "ledger/owner.h"
 
 /* A notification has to hold these, with escapes. */
 #define MAX_NAME_BYTES     200
 #define MAX_SEVERITY_BYTES 60
+
+/* A rule as it is stored. */
+typedef struct Stored
+{
+	Oid target;
+	List *columns; /* of C strings */
+	char *severity;
+	char *channel;
+	bool enabled;
+} Stored;
 
 PG_FUNCTION_INFO_V1(at_alert_when);
 PG_FUNCTION_INFO_V1(at_alert_drop);
@@ -39,21 +56,9 @@ static void check_label(const char *label, const char *what, int max_bytes);
 static void check_owner(Oid relid);
 static List *check_columns(Relation rel, ArrayType *columns);
 static void check_audited(Relation rel, List *columns);
-static Oid read_rule_target(const char *name);
-
-/* State of a rule that is asked for, compared with what is stored. */
-static const char write_rule[] =
-	"WITH former AS (SELECT * FROM audit.alert_rule r WHERE r.name = $1), "
-	"written AS (INSERT INTO audit.alert_rule AS r (name, target, columns, severity, channel, "
-	"enabled, changed_at) VALUES ($1, $2, $3, $4, $5, true, pg_catalog.now()) "
-	"ON CONFLICT (name) DO UPDATE SET target = excluded.target, columns = excluded.columns, "
-	"severity = excluded.severity, channel = excluded.channel, enabled = true, "
-	"changed_at = excluded.changed_at "
-	"WHERE (r.target, r.columns, r.severity, r.channel, r.enabled) IS DISTINCT FROM "
-	"(excluded.target, excluded.columns, excluded.severity, excluded.channel, true) "
-	"RETURNING 1) "
-	"SELECT CASE WHEN NOT EXISTS (SELECT FROM written) THEN 'exists already' "
-	"WHEN EXISTS (SELECT FROM former) THEN 'changed' ELSE 'created' END";
+static bool read_stored(const char *name, Stored *stored);
+static void write_rule(const char *name, Oid target, List *columns, const char *severity,
+					   const char *channel);
 
 Datum
 at_alert_when(PG_FUNCTION_ARGS)
@@ -61,9 +66,6 @@ at_alert_when(PG_FUNCTION_ARGS)
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *severity = text_to_cstring(PG_GETARG_TEXT_PP(3));
 	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(4));
-	Oid types[] = {TEXTOID, REGCLASSOID, TEXTARRAYOID, TEXTOID, TEXTOID};
-	Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
-					  PG_GETARG_DATUM(3), PG_GETARG_DATUM(4)};
 	AtOwnerState state;
 
 	check_label(name, "name", MAX_NAME_BYTES);
@@ -74,61 +76,76 @@ at_alert_when(PG_FUNCTION_ARGS)
 	Relation rel = table_open(PG_GETARG_OID(1), ShareUpdateExclusiveLock);
 	List *columns = check_columns(rel, PG_GETARG_ARRAYTYPE_P(2));
 
-	at_owner_enter(&state);
-	SPI_connect();
 	check_audited(rel, columns);
+	at_owner_enter(&state);
 
-	Oid former = read_rule_target(name);
+	Stored former;
+	bool exists = read_stored(name, &former);
+	const char *done = exists ? "changed" : "created";
 
-	if (OidIsValid(former) && former != RelationGetRelid(rel))
-		CacheInvalidateRelcacheByRelid(former);
-	if (SPI_execute_with_args(write_rule, lengthof(types), types, values, NULL, false, 0) !=
-		SPI_OK_SELECT)
-		elog(ERROR, "could not write audit.alert_rule");
-
-	char *done = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	char *result =
-		psprintf("alert rule \"%s\" %s: %s (%s) to channel %s", name, done,
-				 at_qualified_name(RelationGetRelid(rel)), at_name_list(columns), channel);
-	text *answer = cstring_to_text(result);
-
+	if (exists && former.target != RelationGetRelid(rel))
+		CacheInvalidateRelcacheByRelid(former.target);
+	if (exists && former.enabled && former.target == RelationGetRelid(rel) &&
+		strcmp(former.severity, severity) == 0 && strcmp(former.channel, channel) == 0 &&
+		strcmp(at_name_json(former.columns), at_name_json(columns)) == 0)
+		done = "exists already";
+	else
+		write_rule(name, RelationGetRelid(rel), columns, severity, channel);
 	CacheInvalidateRelcache(rel);
-	answer = (text *) DatumGetPointer(SPI_datumTransfer(PointerGetDatum(answer), false, -1));
-	SPI_finish();
 	at_owner_leave(&state);
 	table_close(rel, NoLock);
-	PG_RETURN_TEXT_P(answer);
+
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("alert rule \"%s\" %s: %s (%s) to channel %s", name,
+											  done, at_qualified_name(PG_GETARG_OID(1)),
+											  at_name_list(columns), channel)));
+}
+
+static void
+write_rule(const char *name, Oid target, List *columns, const char *severity, const char *channel)
+{
+	AtConfigRow row;
+
+	at_config_begin(&row, AT_RULE_TABLE);
+	at_config_set_text(&row, Anum_rule_name, name);
+	at_config_set(&row, Anum_rule_target, ObjectIdGetDatum(target));
+	at_config_set(&row, Anum_rule_columns, at_name_array(columns));
+	at_config_set_text(&row, Anum_rule_severity, severity);
+	at_config_set_text(&row, Anum_rule_channel, channel);
+	at_config_set(&row, Anum_rule_enabled, BoolGetDatum(true));
+	at_config_set(&row, Anum_rule_changed_at,
+				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	if (!at_config_update(&row))
+		at_config_insert(&row);
+	at_config_end(&row);
 }
 
 Datum
 at_alert_drop(PG_FUNCTION_ARGS)
 {
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Oid types[] = {TEXTOID};
-	Datum values[] = {PG_GETARG_DATUM(0)};
-	Oid caller = GetUserId();
 	AtOwnerState state;
+	Stored stored;
+	bool exists = read_stored(name, &stored);
 
-	at_owner_enter(&state);
-	SPI_connect();
-
-	Oid target = read_rule_target(name);
-
-	if (OidIsValid(target))
+	if (exists)
 	{
+		bool has_table = get_rel_name(stored.target) != NULL;
+		AtConfigRow row;
+
 		/* the table may be gone; then only the extension's owner is left to do it */
-		if (get_rel_name(target) != NULL && !pg_class_ownercheck(target, caller))
-			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
-		if (SPI_execute_with_args("DELETE FROM audit.alert_rule WHERE name = $1", 1, types, values,
-								  NULL, false, 0) != SPI_OK_DELETE)
-			elog(ERROR, "could not delete from audit.alert_rule");
-		if (get_rel_name(target) != NULL)
-			CacheInvalidateRelcacheByRelid(target);
+		if (has_table && !pg_class_ownercheck(stored.target, GetUserId()))
+			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(stored.target));
+		at_owner_enter(&state);
+		at_config_begin(&row, AT_RULE_TABLE);
+		at_config_set_text(&row, Anum_rule_name, name);
+		exists = at_config_delete(&row);
+		at_config_end(&row);
+		if (has_table)
+			CacheInvalidateRelcacheByRelid(stored.target);
+		at_owner_leave(&state);
 	}
-	SPI_finish();
-	at_owner_leave(&state);
 	PG_RETURN_TEXT_P(cstring_to_text(
-		psprintf("alert rule \"%s\" %s", name, OidIsValid(target) ? "dropped" : "does not exist")));
+		psprintf("alert rule \"%s\" %s", name, exists ? "dropped" : "does not exist")));
 }
 
 static void
@@ -185,20 +202,6 @@ check_columns(Relation rel, ArrayType *columns)
 	return names;
 }
 
-static bool
-contains(Datum names, const char *name)
-{
-	Datum *elements;
-	int count;
-
-	deconstruct_array(DatumGetArrayTypeP(names), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
-					  &count);
-	for (int i = 0; i < count; i++)
-		if (strcmp(TextDatumGetCString(elements[i]), name) == 0)
-			return true;
-	return false;
-}
-
 static pg_attribute_noreturn() void not_audited(Relation rel)
 {
 	Oid table = RelationGetRelid(rel);
@@ -215,34 +218,67 @@ static pg_attribute_noreturn() void not_audited(Relation rel)
 			 errhint("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(table)))));
 }
 
+/* The names in a text[] of a row. */
+static List *
+names_in(const AtLatest *latest, HeapTuple tuple, AttrNumber column)
+{
+	List *names = NIL;
+	Datum *elements;
+	bool isnull;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, column, latest->desc, &isnull)),
+					  TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
+	for (int i = 0; i < count; i++)
+		names = lappend(names, TextDatumGetCString(elements[i]));
+	return names;
+}
+
+/* Operations and ignored columns of the table's policy; false if it is not audited. */
+static bool
+read_policy(Oid relid, List **operations, List **ignored)
+{
+	Oid policy = at_audit_relid("policy");
+	AtLatest latest;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool enabled;
+	bool isnull;
+
+	ScanKeyInit(&key, get_attnum(policy, "target"), BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	at_latest_begin(&latest, policy, "policy_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
+	enabled =
+		HeapTupleIsValid(tuple) &&
+		DatumGetBool(heap_getattr(tuple, get_attnum(policy, "enabled"), latest.desc, &isnull));
+	if (enabled)
+	{
+		*operations = names_in(&latest, tuple, get_attnum(policy, "operations"));
+		*ignored = names_in(&latest, tuple, get_attnum(policy, "ignored_columns"));
+	}
+	at_latest_end(&latest);
+	return enabled;
+}
+
 /* The table's updates must be recorded, and changes of these columns must be events. */
 static void
 check_audited(Relation rel, List *columns)
 {
-	Oid types[] = {REGCLASSOID};
-	Datum values[] = {ObjectIdGetDatum(RelationGetRelid(rel))};
+	List *operations;
+	List *ignored;
 	ListCell *cell;
-	bool isnull;
 
-	if (SPI_execute_with_args("SELECT operations, ignored_columns FROM audit.policy "
-							  "WHERE target = $1 AND enabled",
-							  1, types, values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read audit.policy");
-	if (SPI_processed == 0)
+	if (!read_policy(RelationGetRelid(rel), &operations, &ignored))
 		not_audited(rel);
-
-	HeapTuple row = SPI_tuptable->vals[0];
-	Datum operations = SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &isnull);
-	Datum ignored = SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &isnull);
-
-	if (!contains(operations, "update"))
+	if (!at_names_contain(operations, "update"))
 		ereport(ERROR,
 				(errcode(ERRCODE_AT_BAD_TARGET),
 				 errmsg("updates of table \"%s\" are not audited", RelationGetRelationName(rel)),
 				 errdetail("Alerts are raised by recorded changes."),
 				 errhint("Disable its audit, and enable it with the operation \"update\".")));
 	foreach (cell, columns)
-		if (contains(ignored, lfirst(cell)))
+		if (at_names_contain(ignored, lfirst(cell)))
 			ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
 							errmsg("column \"%s\" of table \"%s\" is ignored by its audit",
 								   (char *) lfirst(cell), RelationGetRelationName(rel)),
@@ -250,19 +286,28 @@ check_audited(Relation rel, List *columns)
 							errhint("Disable the audit, and enable it without ignoring it.")));
 }
 
-/* The table of a stored rule; InvalidOid if there is no rule of this name. */
-static Oid
-read_rule_target(const char *name)
+/* The stored rule of this name; false if there is none. */
+static bool
+read_stored(const char *name, Stored *stored)
 {
-	Oid types[] = {TEXTOID};
-	Datum values[] = {CStringGetTextDatum(name)};
+	AtLatest latest;
+	ScanKeyData key;
+	HeapTuple tuple;
 	bool isnull;
 
-	if (SPI_execute_with_args("SELECT target FROM audit.alert_rule WHERE name = $1", 1, types,
-							  values, NULL, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read audit.alert_rule");
-	if (SPI_processed == 0)
-		return InvalidOid;
-	return DatumGetObjectId(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	ScanKeyInit(&key, Anum_rule_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	at_latest_begin(&latest, at_audit_relid(AT_RULE_TABLE), "alert_rule_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
+	if (HeapTupleIsValid(tuple))
+		*stored = (Stored){
+			.target = DatumGetObjectId(heap_getattr(tuple, Anum_rule_target, latest.desc, &isnull)),
+			.columns = names_in(&latest, tuple, Anum_rule_columns),
+			.severity =
+				TextDatumGetCString(heap_getattr(tuple, Anum_rule_severity, latest.desc, &isnull)),
+			.channel =
+				TextDatumGetCString(heap_getattr(tuple, Anum_rule_channel, latest.desc, &isnull)),
+			.enabled = DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, latest.desc, &isnull)),
+		};
+	at_latest_end(&latest);
+	return HeapTupleIsValid(tuple);
 }

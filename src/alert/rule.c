@@ -21,10 +21,10 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "alert/rule.h"
 #include "base/catalog.h"
+#include "base/latest.h"
 
 typedef struct CacheEntry
 {
@@ -144,25 +144,18 @@ compare_rules(const ListCell *a, const ListCell *b)
 static List *
 read_rules(Oid relid)
 {
-	Relation rel = table_open(at_audit_relid(AT_RULE_TABLE), AccessShareLock);
-	TupleDesc desc = RelationGetDescr(rel);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	List *rules = NIL;
+	AtLatest latest;
 	ScanKeyData key;
 	HeapTuple tuple;
 	bool isnull;
 
 	ScanKeyInit(&key, Anum_rule_target, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid(AT_RULE_INDEX), true, snapshot, 1, &key);
-
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, desc, &isnull)))
-			rules = lappend(rules, make_rule(tuple, desc));
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
+	at_latest_begin(&latest, at_audit_relid(AT_RULE_TABLE), AT_RULE_INDEX, 1, &key);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+		if (DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, latest.desc, &isnull)))
+			rules = lappend(rules, make_rule(tuple, latest.desc));
+	at_latest_end(&latest);
 
 	list_sort(rules, compare_rules);
 	for (int i = 0; i < list_length(rules); i++)

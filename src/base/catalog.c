@@ -38,6 +38,7 @@
 #include "base/catalog.h"
 #include "base/columns.h"
 #include "base/errors.h"
+#include "base/latest.h"
 
 const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_EVENT] = "event",
@@ -227,21 +228,21 @@ at_incarnation_begun(void)
 static void
 read_incarnations(void)
 {
-	Relation rel = table_open(at_ledger_relid(AT_LEDGER_INCARNATION), AccessShareLock);
-	Snapshot snapshot = at_snapshot_of_now();
-	TableScanDesc scan = table_beginscan(rel, snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	int32 last = 0;
 	int32 ours = 0;
+	AtLatest latest;
+	HeapTuple tuple;
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	at_latest_begin(&latest, at_ledger_relid(AT_LEDGER_INCARNATION), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
 	{
-		slot_getallattrs(slot);
+		Datum values[Natts_incarnation];
+		bool nulls[Natts_incarnation];
 
-		Datum *values = slot->tts_values;
+		heap_deform_tuple(tuple, latest.desc, values, nulls);
 
 		/* in a damaged row */
-		if (slot->tts_isnull[Anum_incarnation_log_id - 1])
+		if (nulls[Anum_incarnation_log_id - 1])
 			continue;
 
 		pg_uuid_t *log_id = DatumGetUUIDP(values[Anum_incarnation_log_id - 1]);
@@ -256,13 +257,9 @@ read_incarnations(void)
 			DatumGetObjectId(values[Anum_incarnation_database_oid - 1]) == MyDatabaseId)
 			ours = Max(ours, incarnation);
 	}
+	at_latest_end(&latest);
 	cache.begun = ours > 0;
 	cache.incarnation = cache.begun ? ours : last + 1;
-
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
 }
 
 Oid

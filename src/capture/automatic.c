@@ -2,20 +2,24 @@
  * automatic.c
  *		Tables that are audited as they come.
  *
- * Which tables a rule wants is said once, by the view audit.automatic_missing,
- * which audit.doctor() shows too. Here it is only found out cheaply whether it
- * needs to be asked. It is asked, and tables are enabled, as the ledger's
- * owner: who creates a table need not have any right on the audit trail.
+ * Tables are enabled as the ledger's owner: who creates a table need not have
+ * any right on the audit trail. Rules and policies are read beside the executor
+ * (base/latest.h), so that who creates tables in serializable transactions does
+ * not meet others who do. The view audit.automatic_missing says the same in SQL, for
+ * audit.doctor(): what it shows after a command is what went wrong here.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,27 +27,46 @@
 #include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/config_row.h"
+#include "base/latest.h"
 #include "base/names.h"
 #include "capture/automatic.h"
 #include "capture/baseline.h"
+#include "capture/definition.h"
 #include "capture/stored.h"
 #include "ledger/owner.h"
 
-/* Column numbers of audit.automatic (sql/install/32_automatic.sql). */
-#define Anum_automatic_schema  1
-#define Anum_automatic_enabled 11
-
 #define BATCH 1000
 
+/* A row of audit.automatic; lists are of C strings. */
+typedef struct Rule
+{
+	Oid schema;
+	char *pattern;
+	List *exceptions;
+	char *context;
+	List *operations;
+	List *ignored;
+	List *masked;
+	List *hashed;
+	char *truncate;
+	bool query;
+} Rule;
+
 static bool may_be_new(Oid relid);
-static bool has_rule(Oid schema);
-static void enable_missing(List *relids, bool all);
-static void enable(Oid relid);
+static List *read_rules(Oid schema);
+static Rule *make_rule(const Datum *values);
+static List *tables_of_rules(List *rules);
+static void enable_missing(List *relids);
+static void enable(Oid relid, const Rule *rule);
+static List *columns_there(Relation rel, List *names, List *others);
+static void call_enable(Oid relid, const Rule *rule);
 static bool has_rows(Oid relid);
 static void add_context(void *arg);
 
@@ -55,21 +78,25 @@ at_automatic_settle(List *touched, bool all)
 	ListCell *cell;
 
 	if (all)
+	{
 		LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), RowShareLock);
+		touched = NIL;
+		wanted = tables_of_rules(read_rules(InvalidOid));
+	}
 	foreach (cell, touched)
 	{
 		Oid relid = lfirst_oid(cell);
 
-		if (all || !may_be_new(relid))
+		if (!may_be_new(relid))
 			continue;
 		if (!locked)
 			LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), RowShareLock);
 		locked = true;
-		if (has_rule(get_rel_namespace(relid)))
+		if (read_rules(get_rel_namespace(relid)) != NIL)
 			wanted = lappend_oid(wanted, relid);
 	}
-	if (wanted != NIL || (all && has_rule(InvalidOid)))
-		enable_missing(wanted, all);
+	if (wanted != NIL)
+		enable_missing(wanted);
 }
 
 /* Is it a table that nobody audits? */
@@ -87,93 +114,201 @@ may_be_new(Oid relid)
 		   !at_stored_find(relid, &stored);
 }
 
-/* Is there a rule for the schema, or for any at all? */
-static bool
-has_rule(Oid schema)
+/* The rules that are enabled, of one schema or of all. */
+static List *
+read_rules(Oid schema)
 {
-	Relation rel = table_open(at_audit_relid(AT_AUTOMATIC_TABLE), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	TupleDesc desc = RelationGetDescr(rel);
-	bool found = false;
+	List *rules = NIL;
+	AtLatest latest;
 	HeapTuple tuple;
-	bool isnull;
 
-	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = DatumGetBool(heap_getattr(tuple, Anum_automatic_enabled, desc, &isnull)) &&
-				(!OidIsValid(schema) || DatumGetObjectId(heap_getattr(tuple, Anum_automatic_schema,
-																	  desc, &isnull)) == schema);
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return found;
+	at_latest_begin(&latest, at_audit_relid(AT_AUTOMATIC_TABLE), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+	{
+		Datum values[Natts_automatic];
+		bool nulls[Natts_automatic];
+
+		heap_deform_tuple(tuple, latest.desc, values, nulls);
+		if (DatumGetBool(values[Anum_automatic_enabled - 1]) &&
+			(!OidIsValid(schema) || DatumGetObjectId(values[Anum_automatic_schema - 1]) == schema))
+			rules = lappend(rules, make_rule(values));
+	}
+	at_latest_end(&latest);
+	return rules;
 }
 
-/* An array of oids. */
-static Datum
-oid_array(List *oids)
+/* The names in a text[]. */
+static List *
+names_in(Datum array)
 {
-	Datum *elements = palloc(sizeof(Datum) * Max(list_length(oids), 1));
+	List *names = NIL;
+	Datum *elements;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL,
+					  &count);
+	for (int i = 0; i < count; i++)
+		names = lappend(names, TextDatumGetCString(elements[i]));
+	return names;
+}
+
+static Rule *
+make_rule(const Datum *values)
+{
+	Rule *rule = palloc(sizeof(Rule));
+
+	rule->schema = DatumGetObjectId(values[Anum_automatic_schema - 1]);
+	rule->pattern = TextDatumGetCString(values[Anum_automatic_pattern - 1]);
+	rule->exceptions = names_in(values[Anum_automatic_exceptions - 1]);
+	rule->context = TextDatumGetCString(values[Anum_automatic_context - 1]);
+	rule->operations = names_in(values[Anum_automatic_operations - 1]);
+	rule->ignored = names_in(values[Anum_automatic_ignored_columns - 1]);
+	rule->masked = names_in(values[Anum_automatic_masked_columns - 1]);
+	rule->hashed = names_in(values[Anum_automatic_hashed_columns - 1]);
+	rule->truncate = TextDatumGetCString(values[Anum_automatic_truncate - 1]);
+	rule->query = DatumGetBool(values[Anum_automatic_query - 1]);
+	return rule;
+}
+
+static int
+compare_rules(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((Rule *) lfirst(a))->pattern, ((Rule *) lfirst(b))->pattern);
+}
+
+/* The rule that wants the table to be audited; NULL if none does, or somebody saw to it. */
+static const Rule *
+rule_for(Oid relid)
+{
+	char *name = get_rel_name(relid);
+	AtStoredPolicy stored;
+	List *rules;
 	ListCell *cell;
 
-	foreach (cell, oids)
-		elements[foreach_current_index(cell)] = ObjectIdGetDatum(lfirst_oid(cell));
-	return PointerGetDatum(
-		construct_array(elements, list_length(oids), OIDOID, sizeof(Oid), true, TYPALIGN_INT));
+	/* a policy of its own that is disabled: somebody decided so */
+	if (name == NULL || !may_be_new(relid) || at_stored_read_any(relid, &stored))
+		return NULL;
+	rules = read_rules(get_rel_namespace(relid));
+	list_sort(rules, compare_rules);
+	foreach (cell, rules)
+	{
+		const Rule *rule = lfirst(cell);
+
+		if (DatumGetBool(DirectFunctionCall2Coll(textlike, C_COLLATION_OID,
+												 CStringGetTextDatum(name),
+												 CStringGetTextDatum(rule->pattern))) &&
+			!at_names_contain(rule->exceptions, name))
+			return rule;
+	}
+	return NULL;
 }
 
-/* Run one of our queries under the newest snapshot. */
-static void
-execute(const char *query, int count, Oid *types, Datum *values, int expected)
+/* All tables of schemas that have rules. */
+static List *
+tables_of_rules(List *rules)
 {
-	SPIPlanPtr plan = SPI_prepare(query, count, types);
+	Relation catalog = table_open(RelationRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(catalog, InvalidOid, false, NULL, 0, NULL);
+	List *schemas = NIL;
+	List *relids = NIL;
+	HeapTuple tuple;
+	ListCell *cell;
 
-	if (plan == NULL || SPI_execute_snapshot(plan, values, NULL, GetLatestSnapshot(),
-											 InvalidSnapshot, false, true, 0) != expected)
-		elog(ERROR, "unexpected result of: %s", query);
+	foreach (cell, rules)
+		schemas = list_append_unique_oid(schemas, ((Rule *) lfirst(cell))->schema);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
+
+		if (list_member_oid(schemas, form->relnamespace))
+			relids = lappend_oid(relids, form->oid);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return relids;
 }
 
-/* Those of the tables that rules want, or all that rules want. */
+/* In the order of their oids; each is asked about anew, since it may be served by one before it. */
 static void
-enable_missing(List *relids, bool all)
+enable_missing(List *relids)
 {
-	Oid types[] = {OIDARRAYOID, BOOLOID};
-	Datum values[] = {oid_array(relids), BoolGetDatum(all)};
 	AtOwnerState state;
-	bool isnull;
+	ListCell *cell;
 
 	at_owner_enter(&state);
-	SPI_connect();
-	execute("SELECT m.target FROM audit.automatic_missing m "
-			"WHERE ($2 OR m.target = ANY ($1)) AND NOT m.unlogged ORDER BY m.target::oid",
-			lengthof(types), types, values, SPI_OK_SELECT);
+	list_sort(relids, list_oid_cmp);
+	foreach (cell, relids)
+	{
+		const Rule *rule = rule_for(lfirst_oid(cell));
 
-	SPITupleTable *found = SPI_tuptable;
-
-	for (uint64 i = 0; i < found->numvals; i++)
-		enable(DatumGetObjectId(SPI_getbinval(found->vals[i], found->tupdesc, 1, &isnull)));
-	SPI_finish();
+		if (rule != NULL)
+			enable(lfirst_oid(cell), rule);
+	}
 	at_owner_leave(&state);
 }
 
-/* Asked again for each, since a table may be served by one that was enabled before it. */
 static void
-enable(Oid relid)
+enable(Oid relid, const Rule *rule)
 {
-	Oid types[] = {REGCLASSOID};
-	Datum values[] = {ObjectIdGetDatum(relid)};
-	ErrorContextCallback context = {
-		.callback = add_context, .arg = at_qualified_name(relid), .previous = error_context_stack};
+	Relation rel = try_relation_open(relid, ShareRowExclusiveLock); /* as audit.enable() has it */
+	ErrorContextCallback context = {.callback = add_context, .previous = error_context_stack};
+	Rule fitting = *rule;
 
+	if (rel == NULL)
+		return;
+	fitting.ignored = columns_there(rel, rule->ignored, at_primary_key(rel));
+	fitting.masked = columns_there(rel, rule->masked, NIL);
+	fitting.hashed = columns_there(rel, rule->hashed, NIL);
+	relation_close(rel, NoLock); /* ALTER TABLE wants it closed */
+
+	context.arg = at_qualified_name(relid);
 	error_context_stack = &context;
-	execute("SELECT audit.enable(m.target, context => m.context, operations => m.operations, "
-			"ignore => m.ignored_columns, mask => m.masked_columns, hash => m.hashed_columns, "
-			"truncate => m.truncate, query => m.query) "
-			"FROM audit.automatic_missing m WHERE m.target = $1",
-			lengthof(types), types, values, SPI_OK_SELECT);
-	if (SPI_processed > 0 && has_rows(relid))
+	call_enable(relid, &fitting);
+	if (has_rows(relid))
 		(void) at_baseline_record(relid, BATCH);
 	error_context_stack = context.previous;
+}
+
+/* Those of the names that the table has as columns, in their order, and that others do not have. */
+static List *
+columns_there(Relation rel, List *names, List *others)
+{
+	TupleDesc desc = RelationGetDescr(rel);
+	List *there = NIL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		char *name = NameStr(TupleDescAttr(desc, i)->attname);
+
+		if (!TupleDescAttr(desc, i)->attisdropped && at_names_contain(names, name) &&
+			!at_names_contain(others, name))
+			there = lappend(there, pstrdup(name));
+	}
+	return there;
+}
+
+static void
+call_enable(Oid relid, const Rule *rule)
+{
+	Oid types[] = {REGCLASSOID,  TEXTOID,      TEXTARRAYOID, TEXTARRAYOID,
+				   TEXTARRAYOID, TEXTARRAYOID, TEXTOID,      BOOLOID};
+	Datum values[] = {
+		ObjectIdGetDatum(relid),
+		CStringGetTextDatum(rule->context),
+		at_name_array(rule->operations),
+		at_name_array(rule->ignored),
+		at_name_array(rule->masked),
+		at_name_array(rule->hashed),
+		CStringGetTextDatum(rule->truncate),
+		BoolGetDatum(rule->query),
+	};
+
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT audit.enable($1, context => $2, operations => $3, "
+							  "ignore => $4, mask => $5, hash => $6, truncate => $7, query => $8)",
+							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "audit.enable() was not called");
+	SPI_finish();
 }
 
 static void
@@ -203,18 +338,37 @@ has_rows(Oid relid)
 void
 at_automatic_forget(Oid schema, const char *command)
 {
-	Oid types[] = {OIDOID, TEXTOID};
-	Datum values[] = {ObjectIdGetDatum(schema),
-					  CStringGetTextDatum(psprintf("dropped by %s", command))};
-	AtOwnerState state;
+	(void) at_automatic_disable(schema, NULL, psprintf("dropped by %s", command));
+}
 
-	if (!has_rule(schema))
-		return;
+int
+at_automatic_disable(Oid schema, const char *pattern, const char *reason)
+{
+	List *rules = read_rules(schema);
+	int disabled = 0;
+	AtOwnerState state;
+	AtConfigRow row;
+	ListCell *cell;
+
+	if (rules == NIL)
+		return 0;
 	at_owner_enter(&state);
-	SPI_connect();
-	execute("UPDATE audit.automatic SET enabled = false, reason = $2, "
-			"changed_at = pg_catalog.now() WHERE schema = $1 AND enabled",
-			lengthof(types), types, values, SPI_OK_UPDATE);
-	SPI_finish();
+	at_config_begin(&row, AT_AUTOMATIC_TABLE);
+	at_config_set(&row, Anum_automatic_schema, ObjectIdGetDatum(schema));
+	at_config_set(&row, Anum_automatic_enabled, BoolGetDatum(false));
+	at_config_set(&row, Anum_automatic_changed_at,
+				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	at_config_set_text(&row, Anum_automatic_reason, reason);
+	foreach (cell, rules)
+	{
+		const Rule *rule = lfirst(cell);
+
+		if (pattern != NULL && strcmp(rule->pattern, pattern) != 0)
+			continue;
+		at_config_set_text(&row, Anum_automatic_pattern, rule->pattern);
+		disabled += at_config_update(&row) ? 1 : 0;
+	}
+	at_config_end(&row);
 	at_owner_leave(&state);
+	return disabled;
 }

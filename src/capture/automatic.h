@@ -18,8 +18,23 @@
 
 #include "nodes/pg_list.h"
 
-/* Name of the configuration table. */
+/* Name of the configuration table and its columns (sql/install/32_automatic.sql). */
 #define AT_AUTOMATIC_TABLE "automatic"
+
+#define Anum_automatic_schema          1
+#define Anum_automatic_pattern         2
+#define Anum_automatic_exceptions      3
+#define Anum_automatic_context         4
+#define Anum_automatic_operations      5
+#define Anum_automatic_ignored_columns 6
+#define Anum_automatic_masked_columns  7
+#define Anum_automatic_hashed_columns  8
+#define Anum_automatic_truncate        9
+#define Anum_automatic_query           10
+#define Anum_automatic_enabled         11
+#define Anum_automatic_changed_at      12
+#define Anum_automatic_reason          13
+#define Natts_automatic                13
 
 /*
  * A command has created or touched these relations, or more than it could note if
@@ -29,5 +44,8 @@ extern void at_automatic_settle(List *touched, bool all);
 
 /* A schema is dropped: its rules end. */
 extern void at_automatic_forget(Oid schema, const char *command);
+
+/* End the rules of a schema, or the one of this pattern; returns how many there were. */
+extern int at_automatic_disable(Oid schema, const char *pattern, const char *reason);
 
 #endif

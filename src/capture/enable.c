@@ -147,47 +147,47 @@ check_disable(Oid relid, const char *reason)
 						 quote_literal_cstr(at_qualified_name(relid)))));
 }
 
+/* NULLs are equal. */
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* The same names in the same order. */
+static bool
+same_names(List *a, List *b)
+{
+	return strcmp(at_name_json(a), at_name_json(b)) == 0;
+}
+
+static bool
+same_row_options(const AtRowOptions *a, const AtRowOptions *b)
+{
+	return a->limited == b->limited && same_names(a->only, b->only) &&
+		   same_names(a->masked, b->masked) && same_names(a->hashed, b->hashed) &&
+		   same_names(a->personal, b->personal) && same_text(a->subject, b->subject) &&
+		   same_text(a->when, b->when);
+}
+
 static void
 read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 {
-	Oid types[8 + AT_ROW_PARAMS] = {REGCLASSOID,  TEXTOID,      TEXTOID, TEXTARRAYOID,
-									TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID};
-	Datum values[8 + AT_ROW_PARAMS] = {
-		ObjectIdGetDatum(definition->relid),
-		CStringGetTextDatum(definition->context),
-		CStringGetTextDatum(definition->resource_type),
-		at_name_array(definition->operations),
-		at_name_array(definition->ignored),
-		at_name_array(definition->keys),
-		CStringGetTextDatum(definition->truncate),
-		BoolGetDatum(definition->query),
-	};
-	char nulls[8 + AT_ROW_PARAMS] = "        ";
-	bool isnull;
+	AtStoredPolicy stored;
 
-	at_stored_row_params(&definition->row, types + 8, values + 8, nulls + 8);
-	memset(existing, 0, sizeof(*existing));
-	if (SPI_execute_with_args("SELECT target_id, enabled, "
-							  "context = $2 AND resource_type = $3 AND operations = $4 "
-							  "AND ignored_columns = $5 AND key_columns = $6 "
-							  "AND truncate = $7 AND query = $8 "
-							  "AND only_columns IS NOT DISTINCT FROM $9 AND masked_columns = $10 "
-							  "AND hashed_columns = $11 AND personal_columns = $12 "
-							  "AND subject_column IS NOT DISTINCT FROM $13 "
-							  "AND recorded_when::text IS NOT DISTINCT FROM $14 "
-							  "FROM audit.policy WHERE target = $1",
-							  lengthof(types), types, values, nulls, false, 1) != SPI_OK_SELECT)
-		elog(ERROR, "could not read audit.policy");
-	if (SPI_processed == 0)
+	*existing = (ExistingPolicy){.found = at_stored_read_any(definition->relid, &stored)};
+	if (!existing->found)
 		return;
-
-	HeapTuple row = SPI_tuptable->vals[0];
-	TupleDesc desc = SPI_tuptable->tupdesc;
-
-	existing->found = true;
-	existing->target_id = DatumGetInt32(SPI_getbinval(row, desc, 1, &isnull));
-	existing->enabled = DatumGetBool(SPI_getbinval(row, desc, 2, &isnull));
-	existing->same = DatumGetBool(SPI_getbinval(row, desc, 3, &isnull));
+	existing->target_id = stored.target_id;
+	existing->enabled = stored.enabled;
+	existing->same = same_text(stored.context, definition->context) &&
+					 same_text(stored.resource_type, definition->resource_type) &&
+					 same_names(stored.operations, definition->operations) &&
+					 same_names(stored.ignored, definition->ignored) &&
+					 same_names(stored.keys, definition->keys) &&
+					 same_text(stored.truncate, definition->truncate) &&
+					 stored.query == definition->query &&
+					 same_row_options(&stored.row, &definition->row);
 }
 
 /* A new version of the table in the ledger. */

@@ -30,8 +30,10 @@
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/config_row.h"
 #include "base/errors.h"
 #include "capture/automatic.h"
 #include "capture/definition.h"
@@ -198,23 +200,34 @@ execute(const char *query, int count, const Oid *types, const Datum *values, con
 static void
 write_rule(const Datum *args)
 {
+	static const int columns[ARGS] = {
+		[ARG_SCHEMA] = Anum_automatic_schema,
+		[ARG_LIKE] = Anum_automatic_pattern,
+		[ARG_EXCEPT] = Anum_automatic_exceptions,
+		[ARG_AUTOMATIC] = Anum_automatic_enabled,
+		[ARG_CONTEXT] = Anum_automatic_context,
+		[ARG_OPERATIONS] = Anum_automatic_operations,
+		[ARG_IGNORE] = Anum_automatic_ignored_columns,
+		[ARG_MASK] = Anum_automatic_masked_columns,
+		[ARG_HASH] = Anum_automatic_hashed_columns,
+		[ARG_TRUNCATE] = Anum_automatic_truncate,
+		[ARG_QUERY] = Anum_automatic_query,
+	};
 	AtOwnerState state;
+	AtConfigRow row;
 
 	LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), ExclusiveLock);
 	at_owner_enter(&state);
-	SPI_connect();
-	if (execute("UPDATE audit.automatic SET exceptions = $3, enabled = $4, context = $5, "
-				"operations = $6, ignored_columns = $7, masked_columns = $9, hashed_columns = $10, "
-				"truncate = $11, query = $12, changed_at = pg_catalog.now(), reason = NULL WHERE "
-				"schema = $1 AND pattern = $2",
-				ARGS, arg_types, args, NULL) == 0 &&
-		execute("INSERT INTO audit.automatic (schema, pattern, exceptions, enabled, context, "
-				"operations, ignored_columns, masked_columns, hashed_columns, truncate, query, "
-				"changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $9, $10, $11, $12, "
-				"pg_catalog.now())",
-				ARGS, arg_types, args, NULL) != 1)
-		elog(ERROR, "could not write audit.automatic");
-	SPI_finish();
+	at_config_begin(&row, AT_AUTOMATIC_TABLE);
+	for (int i = 0; i < ARGS; i++)
+		if (columns[i] != 0)
+			at_config_set(&row, columns[i], args[i]);
+	at_config_set(&row, Anum_automatic_changed_at,
+				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	at_config_set_text(&row, Anum_automatic_reason, NULL);
+	if (!at_config_update(&row))
+		at_config_insert(&row);
+	at_config_end(&row);
 	at_owner_leave(&state);
 }
 
@@ -325,18 +338,15 @@ call_enable(const Candidate *candidate, const Datum *args)
 Datum
 at_disable_schema(PG_FUNCTION_ARGS)
 {
-	static const Oid types[] = {OIDOID, TEXTOID, TEXTOID};
-
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("schema must not be null")));
 
 	Oid schema = PG_GETARG_OID(0);
 	char *reason = PG_ARGISNULL(1) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(1));
-	Datum values[] = {ObjectIdGetDatum(schema), CStringGetTextDatum(reason), PG_GETARG_DATUM(2)};
+	char *pattern = PG_ARGISNULL(2) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(2));
 	char *name = check_schema(schema);
-	AtOwnerState state;
-	uint64 rules;
+	int rules;
 
 	check_owner(schema);
 	(void) at_ledger_relid(AT_LEDGER_EVENT);
@@ -347,15 +357,7 @@ at_disable_schema(PG_FUNCTION_ARGS)
 						   "reason part of it."),
 				 errhint("SELECT audit.disable_schema(%s, 'why');", quote_literal_cstr(name))));
 
-	at_owner_enter(&state);
-	SPI_connect();
-	rules = execute("UPDATE audit.automatic SET enabled = false, reason = $2, "
-					"changed_at = pg_catalog.now() "
-					"WHERE schema = $1 AND enabled AND ($3 IS NULL OR pattern = $3)",
-					lengthof(types), types, values, PG_ARGISNULL(2) ? "  n" : NULL);
-	SPI_finish();
-	at_owner_leave(&state);
-
+	rules = at_automatic_disable(schema, pattern, reason);
 	PG_RETURN_TEXT_P(
 		cstring_to_text(psprintf("%s: %s", rules > 0 ? "no longer automatic" : "was not automatic",
 								 quote_identifier(name))));

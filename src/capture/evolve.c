@@ -31,7 +31,6 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
-#include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "tcop/utility.h"
@@ -262,10 +261,8 @@ settle_all(Command *command)
 		AtOwnerState state;
 
 		at_owner_enter(&state);
-		SPI_connect();
 		(void) at_stored_disable(lfirst_oid(cell),
 								 psprintf("dropped by %s", command->change.command));
-		SPI_finish();
 		at_owner_leave(&state);
 	}
 

@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
@@ -133,6 +134,7 @@ render(const AtPolicy *policy, Oid owner, TupleTableSlot *slot, AtDelta *row)
 	return recorded;
 }
 
+/* Where a scan would take predicate locks, all versions are scanned, as in base/latest.c. */
 static void
 scan_one(const AtLive *live, Relation rel, AtLiveRow callback, void *arg)
 {
@@ -140,14 +142,18 @@ scan_one(const AtLive *live, Relation rel, AtLiveRow callback, void *arg)
 	MemoryContext per_row =
 		AllocSetContextCreate(CurrentMemoryContext, "audit_trail live row", ALLOCSET_DEFAULT_SIZES);
 	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	TableScanDesc scan = table_beginscan(rel, live->snapshot, 0, NULL);
+	bool filtered = IsolationIsSerializable();
+	TableScanDesc scan = table_beginscan(rel, filtered ? SnapshotAny : live->snapshot, 0, NULL);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
-		MemoryContext save = MemoryContextSwitchTo(per_row);
+		MemoryContext save;
 		AtDelta row;
 
 		CHECK_FOR_INTERRUPTS();
+		if (filtered && !table_tuple_satisfies_snapshot(rel, slot, live->snapshot))
+			continue;
+		save = MemoryContextSwitchTo(per_row);
 		if (render(policy, live->rel->rd_rel->relowner, slot, &row))
 			callback(&row, arg);
 		MemoryContextSwitchTo(save);

@@ -12,19 +12,21 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/config_row.h"
+#include "base/latest.h"
 #include "base/names.h"
 #include "capture/stored.h"
 
@@ -42,30 +44,25 @@ at_stored_ready(void)
 }
 
 bool
-at_stored_read(Oid relid, AtStoredPolicy *stored)
+at_stored_read_any(Oid relid, AtStoredPolicy *stored)
 {
-	Relation rel = table_open(at_audit_relid(AT_POLICY_TABLE), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	AtLatest latest;
 	ScanKeyData key;
-	bool found = false;
-	bool isnull;
+	HeapTuple tuple;
 
 	ScanKeyInit(&key, Anum_policy_target, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
+	at_latest_begin(&latest, at_audit_relid(AT_POLICY_TABLE), AT_POLICY_INDEX, 1, &key);
+	tuple = at_latest_next(&latest);
+	if (HeapTupleIsValid(tuple))
+		fill(tuple, latest.desc, stored);
+	at_latest_end(&latest);
+	return HeapTupleIsValid(tuple);
+}
 
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid(AT_POLICY_INDEX), true, snapshot, 1, &key);
-	HeapTuple tuple = systable_getnext(scan);
-
-	if (HeapTupleIsValid(tuple) &&
-		DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, RelationGetDescr(rel), &isnull)))
-	{
-		fill(tuple, RelationGetDescr(rel), stored);
-		found = true;
-	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
-	return found;
+bool
+at_stored_read(Oid relid, AtStoredPolicy *stored)
+{
+	return at_stored_read_any(relid, stored) && stored->enabled;
 }
 
 /* A list of names; a null is an empty one. */
@@ -114,6 +111,7 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 	*stored = (AtStoredPolicy){
 		.root = DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull)),
 		.target_id = DatumGetInt32(heap_getattr(tuple, Anum_policy_target_id, desc, &isnull)),
+		.enabled = DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, desc, &isnull)),
 		.context = get_text(tuple, Anum_policy_context, desc),
 		.resource_type = get_text(tuple, Anum_policy_resource_type, desc),
 		.operations = get_names(tuple, Anum_policy_operations, desc),
@@ -174,99 +172,82 @@ parents_of(Oid relid)
 List *
 at_stored_tables(void)
 {
-	Relation rel = table_open(at_audit_relid(AT_POLICY_TABLE), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, snapshot, 0, NULL);
-	TupleDesc desc = RelationGetDescr(rel);
 	List *tables = NIL;
+	AtLatest latest;
 	HeapTuple tuple;
 	bool isnull;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
-		if (DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, desc, &isnull)))
-			tables = lappend_oid(
-				tables, DatumGetObjectId(heap_getattr(tuple, Anum_policy_target, desc, &isnull)));
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
+	at_latest_begin(&latest, at_audit_relid(AT_POLICY_TABLE), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+		if (DatumGetBool(heap_getattr(tuple, Anum_policy_enabled, latest.desc, &isnull)))
+			tables = lappend_oid(tables, DatumGetObjectId(heap_getattr(tuple, Anum_policy_target,
+																	   latest.desc, &isnull)));
+	at_latest_end(&latest);
 	list_sort(tables, list_oid_cmp);
 	return tables;
 }
 
-/* Run a command that sees the newest rows; returns how many it changed. */
-static uint64
-execute(const char *command, int count, Oid *types, Datum *values, const char *nulls)
+static void
+set_row_options(AtConfigRow *row, const AtRowOptions *options)
 {
-	SPIPlanPtr plan = SPI_prepare(command, count, types);
-
-	if (plan == NULL || SPI_execute_snapshot(plan, values, nulls, GetLatestSnapshot(),
-											 InvalidSnapshot, false, true, 0) < 0)
-		elog(ERROR, "could not write audit.policy");
-	return SPI_processed;
+	at_config_set_text(row, Anum_policy_only_columns, NULL);
+	if (options->limited)
+		at_config_set(row, Anum_policy_only_columns, at_name_array(options->only));
+	at_config_set(row, Anum_policy_masked_columns, at_name_array(options->masked));
+	at_config_set(row, Anum_policy_hashed_columns, at_name_array(options->hashed));
+	at_config_set(row, Anum_policy_personal_columns, at_name_array(options->personal));
+	at_config_set_text(row, Anum_policy_subject_column, options->subject);
+	at_config_set_text(row, Anum_policy_recorded_when, NULL);
+	if (options->when != NULL)
+		at_config_set(row, Anum_policy_recorded_when,
+					  DirectFunctionCall1(jsonpath_in, CStringGetDatum(options->when)));
 }
 
-void
-at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls)
+/* Switched on or off, by this transaction. */
+static void
+set_state(AtConfigRow *row, Oid relid, bool enabled, const char *reason)
 {
-	const char *const texts[] = {row->subject, row->when};
-	List *const lists[] = {row->only, row->masked, row->hashed, row->personal};
-
-	for (int i = 0; i < lengthof(lists); i++)
-	{
-		types[i] = TEXTARRAYOID;
-		values[i] = at_name_array(lists[i]);
-		nulls[i] = i == 0 && !row->limited ? 'n' : ' ';
-	}
-	for (int i = 0; i < lengthof(texts); i++)
-	{
-		int param = lengthof(lists) + i;
-
-		types[param] = TEXTOID;
-		values[param] = texts[i] ? CStringGetTextDatum(texts[i]) : (Datum) 0;
-		nulls[param] = texts[i] ? ' ' : 'n';
-	}
+	at_config_set(row, Anum_policy_target, ObjectIdGetDatum(relid));
+	at_config_set(row, Anum_policy_enabled, BoolGetDatum(enabled));
+	at_config_set(row, Anum_policy_changed_at,
+				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	at_config_set_text(row, Anum_policy_reason, reason);
 }
 
 void
 at_stored_write(const AtStoredPolicy *stored)
 {
-	static const char update[] =
-		"UPDATE audit.policy SET target_id = $2, context = $3, resource_type = $4, "
-		"operations = $5, ignored_columns = $6, key_columns = $7, key_given = $8, "
-		"truncate = $9, query = $10, only_columns = $11, masked_columns = $12, "
-		"hashed_columns = $13, personal_columns = $14, subject_column = $15, "
-		"recorded_when = $16::jsonpath, "
-		"enabled = true, changed_at = pg_catalog.now(), reason = NULL WHERE target = $1";
-	static const char insert[] =
-		"INSERT INTO audit.policy (target, target_id, context, resource_type, operations, "
-		"ignored_columns, key_columns, key_given, truncate, query, only_columns, masked_columns, "
-		"hashed_columns, personal_columns, subject_column, recorded_when, enabled, changed_at) "
-		"VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonpath, "
-		"true, pg_catalog.now())";
-	Oid types[10 + AT_ROW_PARAMS] = {REGCLASSOID,  INT4OID,      TEXTOID, TEXTOID, TEXTARRAYOID,
-									 TEXTARRAYOID, TEXTARRAYOID, BOOLOID, TEXTOID, BOOLOID};
-	Datum values[10 + AT_ROW_PARAMS] = {
-		ObjectIdGetDatum(stored->root),        Int32GetDatum(stored->target_id),
-		CStringGetTextDatum(stored->context),  CStringGetTextDatum(stored->resource_type),
-		at_name_array(stored->operations),     at_name_array(stored->ignored),
-		at_name_array(stored->keys),           BoolGetDatum(stored->key_given),
-		CStringGetTextDatum(stored->truncate), BoolGetDatum(stored->query),
-	};
-	char nulls[10 + AT_ROW_PARAMS] = "          ";
+	AtConfigRow row;
 
-	at_stored_row_params(&stored->row, types + 10, values + 10, nulls + 10);
-	if (execute(update, lengthof(types), types, values, nulls) == 0 &&
-		execute(insert, lengthof(types), types, values, nulls) != 1)
-		elog(ERROR, "could not write audit.policy");
+	at_config_begin(&row, AT_POLICY_TABLE);
+	set_state(&row, stored->root, true, NULL);
+	at_config_set(&row, Anum_policy_target_id, Int32GetDatum(stored->target_id));
+	at_config_set_text(&row, Anum_policy_context, stored->context);
+	at_config_set_text(&row, Anum_policy_resource_type, stored->resource_type);
+	at_config_set(&row, Anum_policy_operations, at_name_array(stored->operations));
+	at_config_set(&row, Anum_policy_ignored_columns, at_name_array(stored->ignored));
+	at_config_set(&row, Anum_policy_key_columns, at_name_array(stored->keys));
+	at_config_set(&row, Anum_policy_key_given, BoolGetDatum(stored->key_given));
+	at_config_set_text(&row, Anum_policy_truncate, stored->truncate);
+	at_config_set(&row, Anum_policy_query, BoolGetDatum(stored->query));
+	set_row_options(&row, &stored->row);
+	if (!at_config_update(&row))
+		at_config_insert(&row);
+	at_config_end(&row);
 }
 
 bool
 at_stored_disable(Oid relid, const char *reason)
 {
-	Oid types[] = {REGCLASSOID, TEXTOID};
-	Datum values[] = {ObjectIdGetDatum(relid), CStringGetTextDatum(reason)};
+	AtStoredPolicy stored;
+	AtConfigRow row;
+	bool disabled;
 
-	return execute("UPDATE audit.policy SET enabled = false, reason = $2, "
-				   "changed_at = pg_catalog.now() WHERE target = $1 AND enabled",
-				   lengthof(types), types, values, NULL) > 0;
+	if (!at_stored_read(relid, &stored))
+		return false;
+	at_config_begin(&row, AT_POLICY_TABLE);
+	set_state(&row, relid, false, reason);
+	disabled = at_config_update(&row);
+	at_config_end(&row);
+	return disabled;
 }

@@ -3,9 +3,8 @@
  *		Rows of audit.policy: which tables are captured, and how.
  *
  * Reading needs no privilege and sees the newest rows, whatever the
- * transaction's snapshot is. Writing goes through SPI, connected by the
- * caller as the ledger's owner, since each change is itself an event; it
- * sees the newest rows too, so it cannot fail to serialize.
+ * transaction's snapshot is (base/latest.h). So does writing; each change is
+ * itself an event, so the caller is the ledger's owner then (base/config_row.h).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_STORED_H
@@ -44,6 +43,7 @@ typedef struct AtStoredPolicy
 {
 	Oid root; /* the table that the policy names */
 	int32 target_id;
+	bool enabled; /* at_stored_write() writes true, whatever is here */
 	char *context;
 	char *resource_type;
 	List *operations;
@@ -62,6 +62,9 @@ typedef struct AtStoredPolicy
 /* Is there configuration, and a ledger that was begun in this database? Raises nothing. */
 extern bool at_stored_ready(void);
 
+/* The policy that names the table, also one that is not enabled; false if there is none. */
+extern bool at_stored_read_any(Oid relid, AtStoredPolicy *stored);
+
 /* The enabled policy that names the table; false if there is none. */
 extern bool at_stored_read(Oid relid, AtStoredPolicy *stored);
 
@@ -76,14 +79,6 @@ extern List *at_stored_tables(void);
 
 /* Write an enabled policy; replaces the row of the table if there is one. */
 extern void at_stored_write(const AtStoredPolicy *stored);
-
-/*
- * The options of rows as parameters of a query, AT_ROW_PARAMS of them: only
- * (null: all columns), masked, hashed and personal columns, all text[], then
- * subject and jsonpath, both text.
- */
-#define AT_ROW_PARAMS 6
-extern void at_stored_row_params(const AtRowOptions *row, Oid *types, Datum *values, char *nulls);
 
 /* Switch the policy of a table off; returns whether it was on. */
 extern bool at_stored_disable(Oid relid, const char *reason);

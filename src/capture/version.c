@@ -18,7 +18,6 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "executor/spi.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
@@ -578,9 +577,7 @@ write_policy(const AtStoredPolicy *stored)
 	AtOwnerState state;
 
 	at_owner_enter(&state);
-	SPI_connect();
 	at_stored_write(stored);
-	SPI_finish();
 	CacheInvalidateRelcacheByRelid(stored->root);
 	at_owner_leave(&state);
 }

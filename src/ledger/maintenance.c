@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/latest.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "ledger/datum.h"
@@ -232,25 +233,20 @@ static int32
 configuration_target(void)
 {
 	Oid relid = at_audit_relid("policy");
-	Relation rel = table_open(relid, AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	int32 target_id = 0;
+	AtLatest latest;
 	ScanKeyData key;
+	HeapTuple tuple;
 	bool isnull;
 
 	ScanKeyInit(&key, get_attnum(relid, "target"), BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(relid));
-
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid("policy_pkey"), true, snapshot, 1, &key);
-	HeapTuple tuple = systable_getnext(scan);
-
+	at_latest_begin(&latest, relid, "policy_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
 	if (HeapTupleIsValid(tuple))
 		target_id = DatumGetInt32(
-			heap_getattr(tuple, get_attnum(relid, "target_id"), RelationGetDescr(rel), &isnull));
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
+			heap_getattr(tuple, get_attnum(relid, "target_id"), latest.desc, &isnull));
+	at_latest_end(&latest);
 	return target_id;
 }
 

@@ -13,6 +13,10 @@
  * Invariant: parts in `active` stand on a row that was not given out yet,
  * except `given`, whose row is the one that the caller holds.
  *
+ * A serializable transaction would take predicate locks, and so could make
+ * writers fail that it has nothing to do with. There all versions of rows are
+ * scanned, and the snapshot is asked about each (as in base/latest.c).
+ *
  * Locks: AccessShareLock on partitions and indexes.
  *-------------------------------------------------------------------------
  */
@@ -22,6 +26,7 @@
 #include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -31,6 +36,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/columns.h"
 #include "base/errors.h"
@@ -78,6 +84,7 @@ typedef struct AtScanState
 {
 	const IndexSpec *spec;
 	Snapshot snapshot;
+	bool filtered;         /* all versions are scanned; see the head of this file */
 	MemoryContext context; /* of the scans, which allocate as they go */
 	int64 until;           /* last key columns up to this are wanted; if others are leapt over, */
 	int64 high;            /* first ones up to this */
@@ -96,6 +103,7 @@ static void make_range(ScanKey keys, int64 low, int64 high);
 static void start(AtScanState *state, ScanKey keys, int64 low, int64 high);
 static void rescan_all(Part *part);
 static void leap(AtScanState *state, Part *part);
+static bool fetch(AtScanState *state, Part *part);
 static bool advance(AtScanState *state, Part *part);
 static int64 index_column(IndexScanDesc desc, int column);
 
@@ -125,6 +133,7 @@ open_parts(AtScanBy by, Snapshot snapshot, List *oids)
 	state->spec = &index_specs[by];
 	state->context = CurrentMemoryContext;
 	state->snapshot = snapshot;
+	state->filtered = IsolationIsSerializable();
 	state->part = palloc0(sizeof(Part) * list_length(oids));
 	state->active = palloc(sizeof(Part *) * list_length(oids));
 	foreach (cell, oids)
@@ -148,7 +157,8 @@ open_part(AtScanState *state, Relation heap)
 	part->heap = heap;
 	part->index = open_index(heap, state->spec);
 	part->slot = table_slot_create(heap, NULL);
-	part->desc = index_beginscan(heap, part->index, state->snapshot, SCAN_KEYS, 0);
+	part->desc = index_beginscan(heap, part->index, state->filtered ? SnapshotAny : state->snapshot,
+								 SCAN_KEYS, 0);
 	part->desc->xs_want_itup = true;
 	state->nparts++;
 }
@@ -302,6 +312,15 @@ read_key(AtScanState *state, Part *part)
 		state->spec->nkeys == 1 ? part->key : index_column(part->desc, state->spec->nkeys);
 }
 
+/* Get the row of the entry that the scan stands on; false if the snapshot does not see it. */
+static bool
+fetch(AtScanState *state, Part *part)
+{
+	return index_fetch_heap(part->desc, part->slot) &&
+		   (!state->filtered ||
+			table_tuple_satisfies_snapshot(part->heap, part->slot, state->snapshot));
+}
+
 /* Step to the partition's next row. */
 static bool
 advance(AtScanState *state, Part *part)
@@ -314,7 +333,7 @@ advance(AtScanState *state, Part *part)
 		CHECK_FOR_INTERRUPTS();
 		read_key(state, part);
 		if (part->place <= state->until)
-			found = index_fetch_heap(part->desc, part->slot);
+			found = fetch(state, part);
 		else if (part->key < state->high)
 			leap(state, part);
 		else
@@ -373,11 +392,15 @@ at_scan_last(AtScan *scan)
 		Part *part = &state->part[i];
 
 		rescan_all(part);
-		if (!index_getnext_slot(part->desc, BackwardScanDirection, part->slot))
-			continue;
-		read_key(state, part);
-		if (found == NULL || part->key > found->key)
-			found = part;
+		while (index_getnext_tid(part->desc, BackwardScanDirection) != NULL)
+		{
+			if (!fetch(state, part))
+				continue;
+			read_key(state, part);
+			if (found == NULL || part->key > found->key)
+				found = part;
+			break;
+		}
 	}
 	MemoryContextSwitchTo(save);
 	if (found == NULL)
@@ -412,13 +435,16 @@ at_scan_close(AtScan *scan)
 static uint64
 scan_heap_part(Relation heap, Snapshot snapshot, AtHeapRow row, void *arg)
 {
-	TableScanDesc scan = table_beginscan(heap, snapshot, 0, NULL);
+	bool filtered = IsolationIsSerializable();
+	TableScanDesc scan = table_beginscan(heap, filtered ? SnapshotAny : snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(heap, NULL);
 	uint64 count = 0;
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (filtered && !table_tuple_satisfies_snapshot(heap, slot, snapshot))
+			continue;
 		count++;
 		if (row != NULL)
 			row(slot, arg);

@@ -20,15 +20,14 @@
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/latest.h"
 #include "ledger/pick.h"
 #include "ledger/source.h"
 
 /* Name of the configuration table and its columns (sql/install/10_context.sql). */
 #define SOURCE_TABLE "context_source"
-#define SOURCE_INDEX "context_source_pkey"
 
 #define Anum_source_field     1
 #define Anum_source_priority  2
@@ -58,7 +57,7 @@ PG_FUNCTION_INFO_V1(at_context_source_changed);
 
 static void forget_relation(Datum arg, Oid relid);
 static void fill_cache(void);
-static List *read_sources(Relation rel);
+static List *read_sources(void);
 static Source *make_source(HeapTuple tuple, TupleDesc desc);
 static char *read_source(const Source *source);
 
@@ -124,7 +123,7 @@ fill_cache(void)
 
 	uint64 invalidations = cache.invalidations;
 
-	sources = read_sources(rel);
+	sources = read_sources();
 	table_close(rel, AccessShareLock);
 	MemoryContextSwitchTo(save);
 
@@ -147,23 +146,21 @@ compare_sources(const ListCell *a, const ListCell *b)
 
 /* All rows that name a field. */
 static List *
-read_sources(Relation rel)
+read_sources(void)
 {
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid(SOURCE_INDEX), false, snapshot, 0, NULL);
 	List *sources = NIL;
+	AtLatest latest;
 	HeapTuple tuple;
 
-	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	at_latest_begin(&latest, cache.relid, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
 	{
-		Source *source = make_source(tuple, RelationGetDescr(rel));
+		Source *source = make_source(tuple, latest.desc);
 
 		if (source->field < AT_CONTEXT_FIELDS)
 			sources = lappend(sources, source);
 	}
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
+	at_latest_end(&latest);
 	list_sort(sources, compare_sources);
 	return sources;
 }

@@ -5,16 +5,13 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
-#include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
+#include "base/latest.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
@@ -56,19 +53,18 @@ get_text(HeapTuple tuple, int column, TupleDesc desc)
 bool
 at_target_read(int32 target_id, AtTarget *target)
 {
-	Relation rel = table_open(at_ledger_relid(AT_LEDGER_TARGET), AccessShareLock);
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	TupleDesc desc = RelationGetDescr(rel);
+	AtLatest latest;
 	ScanKeyData key;
+	HeapTuple tuple;
 	bool isnull;
 
 	ScanKeyInit(&key, Anum_target_target_id, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(target_id));
+	at_latest_begin(&latest, at_ledger_relid(AT_LEDGER_TARGET), "target_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
 
-	SysScanDesc scan =
-		systable_beginscan(rel, at_audit_relid("target_pkey"), true, snapshot, 1, &key);
-	HeapTuple tuple = systable_getnext(scan);
 	bool found = HeapTupleIsValid(tuple);
+	TupleDesc desc = latest.desc;
 
 	if (found)
 		*target = (AtTarget){
@@ -83,8 +79,6 @@ at_target_read(int32 target_id, AtTarget *target)
 			.key_columns = get_text(tuple, Anum_target_key_columns, desc),
 			.columns = get_text(tuple, Anum_target_columns, desc),
 		};
-	systable_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	table_close(rel, AccessShareLock);
+	at_latest_end(&latest);
 	return found;
 }
