@@ -220,7 +220,7 @@ COMMENT ON COLUMN audit.log_entry.event_count IS 'events of the batch';
 COMMENT ON COLUMN audit.log_entry.first_tx_at IS 'earliest tx_at in the batch';
 COMMENT ON COLUMN audit.log_entry.last_tx_at IS 'latest tx_at in the batch';
 COMMENT ON COLUMN audit.log_entry.snapshot IS 'all that was settled in this snapshot is sealed by this entry or an earlier one';
-COMMENT ON COLUMN audit.log_entry.payload IS 'of a control record what it says; of a batch the transactions that were broken when it was sealed';
+COMMENT ON COLUMN audit.log_entry.payload IS 'of a control record what it says; of a batch the tables of its events, or the transactions that were broken when it was sealed';
 
 CREATE TABLE audit.leaf_tile (
 	log_index bigint NOT NULL,

@@ -19,6 +19,7 @@
 #include "ledger/datum.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/log_read.h"
+#include "ledger/tables_list.h"
 #include "seal/batch.h"
 #include "seal/leaves.h"
 
@@ -40,6 +41,7 @@ typedef struct Batch
 	uint64 event_count;
 	int64 first_tx_at;
 	int64 last_tx_at;
+	AtTablesList *tables;
 
 	/* transactions that contradict themselves */
 	uint64 broken_count;
@@ -70,6 +72,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 	at_tile_init(&batch->tile);
 	at_merkle_init(&batch->tree);
 	initStringInfo(&batch->broken);
+	batch->tables = at_tables_list_new();
 
 	at_leaf_reader_start(reader, window);
 	while ((leaf = at_leaf_reader_next(reader)) != NULL)
@@ -90,8 +93,11 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 {
 	if (leaf->transaction == NULL)
 	{
-		at_deferred_fill_add_event(batch->fill, leaf->event->slot);
+		const AtEventRow *event = leaf->event;
+
+		at_deferred_fill_add_event(batch->fill, event->slot);
 		at_tile_add_event(&batch->tile, leaf->tx_id, leaf->ordinal, &leaf->hash);
+		at_tables_list_add(batch->tables, event->target_id, event->body.schema, event->body.table);
 		batch->event_count++;
 	}
 	else
@@ -158,14 +164,23 @@ add_broken(Batch *batch, const AtLeaf *leaf)
 	pfree(why);
 }
 
-/* {"broken":[...],"more":N}, or missing if all is well. */
+/* The tables of the events, if all is well and they are not too many to be listed. */
+static AtSpan
+make_list(Batch *batch)
+{
+	char *tables = at_tables_list_json(batch->tables);
+
+	return at_span_of(tables ? psprintf("{\"tables\":%s}", tables) : NULL);
+}
+
+/* {"tables":[...]}, or {"broken":[...],"more":N}. */
 static AtSpan
 make_payload(Batch *batch)
 {
 	StringInfoData json;
 
 	if (batch->broken_count == 0)
-		return (AtSpan){NULL, 0};
+		return make_list(batch);
 	if (batch->broken_count > MAX_WARNINGS)
 		ereport(WARNING,
 				(errcode(ERRCODE_AT_INTEGRITY),
