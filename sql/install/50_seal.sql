@@ -12,12 +12,50 @@ COMMENT ON FUNCTION audit.seal_lag() IS
 	'how many committed transactions are not sealed yet, and how long ago the oldest was committed';
 REVOKE ALL ON FUNCTION audit.seal_lag() FROM PUBLIC;
 
-CREATE FUNCTION audit.verify()
-	RETURNS TABLE (finding text, object text, place text, expected text, found text, detail text)
-	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_verify';
-COMMENT ON FUNCTION audit.verify() IS
-	'recomputes every hash of the ledger; a row for each finding, then a summary';
-REVOKE ALL ON FUNCTION audit.verify() FROM PUBLIC;
+-- Not strict: what is not given is not asked for.
+CREATE FUNCTION audit.verify(
+	checkpoint text DEFAULT NULL,
+	public_key text DEFAULT NULL,
+	tx_id bigint DEFAULT NULL,
+	table_name text DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT NULL,
+	since_last boolean DEFAULT false,
+	resume boolean DEFAULT false,
+	workers int DEFAULT NULL)
+	RETURNS TABLE (
+		finding text, object text, place text, expected text, found text, detail text,
+		before text, after text, cause text, advice text)
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_verify';
+COMMENT ON FUNCTION audit.verify(text, text, bigint, text, timestamptz, timestamptz, boolean, boolean, int) IS
+	'recomputes the hashes of the ledger: all, of one transaction, one table, a time, or what came since the last sealed result; compares with checkpoints that were kept outside; a row for each finding, then a summary';
+REVOKE ALL ON FUNCTION audit.verify(text, text, bigint, text, timestamptz, timestamptz, boolean, boolean, int) FROM PUBLIC;
+
+CREATE FUNCTION audit.read_verify_progress()
+	RETURNS TABLE (
+		pid int, started_at timestamptz, mode text, phase text, workers int, entries_done bigint,
+		batches_total bigint, batches_done bigint, events_total bigint, events_done bigint, findings bigint)
+	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_verify_progress';
+COMMENT ON FUNCTION audit.read_verify_progress() IS 'internal: what audit.verify_progress shows';
+REVOKE ALL ON FUNCTION audit.read_verify_progress() FROM PUBLIC;
+
+CREATE VIEW audit.verify_progress AS
+	SELECT pid, started_at, mode, phase, workers, entries_done, batches_total, batches_done, events_total,
+		events_done, findings
+	FROM audit.read_verify_progress();
+COMMENT ON VIEW audit.verify_progress IS 'verifications of this database that are running now';
+COMMENT ON COLUMN audit.verify_progress.pid IS 'process that verifies; its parallel workers have no row of their own';
+COMMENT ON COLUMN audit.verify_progress.started_at IS 'when it was begun; anew where something could not be read';
+COMMENT ON COLUMN audit.verify_progress.mode IS 'full, resumed, since last, transaction, table or time';
+COMMENT ON COLUMN audit.verify_progress.phase IS 'reading the log, checking batches, naming what is wrong, checking what is not sealed, or counting rows';
+COMMENT ON COLUMN audit.verify_progress.workers IS 'parallel workers that help now';
+COMMENT ON COLUMN audit.verify_progress.entries_done IS 'entries of the log that were read';
+COMMENT ON COLUMN audit.verify_progress.batches_total IS 'batches to be checked; known once the log is read';
+COMMENT ON COLUMN audit.verify_progress.batches_done IS 'batches checked, also by an earlier verification that this one resumes';
+COMMENT ON COLUMN audit.verify_progress.events_total IS 'events in the batches to be checked';
+COMMENT ON COLUMN audit.verify_progress.events_done IS 'events in the batches that were checked';
+COMMENT ON COLUMN audit.verify_progress.findings IS 'what was found wrong so far; one cause may count more than once until the end';
+REVOKE ALL ON audit.verify_progress FROM PUBLIC;
 
 CREATE FUNCTION audit.create_signing_key(path text, name text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_create_signing_key';

@@ -63,6 +63,7 @@ struct AtFindings
 	HTAB *named;     /* NameEntry of differences that miss or change a leaf */
 	HTAB *expected;  /* made when resolving */
 	int32 last_fine; /* target, so that a run of events asks once */
+	bool is_partial; /* not all events were looked at */
 };
 
 static void resolve_targets(AtFindings *findings);
@@ -122,6 +123,10 @@ at_findings_add(AtFindings *findings, const AtFinding *finding)
 		.expected = copy_text(findings, finding->expected),
 		.found = copy_text(findings, finding->found),
 		.detail = copy_text(findings, finding->detail),
+		.before = copy_text(findings, finding->before),
+		.after = copy_text(findings, finding->after),
+		.cause = copy_text(findings, finding->cause),
+		.log_index = finding->log_index,
 	};
 }
 
@@ -192,6 +197,8 @@ at_findings_add_difference(AtFindings *findings, const AtDifference *difference)
 	findings->difference[at] = *difference;
 	findings->difference[at].subject = copy_text(findings, difference->subject);
 	findings->difference[at].detail = copy_text(findings, difference->detail);
+	findings->difference[at].before = copy_text(findings, difference->before);
+	findings->difference[at].after = copy_text(findings, difference->after);
 	findings->settled[at] = false;
 	if (!difference->is_digest &&
 		(difference->fault == AT_FAULT_MISSING || difference->fault == AT_FAULT_CHANGED))
@@ -205,6 +212,27 @@ at_findings_target_is_fine(AtFindings *findings, int32 target_id)
 		return;
 	findings->last_fine = target_id;
 	get_target(findings, target_id)->is_fine = true;
+}
+
+int
+at_findings_fine_targets(const AtFindings *findings, int32 **targets)
+{
+	HASH_SEQ_STATUS scan;
+	TargetState *target;
+	int count = 0;
+
+	*targets = palloc(sizeof(int32) * (hash_get_num_entries(findings->targets) + 1));
+	hash_seq_init(&scan, findings->targets);
+	while ((target = hash_seq_search(&scan)) != NULL)
+		if (target->is_fine)
+			(*targets)[count++] = target->target_id;
+	return count;
+}
+
+void
+at_findings_are_partial(AtFindings *findings)
+{
+	findings->is_partial = true;
 }
 
 void
@@ -269,7 +297,8 @@ resolve_targets(AtFindings *findings)
 	hash_seq_init(&scan, findings->targets);
 	while ((target = hash_seq_search(&scan)) != NULL)
 	{
-		if (!target->is_missing && (target->is_fine || target->differing < 2))
+		if (!target->is_missing &&
+			(target->is_fine || target->differing < 2 || findings->is_partial))
 			continue;
 		target->is_reported = true;
 		at_findings_add(
@@ -392,6 +421,9 @@ report_move(AtFindings *findings, int at, int from)
 			.place = difference_place(here),
 			.expected = here->fault == AT_FAULT_ADDED ? NULL : at_hash_text(&here->expected),
 			.found = at_hash_text(&here->found),
+			.before = here->before,
+			.after = here->after,
+			.log_index = here->log_index,
 			.detail = psprintf("%s %s", swapped ? "it changed places with" : "in its place stands",
 							   difference_place(there))});
 }
@@ -411,6 +443,9 @@ report_difference(AtFindings *findings, const AtDifference *difference)
 					 .place = difference_place(difference),
 					 .expected = has_expected ? at_hash_text(&difference->expected) : NULL,
 					 .found = has_found ? at_hash_text(&difference->found) : NULL,
+					 .before = difference->before,
+					 .after = difference->after,
+					 .log_index = difference->log_index,
 					 .detail = difference->detail});
 }
 
@@ -438,6 +473,22 @@ at_findings_get(const AtFindings *findings, int index)
 	return &findings->finding[index];
 }
 
+const AtFinding *
+at_findings_first(const AtFindings *findings)
+{
+	const AtFinding *first = NULL;
+
+	for (int i = 0; i < findings->count; i++)
+	{
+		const AtFinding *finding = &findings->finding[i];
+
+		if ((finding->thing == AT_THING_EVENT || finding->thing == AT_THING_TRANSACTION) &&
+			(first == NULL || finding->log_index < first->log_index))
+			first = finding;
+	}
+	return first;
+}
+
 const char *
 at_finding_name(const AtFinding *finding)
 {
@@ -451,11 +502,14 @@ at_finding_name(const AtFinding *finding)
 		[AT_THING_SESSION] = "session",
 		[AT_THING_TARGET] = "target",
 		[AT_THING_INCARNATION] = "incarnation",
+		[AT_THING_LOG] = "log",
 	};
 	static const char *const faults[] = {
 		[AT_FAULT_CHANGED] = "changed",       [AT_FAULT_MISSING] = "missing",
 		[AT_FAULT_ADDED] = "added",           [AT_FAULT_REORDERED] = "reordered",
-		[AT_FAULT_DUPLICATED] = "duplicated",
+		[AT_FAULT_DUPLICATED] = "duplicated", [AT_FAULT_SHORTENED] = "shortened",
+		[AT_FAULT_REWRITTEN] = "rewritten",   [AT_FAULT_FORKED] = "forked",
+		[AT_FAULT_FORGED] = "forged",         [AT_FAULT_FOREIGN] = "foreign",
 	};
 
 	return psprintf("%s %s", things[finding->thing], faults[finding->fault]);

@@ -23,7 +23,8 @@ typedef enum AtThing
 	AT_THING_CHECKPOINT,
 	AT_THING_SESSION,
 	AT_THING_TARGET,
-	AT_THING_INCARNATION
+	AT_THING_INCARNATION,
+	AT_THING_LOG
 } AtThing;
 
 typedef enum AtFault
@@ -32,7 +33,14 @@ typedef enum AtFault
 	AT_FAULT_MISSING,
 	AT_FAULT_ADDED,
 	AT_FAULT_REORDERED,
-	AT_FAULT_DUPLICATED
+	AT_FAULT_DUPLICATED,
+
+	/* of the log, and of checkpoints that were given */
+	AT_FAULT_SHORTENED,
+	AT_FAULT_REWRITTEN,
+	AT_FAULT_FORKED,
+	AT_FAULT_FORGED,
+	AT_FAULT_FOREIGN
 } AtFault;
 
 /* A row of audit.verify(); a NULL string is null. */
@@ -45,6 +53,11 @@ typedef struct AtFinding
 	const char *expected;
 	const char *found;
 	const char *detail;
+	const char *before; /* what stands next to it, by name */
+	const char *after;
+	const char *cause; /* NULL: the likely one, see explain.h */
+
+	uint64 log_index; /* of an event or a transaction: its batch, or AT_UNSEALED */
 } AtFinding;
 
 /* A leaf that is not as it was sealed. */
@@ -57,6 +70,8 @@ typedef struct AtDifference
 	bool is_digest;      /* the hashes are those of its events' chain, not of a leaf */
 	const char *subject; /* "public.orders, key 17"; or NULL */
 	const char *detail;  /* or NULL */
+	const char *before;  /* what was sealed next to it, by name; or NULL */
+	const char *after;
 
 	/* what was sealed: not set where a leaf was added */
 	AtHash expected;
@@ -85,6 +100,12 @@ extern void at_findings_add_difference(AtFindings *findings, const AtDifference 
 /* An event of this target is as it was sealed, so the target is. */
 extern void at_findings_target_is_fine(AtFindings *findings, int32 target_id);
 
+/* All of these targets, in the current context; returns how many. */
+extern int at_findings_fine_targets(const AtFindings *findings, int32 **targets);
+
+/* Not all events were looked at: that all of a target's differ says nothing of the target. */
+extern void at_findings_are_partial(AtFindings *findings);
+
 /* An event names a target that there is not. */
 extern void at_findings_target_is_missing(AtFindings *findings, int32 target_id);
 
@@ -112,6 +133,9 @@ extern uint64 at_findings_count(const AtFindings *findings);
 /* The findings kept, in the order in which they are to be read. */
 extern int at_findings_kept(const AtFindings *findings);
 extern const AtFinding *at_findings_get(const AtFindings *findings, int index);
+
+/* The event or transaction that is first in the log among them; NULL if none is named. */
+extern const AtFinding *at_findings_first(const AtFindings *findings);
 
 /* "event changed" */
 extern const char *at_finding_name(const AtFinding *finding);

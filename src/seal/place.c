@@ -26,9 +26,7 @@ typedef struct BatchTiles
 	uint64 log_index;
 } BatchTiles;
 
-static bool read_xid(uint64 tx_id, Snapshot snapshot, uint64 *xid);
-static bool find_batch(uint64 *log_index, uint64 tx_id, uint64 xid, uint64 log_size,
-					   Snapshot snapshot);
+static bool is_recorded(uint64 tx_id, Snapshot snapshot);
 static bool has_settled(const AtEntryBody *entry, int32 incarnation, uint64 xid);
 static void read_entry(AtPlace *place, Snapshot snapshot);
 static bool find_leaf(AtPlace *place, uint64 tx_id, uint32 ordinal, Snapshot snapshot);
@@ -39,10 +37,8 @@ static bool load_full_root(BatchTiles *tiles, int level, uint64 index, AtHash *r
 bool
 at_place_find(AtPlace *place, uint64 tx_id, uint32 ordinal, uint64 log_size, Snapshot snapshot)
 {
-	uint64 xid;
-
-	if (!read_xid(tx_id, snapshot, &xid) ||
-		!find_batch(&place->log_index, tx_id, xid, log_size, snapshot))
+	if (!is_recorded(tx_id, snapshot) ||
+		!at_place_find_batch(&place->log_index, tx_id, log_size, snapshot))
 		return false;
 	read_entry(place, snapshot);
 	if (!find_leaf(place, tx_id, ordinal, snapshot))
@@ -55,25 +51,24 @@ at_place_find(AtPlace *place, uint64 tx_id, uint32 ordinal, uint64 log_size, Sna
 }
 
 static bool
-read_xid(uint64 tx_id, Snapshot snapshot, uint64 *xid)
+is_recorded(uint64 tx_id, Snapshot snapshot)
 {
 	AtTransactionReader *reader = at_transaction_finder_open(snapshot);
-	const AtTransactionRow *row;
+	bool found;
 
 	at_transaction_finder_start(reader, tx_id);
-	row = at_transaction_reader_next(reader);
-	if (row != NULL)
-		*xid = row->body.xid;
+	found = at_transaction_reader_next(reader) != NULL;
 	at_transaction_reader_close(reader);
-	return row != NULL;
+	return found;
 }
 
-/* By bisection. Control records without a window say nothing, and are passed over. */
-static bool
-find_batch(uint64 *log_index, uint64 tx_id, uint64 xid, uint64 log_size, Snapshot snapshot)
+/* Control records without a window say nothing, and are passed over. */
+bool
+at_place_find_batch(uint64 *log_index, uint64 tx_id, uint64 log_size, Snapshot snapshot)
 {
 	AtEntryReader *reader = at_entry_reader_open(snapshot);
-	int32 incarnation = tx_id / AT_XIDS_PER_INCARNATION + 1;
+	int32 incarnation = at_tx_id_incarnation(tx_id);
+	int64 xid = tx_id - at_tx_id_base(incarnation);
 	uint64 low = 0;
 	uint64 high = log_size;
 	bool found = false;

@@ -28,6 +28,13 @@ typedef struct AtPlace
 extern bool at_place_find(AtPlace *place, uint64 tx_id, uint32 ordinal, uint64 log_size,
 						  Snapshot snapshot);
 
+/*
+ * The entry whose batch a transaction must be in, among the first log_size;
+ * false if it had not settled in any. By bisection.
+ */
+extern bool at_place_find_batch(uint64 *log_index, uint64 tx_id, uint64 log_size,
+								Snapshot snapshot);
+
 /* Prove that the leaf is in its batch, by the batch's leaf tiles. */
 extern AtError at_place_prove(const AtPlace *place, AtProof *proof, Snapshot snapshot);
 

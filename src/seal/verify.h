@@ -2,11 +2,13 @@
  * verify.h
  *		Verification, in five steps that share one state:
  *
- *		log		each entry leads from one checkpoint to the next
- *		tiles	the tiles of the log's tree are those of its entries
+ *		log		each entry leads from one checkpoint to the next, and to those
+ *				that an auditor has kept
+ *		tiles	the tiles of the log's tree are those of its entries; only if
+ *				all is verified
  *		batches	the rows of each batch give the root that its entry has
  *		tail	what is not sealed yet agrees with its own digests
- *		heap	nothing is stored that no index led to
+ *		heap	nothing is stored that no index led to; only if all is verified
  *
  * All reading goes through one snapshot, so that writers and the sealer can
  * go on meanwhile. A step never trusts what an earlier one found in doubt.
@@ -15,12 +17,15 @@
 #ifndef AT_VERIFY_H
 #define AT_VERIFY_H
 
+#include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
 #include "ledger/log_read.h"
 #include "ledger/read.h"
 #include "seal/findings.h"
+#include "seal/given.h"
 #include "seal/leaves.h"
+#include "seal/scope.h"
 
 /* Readers that are opened when first used. */
 typedef struct AtReaders
@@ -49,8 +54,27 @@ typedef struct AtLife
 	bool is_closed; /* its last batch took all that was left */
 } AtLife;
 
+/* Incarnations in the order of the log. */
+typedef struct AtLives
+{
+	MemoryContext context;
+	int count;
+	AtLife *life;
+} AtLives;
+
+/* What a batch that is fine has. */
+typedef struct AtProbeCount
+{
+	uint64 transactions;
+	uint64 events;
+	uint64 sessions;
+	uint64 tiles;
+} AtProbeCount;
+
 typedef struct AtVerify
 {
+	const AtScope *scope;
+	AtGiven *given; /* checkpoints to be compared; NULL: none */
 	Snapshot snapshot;
 	AtSettled now; /* the same snapshot, as a text tells it */
 	MemoryContext context;
@@ -60,6 +84,8 @@ typedef struct AtVerify
 	bool is_careful;    /* something was unreadable: each piece is tried by itself */
 
 	/* step log */
+	uint64 first; /* entry that it begins with; what was before is believed */
+	AtMerkle first_tree;
 	uint64 log_size;
 	int ndoubts;
 	AtDoubt *doubt; /* ascending */
@@ -68,8 +94,7 @@ typedef struct AtVerify
 	int nincarnations;
 	AtIncarnation *incarnation; /* rows of audit.incarnation */
 	bool *is_known;             /* for each: the log has its beginning */
-	int nlives;
-	AtLife *life; /* in the order of the log */
+	AtLives lives;
 
 	/* what was checked */
 	uint64 entries;
@@ -82,7 +107,27 @@ typedef struct AtVerify
 	uint64 events;
 	uint64 sessions;
 	uint64 unsealed; /* of the transactions */
+	uint64 passed;   /* batches that were not to be looked at */
+
+	bool remembers; /* what was checked, in case that this is interrupted */
+
+	/* goes on from an earlier one */
+	uint64 resumed_at;        /* batches before this one were checked then; 0: none */
+	TimestampTz resumed_from; /* when */
 } AtVerify;
+
+/*
+ * Begin: nothing is checked yet. The snapshot is active; what is kept lives
+ * in the current context.
+ */
+extern AtVerify *at_verify_begin(const AtScope *scope, AtGiven *given, Snapshot snapshot,
+								 bool is_careful);
+
+/* Close the readers. */
+extern void at_verify_close(AtVerify *verify);
+
+/* All steps. The snapshot is the newest one, registered and active. */
+extern AtVerify *at_verify_run(const AtScope *scope, AtGiven *given, Snapshot snapshot);
 
 extern void at_verify_log(AtVerify *verify);
 extern void at_verify_log_tiles(AtVerify *verify);
@@ -109,6 +154,13 @@ typedef struct AtRange
  */
 extern void at_verify_by_name(AtVerify *verify, const AtRange *range);
 
+/* One transaction of a batch alone, against the tiles if they give its root; false if they do not.
+ */
+extern bool at_verify_one_by_name(AtVerify *verify, const AtRange *range, uint64 tx_id);
+
+/* The one transaction that is asked for. */
+extern void at_verify_transaction(AtVerify *verify);
+
 /*
  * Report what a transaction says against itself. `log_index` is AT_UNSEALED if
  * it is not sealed; `session_only` if the rest is said already.
@@ -119,6 +171,43 @@ extern void at_verify_report_flaws(AtVerify *verify, const AtLeaf *leaf, uint64 
 /* Report a tile. */
 extern void at_verify_report_tile(AtVerify *verify, AtFault fault, uint64 log_index, uint32 number,
 								  const char *detail);
+
+/*
+ * What is needed of an entry of the log to check its batch. False if the
+ * entry at the place is not what it seemed to be before.
+ */
+typedef struct AtBatch
+{
+	uint64 log_index;
+	bool is_events;
+	bool begins_life;
+	AtEntryBody entry; /* spans are not valid any more */
+	AtSettled *end;    /* of its window; NULL: it took all that was left */
+	char *payload;
+	bool is_wanted; /* by the scope */
+} AtBatch;
+
+extern bool at_verify_read_batch(AtVerify *verify, uint64 row_at, AtBatch *batch);
+
+/*
+ * The life of an incarnation, begun with what audit.incarnation says of it if
+ * it is new; then its last window is that of the entries before `log_index`.
+ */
+extern AtLife *at_verify_life(AtVerify *verify, AtLives *lives, int32 incarnation,
+							  uint64 log_index);
+
+/* The life that the last window before an entry is of; NULL if there is none. */
+extern AtLife *at_verify_seed(AtVerify *verify, AtLives *lives, uint64 log_index);
+
+/* The next window of the life begins where this one ended. */
+extern void at_verify_end_window(AtLives *lives, AtLife *life, const AtSettled *end);
+
+/* Are the batch's rows and tiles all as they were sealed? Findings are not added. */
+extern bool at_verify_probe(AtVerify *verify, const AtBatch *batch, const AtWindow *window,
+							AtProbeCount *count);
+
+/* Check one batch, or a range that ends in it, and add what is wrong to the findings. */
+extern void at_verify_check_batch(AtVerify *verify, const AtBatch *batch, const AtRange *range);
 
 /* What a life has not sealed up to `to`; NULL: at all. */
 extern AtWindow at_verify_window(const AtLife *life, const AtSettled *to);

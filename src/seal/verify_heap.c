@@ -113,13 +113,13 @@ question_transaction(HeapCheck *check, TupleTableSlot *slot)
 
 	if (xid < 1 || xid >= AT_XIDS_PER_INCARNATION)
 		return "its xid is out of range";
-	for (int i = 0; i < verify->nlives; i++)
+	for (int i = 0; i < verify->lives.count; i++)
 	{
-		const AtLife *life = &verify->life[i];
+		const AtLife *life = &verify->lives.life[i];
 
 		if (life->origin.system_identifier != server || life->origin.database_oid != database)
 			continue;
-		if (i < verify->nlives - 1 && life->end != NULL && !at_settled_has(life->end, xid))
+		if (i < verify->lives.count - 1 && life->end != NULL && !at_settled_has(life->end, xid))
 			return "its incarnation had ended before";
 		known = true;
 		window.incarnation = life->origin.incarnation;
@@ -162,6 +162,7 @@ check_transaction(TupleTableSlot *slot, void *arg)
 									 .fault = AT_FAULT_ADDED,
 									 .object = psprintf(UINT64_FORMAT, tx_id),
 									 .place = psprintf("transaction " UINT64_FORMAT, tx_id),
+									 .log_index = AT_UNSEALED,
 									 .detail = why});
 	MemoryContextSwitchTo(save);
 	MemoryContextReset(check->row_context);
@@ -221,6 +222,7 @@ check_event(TupleTableSlot *slot, void *arg)
 						 .fault = AT_FAULT_ADDED,
 						 .object = psprintf(UINT64_FORMAT ".%u", tx_id, ordinal),
 						 .place = psprintf("event " UINT64_FORMAT ".%u", tx_id, ordinal),
+						 .log_index = AT_UNSEALED,
 						 .detail = why});
 	MemoryContextSwitchTo(save);
 	MemoryContextReset(check->row_context);

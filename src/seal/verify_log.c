@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "ledger/datum.h"
+#include "seal/progress.h"
 #include "seal/verify.h"
 
 /* Findings for missing entries one by one, and rows that may have changed places. */
@@ -69,6 +70,7 @@ typedef struct LogCheck
 } LogCheck;
 
 static void start(LogCheck *check, AtVerify *verify);
+static void see_root(LogCheck *check, const AtMerkle *tree);
 static const AtCheckpointRow *read_checkpoint(LogCheck *check);
 static void check_entry(LogCheck *check, const AtEntryRow *row);
 static void miss_entries(LogCheck *check, uint64 first, uint64 last);
@@ -85,7 +87,7 @@ void
 at_verify_log(AtVerify *verify)
 {
 	LogCheck check;
-	uint64 next = 0;
+	uint64 next = verify->first;
 	const AtEntryRow *row;
 
 	start(&check, verify);
@@ -103,12 +105,14 @@ at_verify_log(AtVerify *verify)
 		}
 		if (row->place > next)
 			miss_entries(&check, next, row->place - 1);
+		at_progress_entries(verify->entries);
 		check_entry(&check, row);
 		next = row->place + 1;
 	}
 	judge(&check, SILENT);
 	check_end(&check, next);
 	resolve_claims(&check);
+	at_given_resolve(verify->given, verify->log_size, verify->findings);
 	at_checkpoint_reader_close(check.checkpoints);
 	at_entry_reader_close(check.entries);
 }
@@ -121,9 +125,26 @@ start(LogCheck *check, AtVerify *verify)
 	check->entries = at_entry_reader_open(verify->snapshot);
 	check->checkpoints = at_checkpoint_reader_open(verify->snapshot);
 	check->in_step = true;
-	at_entry_reader_start(check->entries, 0, PG_INT64_MAX);
-	at_checkpoint_reader_start(check->checkpoints, 0, PG_INT64_MAX);
+	check->tree = verify->first_tree;
+	at_entry_reader_start(check->entries, verify->first, PG_INT64_MAX);
+	at_checkpoint_reader_start(check->checkpoints, verify->first == 0 ? 0 : verify->first + 1,
+							   PG_INT64_MAX);
 	check->next_checkpoint = read_checkpoint(check);
+	if (verify->first == 0)
+		see_root(check, &verify->first_tree);
+}
+
+/* Tell the checkpoints that were given. */
+static void
+see_root(LogCheck *check, const AtMerkle *tree)
+{
+	AtHash root;
+
+	if (check->verify->given == NULL)
+		return;
+	if (!at_merkle_root(tree, &root))
+		at_hash_failed();
+	at_given_see_root(check->verify->given, tree->size, &root);
 }
 
 static const AtCheckpointRow *
@@ -141,7 +162,7 @@ check_entry(LogCheck *check, const AtEntryRow *row)
 {
 	const AtHash zeros = {0};
 	const Suspect *before = &check->suspect;
-	bool first = row->place == 0;
+	bool first = row->place == 0; /* the very first one; others may be where reading began */
 	bool fits =
 		!before->is_set || memcmp(&row->body.previous, &before->hash, sizeof(before->hash)) == 0;
 
@@ -180,6 +201,9 @@ check_entry(LogCheck *check, const AtEntryRow *row)
 		check->tree = checkpoint->tree;
 		check->in_step = true;
 	}
+	if (check->in_step)
+		see_root(check, &check->tree);
+	at_given_see_entry(check->verify->given, row);
 	check->suspect = suspect;
 }
 
@@ -216,7 +240,10 @@ miss_entries(LogCheck *check, uint64 first, uint64 last)
 
 	check->in_step = checkpoint != NULL && checkpoint->is_sound;
 	if (check->in_step)
+	{
 		check->tree = checkpoint->tree;
+		see_root(check, &check->tree);
+	}
 }
 
 /* The checkpoint of this size, or NULL; sizes are asked for in ascending order. */
@@ -338,7 +365,7 @@ report_checkpoint(LogCheck *check, const Suspect *suspect)
 static void
 check_end(LogCheck *check, uint64 size)
 {
-	uint64 end = size;
+	uint64 end = Max(size, check->verify->first);
 	uint64 log_index;
 
 	/* all of them, to be counted */

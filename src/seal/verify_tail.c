@@ -32,7 +32,7 @@ static void report_ordinals(AtVerify *verify, const AtLeaf *leaf, uint64 log_ind
 void
 at_verify_tail(AtVerify *verify)
 {
-	AtLife *last = verify->nlives > 0 ? &verify->life[verify->nlives - 1] : NULL;
+	AtLife *last = verify->lives.count > 0 ? &verify->lives.life[verify->lives.count - 1] : NULL;
 	AtWindow ours = at_window_here();
 	bool is_ours = last != NULL && last->origin.system_identifier == ours.system_identifier &&
 				   last->origin.database_oid == ours.database_oid;
@@ -98,6 +98,7 @@ report_future(AtVerify *verify, const AtLeaf *leaf)
 								 .fault = AT_FAULT_ADDED,
 								 .object = psprintf(UINT64_FORMAT, leaf->tx_id),
 								 .place = at_leaf_place(leaf->tx_id, 0, NULL, AT_UNSEALED),
+								 .log_index = AT_UNSEALED,
 								 .detail = psprintf("its xid " INT64_FORMAT " has not ended yet",
 													leaf->transaction->place)});
 }
@@ -164,6 +165,13 @@ report_ordinals(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, AtFault 
 					 .fault = fault,
 					 .object = psprintf(UINT64_FORMAT ".%u", leaf->tx_id, ordinals->first),
 					 .place = at_leaf_place(leaf->tx_id, ordinals->first, NULL, log_index),
+					 .before = ordinals->first > 1
+								   ? psprintf(UINT64_FORMAT ".%u", leaf->tx_id, ordinals->first - 1)
+								   : NULL,
+					 .after = ordinals->first < leaf->transaction->body.event_count
+								  ? psprintf(UINT64_FORMAT ".%u", leaf->tx_id, ordinals->first + 1)
+								  : NULL,
+					 .log_index = log_index,
 					 .detail = psprintf("%s%s", at_flaws_describe(leaf->flaws),
 										sealed ? ", and was when the batch was sealed" : "")});
 }
