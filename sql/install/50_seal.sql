@@ -31,6 +31,12 @@ COMMENT ON FUNCTION audit.verify(text, text, bigint, text, timestamptz, timestam
 	'recomputes the hashes of the ledger: all, of one transaction, one table, a time, or what came since the last sealed result; compares with checkpoints that were kept outside; a row for each finding, then a summary';
 REVOKE ALL ON FUNCTION audit.verify(text, text, bigint, text, timestamptz, timestamptz, boolean, boolean, int) FROM PUBLIC;
 
+CREATE FUNCTION audit.verify_now(OUT log_index bigint, OUT size bigint, OUT findings bigint)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_verify_now';
+COMMENT ON FUNCTION audit.verify_now() IS
+	'has the background worker verify what came since the last result, and seal that of it; returns its entry of the log, how many entries were verified, and how many findings there are';
+REVOKE ALL ON FUNCTION audit.verify_now() FROM PUBLIC;
+
 CREATE FUNCTION audit.read_verify_progress()
 	RETURNS TABLE (
 		pid int, started_at timestamptz, mode text, phase text, workers int, entries_done bigint,

@@ -38,6 +38,7 @@ int at_guc_require_context;
 int at_guc_seal_interval;
 char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
+int at_guc_verify_interval;
 
 uint64 at_guc_context_version = 1;
 uint64 at_guc_hash_key_version = 1;
@@ -167,6 +168,13 @@ at_guc_init(void)
 		"audit_trail.trace_parent", "Names the trace that the transaction is part of.",
 		"As the header traceparent of W3C Trace Context.", &at_guc_trace_parent, "", PGC_USERSET, 0,
 		at_guc_check_context, at_guc_assign_context, NULL);
+
+	DefineCustomIntVariable("audit_trail.verify_interval",
+							"Sets the time between two verifications in the background.",
+							"Each looks at what came since the last one that found nothing, and "
+							"its result is sealed; 0 means none.",
+							&at_guc_verify_interval, 60 * 60, 0, 30 * 24 * 60 * 60, PGC_SIGHUP,
+							GUC_UNIT_S, NULL, NULL, NULL);
 
 	MarkGUCPrefixReserved("audit_trail");
 }

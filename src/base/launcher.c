@@ -45,6 +45,7 @@
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/guc.h"
 #include "base/launcher.h"
 #include "base/shmem.h"
 
@@ -102,6 +103,7 @@ static void at_launcher_tend_slot(int slot);
 static void at_launcher_empty_slot(int slot, const AtSlotView *view);
 static bool at_launcher_has_worker(int slot, const AtSlotView *view);
 static void at_launcher_tend_worker(int slot, const AtSlotView *view, AtWorkerKind kind);
+static bool at_launcher_is_due(const AtSlotView *view, AtWorkerKind kind);
 static bool at_launcher_settle(AtWatch *watch, const AtSlotView *view, AtWorkerKind kind);
 static void at_launcher_start(AtWatch *watch, const AtWorkerOrder *order);
 static AtWorkerKind at_launcher_probe_kind(void);
@@ -332,11 +334,32 @@ at_launcher_tend_worker(int slot, const AtSlotView *view, AtWorkerKind kind)
 		return;
 	if (view->presence != AT_PRESENCE_YES && kind != at_launcher_probe_kind())
 		return;
+	if (at_worker_is_occasional(kind) && !at_launcher_is_due(view, kind))
+		return;
 
 	if (watch->not_before > at_clock_ms())
 		at_launcher.next_round = Min(at_launcher.next_round, watch->not_before);
 	else
 		at_launcher_start(watch, &order);
+}
+
+/*
+ * Is there something to do for an occasional worker? It said when; a setting
+ * that was changed since then may say earlier. A round late is in time.
+ */
+static bool
+at_launcher_is_due(const AtSlotView *view, AtWorkerKind kind)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz ended_at = view->worker[kind].pass_ended_at;
+	int64 interval = at_guc_verify_interval * INT64CONST(1000);
+
+	if (view->requested[kind])
+		return true;
+	if (interval == 0)
+		return false;
+	return now >= view->due_at[kind] ||
+		   (ended_at != 0 && now >= TimestampTzPlusMilliseconds(ended_at, interval));
 }
 
 /*

@@ -35,11 +35,15 @@
 
 #define AT_TRANCHE "audit_trail"
 
+/* Until an occasional worker first comes to a database: others start before it. */
+#define AT_FIRST_DUE_MS 60000
+
 typedef struct AtSharedWorker
 {
 	/* under the lock */
 	AtWorkerStatus status;
 	bool left_quietly;
+	TimestampTz due_at;
 	uint64 requested; /* how many passes were asked for */
 	uint64 taken;     /* value of requested when the running pass began */
 	uint64 ended;     /* requests up to this one have seen a pass begin after them, and end */
@@ -219,6 +223,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 
 		memset(&worker->status, 0, sizeof(AtWorkerStatus));
 		worker->left_quietly = false;
+		worker->due_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), AT_FIRST_DUE_MS);
 		worker->requested = worker->taken = worker->ended = worker->succeeded = 0;
 		worker->latch = NULL;
 		pg_atomic_write_u32(&worker->woken, 0);
@@ -243,6 +248,8 @@ at_slot_view(int slot, AtSlotView *view)
 	{
 		view->worker[kind] = shared->worker[kind].status;
 		view->left_quietly[kind] = shared->worker[kind].left_quietly;
+		view->requested[kind] = shared->worker[kind].requested > shared->worker[kind].ended;
+		view->due_at[kind] = shared->worker[kind].due_at;
 	}
 	LWLockRelease(at_shared->lock);
 	return OidIsValid(view->database);
@@ -446,6 +453,14 @@ at_slot_is_requested(int slot, AtWorkerKind kind)
 	return requested;
 }
 
+void
+at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at)
+{
+	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
+	at_shared->slot[slot].worker[kind].due_at = due_at;
+	LWLockRelease(at_shared->lock);
+}
+
 /* The exchange is a full barrier: what the waker did before is seen by the pass that follows. */
 bool
 at_slot_take_wake(int slot, AtWorkerKind kind)
@@ -518,11 +533,15 @@ uint64
 at_slot_request(int slot, AtWorkerKind kind)
 {
 	uint64 ticket;
+	bool none;
 
 	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
 	ticket = ++at_shared->slot[slot].worker[kind].requested;
+	none = at_shared->slot[slot].worker[kind].status.pid == 0;
 	LWLockRelease(at_shared->lock);
 	at_slot_wake(slot, kind);
+	if (none)
+		at_launcher_wake(); /* it may be an occasional one */
 	return ticket;
 }
 

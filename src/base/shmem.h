@@ -42,7 +42,9 @@ typedef struct AtSlotView
 	bool closed;          /* the launcher wants no workers there */
 	int holds;            /* sessions that want the database left alone */
 	AtWorkerStatus worker[AT_WORKER_KINDS];
-	bool left_quietly[AT_WORKER_KINDS]; /* the last worker left of its own accord */
+	bool left_quietly[AT_WORKER_KINDS];  /* the last worker left of its own accord */
+	bool requested[AT_WORKER_KINDS];     /* somebody waits for a pass */
+	TimestampTz due_at[AT_WORKER_KINDS]; /* of occasional kinds: when they said to come back */
 } AtSlotView;
 
 /* What has become of a request for a pass. */
@@ -99,6 +101,9 @@ extern bool at_slot_must_leave(int slot);
 extern uint32 at_slot_announcements(int slot);
 extern void at_slot_found(int slot, bool present, uint32 announcements);
 extern bool at_slot_is_requested(int slot, AtWorkerKind kind);
+
+/* For an occasional worker that leaves: when its next pass is due. */
+extern void at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at);
 
 /* Has the worker been woken since it was last asked? */
 extern bool at_slot_take_wake(int slot, AtWorkerKind kind);

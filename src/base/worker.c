@@ -35,7 +35,7 @@
 /* How many processes may stand between the worker and the session in a deadlock. */
 #define AT_DEADLOCK_STEPS 3
 
-const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier"};
+const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier"};
 
 static struct
 {
@@ -91,6 +91,12 @@ AtWorkerPass
 at_worker_pass(AtWorkerKind kind)
 {
 	return at_worker.pass[kind];
+}
+
+bool
+at_worker_is_occasional(AtWorkerKind kind)
+{
+	return kind == AT_WORKER_VERIFIER;
 }
 
 /*

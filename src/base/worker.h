@@ -22,10 +22,11 @@ typedef enum AtWorkerKind
 {
 	AT_WORKER_SEALER,
 	AT_WORKER_NOTIFIER,
+	AT_WORKER_VERIFIER,
 	AT_WORKER_KINDS
 } AtWorkerKind;
 
-/* "sealer", "notifier" */
+/* "sealer", "notifier", ... */
 extern const char *const at_worker_names[AT_WORKER_KINDS];
 
 /* How a worker is doing. */
@@ -53,6 +54,15 @@ extern void at_worker_register(AtWorkerKind kind, AtWorkerPass pass);
 
 /* What was registered; NULL if nothing. */
 extern AtWorkerPass at_worker_pass(AtWorkerKind kind);
+
+/*
+ * Is there seldom something to do? Then the worker leaves when its next pass
+ * is far away, and is started again when that is due or somebody asks for it.
+ */
+extern bool at_worker_is_occasional(AtWorkerKind kind);
+
+/* Does a session wait for a pass of this process's kind? For the worker itself. */
+extern bool at_worker_is_asked(void);
 
 /* Wake this database's worker of a kind, if there is one. Cheap, raises nothing. */
 extern void at_worker_wake(AtWorkerKind kind);

@@ -38,6 +38,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/clock.h"
@@ -47,6 +48,9 @@
 /* The pause after an error, doubling. */
 #define AT_PAUSE_FIRST_MS 1000
 #define AT_PAUSE_LAST_MS  60000
+
+/* Occasional workers do not wait longer than this, but leave. */
+#define AT_WAIT_MS 5000
 
 /* How often a sleeping worker looks whether it still has an extension to serve. */
 #define AT_PRESENCE_MS 5000
@@ -85,6 +89,7 @@ static void at_worker_connect(void);
 static void at_worker_harden(void);
 static void at_worker_exit(int code, Datum arg);
 static void at_worker_leave(void) pg_attribute_noreturn();
+static void at_worker_leave_until(long ms);
 static long at_worker_try(AtWorkerPass pass);
 static long at_worker_call(AtWorkerPass pass);
 static void at_worker_recover(MemoryContext context);
@@ -118,6 +123,7 @@ at_worker_main(Datum main_arg)
 		(void) at_worker_heed_signals();
 		(void) at_slot_take_wake(at_self.order.slot, at_self.order.kind);
 		due = at_worker_try(at_self.pass);
+		at_worker_leave_until(due);
 		at_worker_sleep(due);
 	}
 }
@@ -165,6 +171,24 @@ at_worker_leave(void)
 {
 	at_self.leaving_quietly = true;
 	proc_exit(0);
+}
+
+/* An occasional worker whose next pass is far away leaves, unless the last one failed. */
+static void
+at_worker_leave_until(long ms)
+{
+	if (!at_worker_is_occasional(at_self.order.kind) || ms <= AT_WAIT_MS || at_self.pause_ms > 0 ||
+		at_worker_is_asked())
+		return;
+	at_slot_set_due(at_self.order.slot, at_self.order.kind,
+					TimestampTzPlusMilliseconds(GetCurrentTimestamp(), (int64) ms));
+	at_worker_leave();
+}
+
+bool
+at_worker_is_asked(void)
+{
+	return at_slot_is_requested(at_self.order.slot, at_self.order.kind);
 }
 
 /*

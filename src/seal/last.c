@@ -117,15 +117,15 @@ root_text(const AtMerkle *tree)
 	return text;
 }
 
-void
-at_last_append(AtLogHead *head, int32 incarnation, const AtVerify *verify)
+char *
+at_last_payload(AtVerify *verify)
 {
 	const AtFindings *findings = verify->findings;
 	StringInfoData json;
 	AtMerkle tree;
 	char *root;
 
-	if (!read_tree(unconstify(AtVerify *, verify), verify->log_size, &tree, &root))
+	if (!read_tree(verify, verify->log_size, &tree, &root))
 		root = pstrdup("");
 	initStringInfo(&json);
 	appendStringInfo(
@@ -144,7 +144,7 @@ at_last_append(AtLogHead *head, int32 incarnation, const AtVerify *verify)
 									first->object ? first->object : first->place));
 	}
 	appendStringInfoChar(&json, '}');
-	at_log_append_control(head, incarnation, AT_KIND_VERIFIED, NULL, json.data);
+	return json.data;
 }
 
 TimestampTz

@@ -23,8 +23,9 @@
 /* Where the verification begins: sets verify->first and first_tree, if there is such a record. */
 extern void at_last_find(AtVerify *verify);
 
-/* Append the result. */
-extern void at_last_append(AtLogHead *head, int32 incarnation, const AtVerify *verify);
+/* The payload of a result, in the current context. The snapshot is still that of the verification.
+ */
+extern char *at_last_payload(AtVerify *verify);
 
 /* When the last result was sealed, whatever it was; the beginning of the log if there is none. */
 extern TimestampTz at_last_sealed_at(void);

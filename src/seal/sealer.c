@@ -43,6 +43,7 @@
 #include "seal/publish.h"
 #include "seal/sealer.h"
 #include "seal/start.h"
+#include "seal/verifier.h"
 
 #define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
 #define UPKEEP_RETRY        (60 * USECS_PER_SEC)
@@ -80,6 +81,7 @@ void
 at_seal_init(void)
 {
 	at_worker_register(AT_WORKER_SEALER, run_pass);
+	at_worker_register(AT_WORKER_VERIFIER, at_verifier_pass);
 }
 
 static long
