@@ -61,6 +61,17 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote hashes around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_LOG_TILE] =
+		{
+			[AT_FAULT_CHANGED] =
+				"Stored hashes of the log's tree were altered, so that clients of the exported log "
+				"see another one; or the storage has damaged them.",
+			[AT_FAULT_MISSING] =
+				"Somebody removed stored hashes of the log's tree, or a page of the table was "
+				"lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote hashes around the server.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_CHECKPOINT] =
 		{
 			[AT_FAULT_CHANGED] =
@@ -127,6 +138,9 @@ static const char *const advice[] = {
 	[AT_THING_TILE] = "Keep the files as they are, as evidence. Events are not affected where "
 					  "none is named; proofs of those in this batch cannot be made until the tile "
 					  "is restored.",
+	[AT_THING_LOG_TILE] = "Keep the files as they are, as evidence. The entries of the log are "
+						  "not affected where none is named; proofs that use the tile cannot be "
+						  "made until it is restored.",
 	[AT_THING_CHECKPOINT] = "Keep the files as they are, as evidence. Verify again with a "
 							"checkpoint that was held outside: audit.verify(checkpoint => ...).",
 	[AT_THING_SESSION] = "Keep the files as they are, as evidence. The transaction still has the "

@@ -87,6 +87,9 @@ at_scope_read(AtScope *scope, FunctionCallInfo fcinfo)
 		.since = time_argument(fcinfo, ARG_SINCE, PG_INT64_MIN),
 		.until = time_argument(fcinfo, ARG_UNTIL, PG_INT64_MAX),
 	};
+	if (!PG_ARGISNULL(ARG_WORKERS) && (scope->workers < 0 || scope->workers > MAX_WORKERS))
+		refuse(psprintf("The number of workers is not from 0 to %d.", MAX_WORKERS),
+			   "Leave it out to have as many as max_parallel_maintenance_workers says.");
 	refuse_mixtures(scope);
 }
 
@@ -113,9 +116,6 @@ refuse_mixtures(const AtScope *scope)
 			   "Give resume alone, perhaps with a checkpoint and workers.");
 	if (scope->in_time && scope->since > scope->until)
 		refuse("The time ends before it begins.", "Give since the earlier, until the later one.");
-	if (scope->workers < -1 || scope->workers > MAX_WORKERS)
-		refuse(psprintf("The number of workers is not from 0 to %d.", MAX_WORKERS),
-			   "Leave it out to have as many as max_parallel_maintenance_workers says.");
 	if (scope->one_transaction && (int64) scope->tx_id < 1)
 		refuse("No transaction has a number below 1.",
 			   "See tx_id in audit.events or audit.transaction.");
@@ -124,8 +124,7 @@ refuse_mixtures(const AtScope *scope)
 /* The given name, and those that the same table had before or got later. */
 static const char names_query[] =
 	"SELECT t.table_schema, t.table_name FROM audit.target AS t WHERE t.lineage IN ("
-	"SELECT n.lineage FROM audit.target AS n WHERE n.table_schema = $1 AND n.table_name = $2) "
-	"UNION SELECT $1, $2";
+	"SELECT n.lineage FROM audit.target AS n WHERE n.table_schema = $1 AND n.table_name = $2)";
 
 static void
 split_name(const AtScope *scope, char **schema, char **table)
@@ -177,6 +176,12 @@ at_scope_find_table(AtScope *scope)
 		MemoryContextSwitchTo(save);
 	}
 	SPI_finish();
+	if (scope->tables == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_AT_BAD_TARGET),
+				 errmsg("table %s was never audited", quote_qualified_identifier(schema, table)),
+				 errdetail("No version of an audited table has that name."),
+				 errhint("SELECT DISTINCT table_schema, table_name FROM audit.target;")));
 }
 
 bool
