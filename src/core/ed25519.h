@@ -24,6 +24,13 @@ extern AtError at_ed25519_generate(uint8_t seed[AT_ED25519_SEED_LEN]);
 extern AtError at_ed25519_public(const uint8_t seed[AT_ED25519_SEED_LEN],
 								 uint8_t public_key[AT_ED25519_PUBLIC_LEN]);
 
+/*
+ * Can these bytes be somebody's public key? AT_ERR_KEY_POINT if they are no
+ * point of the curve in its one form, or one of the eight of small order,
+ * under which anybody can sign. libcrypto does not ask that when it verifies.
+ */
+extern AtError at_ed25519_check_public(const uint8_t public_key[AT_ED25519_PUBLIC_LEN]);
+
 extern AtError at_ed25519_sign(const uint8_t seed[AT_ED25519_SEED_LEN], AtText message,
 							   uint8_t signature[AT_ED25519_SIGNATURE_LEN]);
 

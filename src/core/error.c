@@ -21,6 +21,7 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_KEY_TYPE] = "the key is not an Ed25519 key for notes or cosignatures",
 	[AT_ERR_KEY_ID] = "the id of the key is not that of its name and bytes",
 	[AT_ERR_ENDORSEMENT] = "the endorsement is not of this key",
+	[AT_ERR_KEY_POINT] = "the key is no point of the curve, or one that anybody can sign for",
 
 	[AT_ERR_NOTE_CHARACTERS] = "the note is not UTF-8 or has a control character in it",
 	[AT_ERR_NOTE_FORM] = "the note is not a text, an empty line and signature lines",

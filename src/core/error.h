@@ -26,6 +26,7 @@ typedef enum AtError
 	AT_ERR_KEY_TYPE,
 	AT_ERR_KEY_ID,
 	AT_ERR_ENDORSEMENT,
+	AT_ERR_KEY_POINT,
 
 	/* notes and their signatures */
 	AT_ERR_NOTE_CHARACTERS,

@@ -27,6 +27,7 @@ typedef struct KeyParts
 
 static AtError read_parts(KeyParts *parts, AtText text);
 static bool read_id(AtText text, uint32_t *id);
+static AtError make_public(AtPublicKey *key, AtKeyType type, AtText name, const uint8_t *bytes);
 static AtError make_private(AtPrivateKey *key, const KeyParts *parts);
 static void write_parts(AtWriter *writer, const AtPublicKey *key, const uint8_t *bytes);
 static AtError compute_id(AtPublicKey *key);
@@ -51,14 +52,9 @@ AtError
 at_key_make_public(AtPublicKey *key, AtKeyType type, AtText name,
 				   const uint8_t bytes[AT_ED25519_PUBLIC_LEN])
 {
-	if (!at_key_name_is_valid(name))
-		return AT_ERR_KEY_NAME;
+	AtError error = make_public(key, type, name, bytes);
 
-	memset(key, 0, sizeof(*key));
-	memcpy(key->name, name.data, name.len);
-	memcpy(key->bytes, bytes, AT_ED25519_PUBLIC_LEN);
-	key->type = type;
-	return compute_id(key);
+	return error == AT_OK ? at_ed25519_check_public(bytes) : error;
 }
 
 AtError
@@ -69,7 +65,7 @@ at_key_make_private(AtPrivateKey *key, AtKeyType type, AtText name,
 	AtError error = at_ed25519_public(seed, public_bytes);
 
 	if (error == AT_OK)
-		error = at_key_make_public(&key->public_key, type, name, public_bytes);
+		error = make_public(&key->public_key, type, name, public_bytes);
 	if (error == AT_OK)
 		memmove(key->seed, seed, AT_ED25519_SEED_LEN);
 	return error;
@@ -94,9 +90,11 @@ at_key_read_public(AtPublicKey *key, AtText text)
 	AtError error = read_parts(&parts, text);
 
 	if (error == AT_OK)
-		error = at_key_make_public(key, parts.blob[0], parts.name, parts.blob + 1);
+		error = make_public(key, parts.blob[0], parts.name, parts.blob + 1);
 	if (error == AT_OK && key->id != parts.id)
 		error = AT_ERR_KEY_ID;
+	if (error == AT_OK)
+		error = at_ed25519_check_public(key->bytes);
 	return error;
 }
 
@@ -179,6 +177,20 @@ read_id(AtText text, uint32_t *id)
 			return false;
 	}
 	return true;
+}
+
+/* Of bytes that are not checked. */
+static AtError
+make_public(AtPublicKey *key, AtKeyType type, AtText name, const uint8_t *bytes)
+{
+	if (!at_key_name_is_valid(name))
+		return AT_ERR_KEY_NAME;
+
+	memset(key, 0, sizeof(*key));
+	memcpy(key->name, name.data, name.len);
+	memcpy(key->bytes, bytes, AT_ED25519_PUBLIC_LEN);
+	key->type = type;
+	return compute_id(key);
 }
 
 static AtError

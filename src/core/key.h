@@ -49,7 +49,7 @@ typedef struct AtPrivateKey
 /* Is this a name for a key: UTF-8, not empty, without spaces, plus signs and control characters? */
 extern bool at_key_name_is_valid(AtText name);
 
-/* A key of its parts. Errors: AT_ERR_KEY_NAME, AT_ERR_LIBCRYPTO. */
+/* A key of its parts. Errors: AT_ERR_KEY_NAME, AT_ERR_KEY_POINT, AT_ERR_LIBCRYPTO. */
 extern AtError at_key_make_public(AtPublicKey *key, AtKeyType type, AtText name,
 								  const uint8_t bytes[AT_ED25519_PUBLIC_LEN]);
 extern AtError at_key_make_private(AtPrivateKey *key, AtKeyType type, AtText name,

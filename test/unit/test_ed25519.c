@@ -124,6 +124,72 @@ test_second_form(void)
 		  "the largest S is refused");
 }
 
+/* Under a key of small order this signature verifies, of many messages or all. */
+static void
+test_small_order(void)
+{
+	static const char *const points[] = {
+		"0100000000000000000000000000000000000000000000000000000000000000", /* order 1 */
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* 2 */
+		"0000000000000000000000000000000000000000000000000000000000000000", /* 4 */
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", /* 8 */
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", /* 8 */
+	};
+	uint8_t anything[AT_ED25519_SIGNATURE_LEN] = {1};
+	uint8_t public_key[AT_ED25519_PUBLIC_LEN];
+
+	from_hex(points[0], public_key, sizeof(public_key));
+	check(at_ed25519_verify(public_key, at_text("what nobody signed"), anything) == AT_OK,
+		  "a key of order 1 would verify what nobody signed");
+	for (size_t i = 0; i < lengthof(points); i++)
+	{
+		from_hex(points[i], public_key, sizeof(public_key));
+		check(at_ed25519_check_public(public_key) == AT_ERR_KEY_POINT,
+			  "a key of small order is refused");
+		public_key[31] ^= 0x80;
+		check(at_ed25519_check_public(public_key) == AT_ERR_KEY_POINT,
+			  "so is its negative, or what has a sign and no x");
+	}
+}
+
+static void
+test_points(void)
+{
+	static const char *const points[] = {
+		"0200000000000000000000000000000000000000000000000000000000000000", /* no x */
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* p, for 0 */
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* p + 1 */
+		"f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* p + 3 */
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* p + 18 */
+		"ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	};
+	uint8_t public_key[AT_ED25519_PUBLIC_LEN];
+	uint8_t seed[AT_ED25519_SEED_LEN] = {0};
+	int wrong = 0;
+	int on_curve = 0;
+
+	for (size_t i = 0; i < lengthof(points); i++)
+	{
+		from_hex(points[i], public_key, sizeof(public_key));
+		check(at_ed25519_check_public(public_key) == AT_ERR_KEY_POINT,
+			  "no point, or not the one form of it");
+	}
+	from_hex("0300000000000000000000000000000000000000000000000000000000000000", public_key,
+			 sizeof(public_key));
+	check(at_ed25519_check_public(public_key) == AT_OK, "y = 3 has an x");
+	for (int i = 0; i < 500; i++)
+	{
+		seed[0] = (uint8_t) i;
+		seed[1] = (uint8_t) (i >> 8);
+		at_ed25519_public(seed, public_key);
+		wrong += at_ed25519_check_public(public_key) != AT_OK;
+		public_key[4] ^= 1;
+		on_curve += at_ed25519_check_public(public_key) == AT_OK;
+	}
+	check(wrong == 0, "the public keys of seeds are points");
+	check(on_curve > 180 && on_curve < 320, "of other bytes about every second is");
+}
+
 static void
 test_generate(void)
 {
@@ -185,6 +251,8 @@ main(void)
 	test_vectors();
 	test_flips();
 	test_second_form();
+	test_small_order();
+	test_points();
 	test_generate();
 	test_failures();
 	return check_done();

@@ -81,6 +81,26 @@ test_private(void)
 		  "and read as they were written");
 }
 
+/* Bytes that nobody can have the private key of, or that need none. */
+static void
+test_points(void)
+{
+	static const char *const keys[] = {
+		"example.com/foo+61a0818a+AQEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* order 1 */
+		"example.com/foo+871406f8+BAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		"example.com/foo+ba467ab2+AQIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* no point */
+		"example.com/foo+b0abb187+BAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+	};
+	uint8_t small[AT_ED25519_PUBLIC_LEN] = {1};
+	AtPublicKey key;
+
+	for (size_t i = 0; i < lengthof(keys); i++)
+		check(at_key_read_public(&key, at_text(keys[i])) == AT_ERR_KEY_POINT,
+			  "a key that is no point, or one of small order, is refused");
+	check(at_key_make_public(&key, AT_KEY_NOTE, at_text("a"), small) == AT_ERR_KEY_POINT,
+		  "also when it is made of its parts");
+}
+
 /* A text that is not exactly one that is written. */
 static void
 test_refused(void)
@@ -224,6 +244,7 @@ main(void)
 {
 	test_vectors();
 	test_private();
+	test_points();
 	test_refused();
 	test_names();
 	test_failures();
