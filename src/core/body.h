@@ -135,6 +135,14 @@ typedef struct AtEntryBody
 
 #define AT_MAX_PAYLOAD 60000
 
+/*
+ * The longest entry, since that is what a bundle can hold (core/bundle.h).
+ * Within it snapshot and payload may have AT_ENTRY_ROOM bytes together.
+ */
+#define AT_MAX_ENTRY    65535
+#define AT_MAX_SNAPSHOT 50000
+#define AT_ENTRY_ROOM   (AT_MAX_ENTRY - 300)
+
 extern size_t at_event_body_size(const AtEventBody *body);
 extern uint8_t *at_event_body_write(const AtEventBody *body, uint8_t *out);
 extern bool at_event_body_read(AtEventBody *body, const uint8_t *bytes, size_t len);

@@ -32,7 +32,7 @@ at_log_append(AtLogHead *head, AtEntryBody *entry)
 {
 	AtHash leaf;
 
-	Assert(entry->payload.len <= AT_MAX_PAYLOAD);
+	Assert(entry->payload.len <= AT_MAX_PAYLOAD && entry->snapshot.len <= AT_MAX_SNAPSHOT);
 	entry->log_id = at_log_id();
 	entry->log_index = head->tree.size;
 	entry->previous = head->previous;
@@ -40,6 +40,8 @@ at_log_append(AtLogHead *head, AtEntryBody *entry)
 	Size size = at_entry_body_size(entry);
 	uint8 *bytes = palloc(size);
 
+	if (size > AT_MAX_ENTRY)
+		elog(ERROR, "an entry of the audit log has %zu bytes", size);
 	at_entry_body_write(entry, bytes);
 	if (!at_hash(bytes, size, &head->previous) || !at_hash_leaf(bytes, size, &leaf) ||
 		!at_merkle_add(&head->tree, &leaf))

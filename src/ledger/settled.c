@@ -9,10 +9,15 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 
+#include "ledger/datum.h"
 #include "ledger/settled.h"
+
+/* Of a transaction id, which is below AT_XIDS_PER_INCARNATION. */
+#define XID_DIGITS 15
 
 /* Read the digits that stand there; false if there are none. */
 static bool
@@ -92,4 +97,25 @@ at_settled_now(void)
 	Datum snapshot = OidFunctionCall0(F_PG_CURRENT_SNAPSHOT);
 
 	return DatumGetCString(DirectFunctionCall1(pg_snapshot_out, snapshot));
+}
+
+char *
+at_settled_now_within(int max)
+{
+	char *text = at_settled_now();
+	AtSettled settled;
+	StringInfoData running;
+	int count = 0;
+
+	if (strlen(text) <= max)
+		return text;
+	if (!at_settled_parse(at_span_of(text), &settled))
+		elog(ERROR, "unexpected snapshot \"%s\"", text);
+
+	/* two numbers of its head, each with a colon; one with a comma for each that fits */
+	initStringInfo(&running);
+	for (; count < settled.nrunning && running.len + 3 * (XID_DIGITS + 1) <= max; count++)
+		appendStringInfo(&running, "%s" INT64_FORMAT, count > 0 ? "," : "", settled.running[count]);
+	return psprintf(INT64_FORMAT ":" INT64_FORMAT ":%s", settled.running[0],
+					count < settled.nrunning ? settled.running[count] : settled.xmax, running.data);
 }

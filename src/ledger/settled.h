@@ -27,4 +27,13 @@ extern bool at_settled_has(const AtSettled *settled, int64 xid);
 /* The text of the active snapshot, in the current context. */
 extern char *at_settled_now(void);
 
+/*
+ * The same, or where that has more than so many bytes a text of a bit less
+ * that has not: it ends at a transaction that runs, and all from there on are
+ * told as if they had not begun. So what it says had ended had, and it never
+ * takes back what an earlier text said: of the transactions that ran then no
+ * more can be running now.
+ */
+extern char *at_settled_now_within(int max);
+
 #endif

@@ -42,6 +42,7 @@ typedef struct Batch
 	int64 first_tx_at;
 	int64 last_tx_at;
 	AtTablesList *tables;
+	size_t payload_room; /* beside the snapshot; without the tail */
 
 	/* transactions that contradict themselves */
 	uint64 broken_count;
@@ -73,6 +74,9 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 	at_merkle_init(&batch->tree);
 	initStringInfo(&batch->broken);
 	batch->tables = at_tables_list_new();
+	batch->payload_room =
+		Min(AT_MAX_PAYLOAD, AT_ENTRY_ROOM - (snapshot_text ? strlen(snapshot_text) : 0)) -
+		PAYLOAD_TAIL;
 
 	at_leaf_reader_start(reader, window);
 	while ((leaf = at_leaf_reader_next(reader)) != NULL)
@@ -155,7 +159,7 @@ add_broken(Batch *batch, const AtLeaf *leaf)
 					 leaf->tx_id);
 	escape_json(&item, why);
 	appendStringInfoChar(&item, '}');
-	if (batch->broken.len + item.len < AT_MAX_PAYLOAD - PAYLOAD_TAIL)
+	if (batch->broken.len + item.len < batch->payload_room)
 	{
 		appendBinaryStringInfo(&batch->broken, item.data, item.len);
 		batch->broken_listed++;
@@ -164,13 +168,14 @@ add_broken(Batch *batch, const AtLeaf *leaf)
 	pfree(why);
 }
 
-/* The tables of the events, if all is well and they are not too many to be listed. */
+/* The tables of the events, if all is well, and they are not too many or too long to be listed. */
 static AtSpan
 make_list(Batch *batch)
 {
 	char *tables = at_tables_list_json(batch->tables);
+	bool fits = tables != NULL && strlen(tables) <= batch->payload_room;
 
-	return at_span_of(tables ? psprintf("{\"tables\":%s}", tables) : NULL);
+	return at_span_of(fits ? psprintf("{\"tables\":%s}", tables) : NULL);
 }
 
 /* {"tables":[...]}, or {"broken":[...],"more":N}. */

@@ -13,6 +13,10 @@
  * each sees the entry of the one before. Writers, readers and the upkeep of
  * the table never wait for it. Then RowExclusiveLock on the ledger's tables.
  *
+ * Caveat: an entry has room for the ids of some thousands of transactions that
+ * run. If there are more, a batch ends at the first that has no room; what
+ * came after it is sealed when some of those before it have ended.
+ *
  * Caveat: where rows were restored from another server, the log first
  * closes that incarnation and begins a new one, once the first transaction
  * of this server has been recorded. A restore that is still under way is
@@ -125,7 +129,7 @@ seal_settled(void)
 		lock_tables();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pass.snapshot = GetActiveSnapshot();
-		pass.snapshot_text = at_settled_now();
+		pass.snapshot_text = at_settled_now_within(AT_MAX_SNAPSHOT);
 		at_debug_point("sealer-picked");
 
 		at_log_head_read(pass.snapshot, &pass.head);
