@@ -38,6 +38,17 @@ typedef struct Try
 	AtPublicKey last;
 } Try;
 
+/* A key that is being made: all but vkey is overwritten, whatever happens. */
+typedef struct NewKey
+{
+	AtPrivateKey key;
+	AtSigningKey old;
+	AtWriter writer; /* of the text */
+	char text[AT_PRIVATE_KEY_TEXT_MAX + 1 + AT_ENDORSEMENT_MAX];
+	char vkey[AT_PUBLIC_KEY_TEXT_MAX + 1];
+} NewKey;
+
+static void seal_key(Try *try, AtLogHead *head, int32 incarnation);
 static void read_and_check(void *arg);
 static void read_key(void *arg);
 
@@ -47,23 +58,36 @@ void
 at_keying_seal(AtLogHead *head, int32 incarnation)
 {
 	Try try = {0};
-	char *message;
 
 	keying.said = false;
 	if (!at_signing_key_is_configured())
 		return;
-	if (!at_attempt(read_and_check, &try, &message))
+	PG_TRY();
+	{
+		seal_key(&try, head, incarnation);
+	}
+	PG_FINALLY();
 	{
 		at_key_forget(&try.key.key);
+	}
+	PG_END_TRY();
+}
+
+static void
+seal_key(Try *try, AtLogHead *head, int32 incarnation)
+{
+	char *message;
+
+	if (!at_attempt(read_and_check, try, &message))
+	{
 		at_report(&keying.report, "checkpoints of the audit log cannot be signed", message);
 		return;
 	}
 	at_report_done(&keying.report);
-	if (!try.has_last || !at_public_key_equal(&try.key.key.public_key, &try.last))
-		at_public_key_append(head, incarnation, &try.key, try.has_last ? &try.last : NULL);
-	keying.said_key = try.key.key.public_key;
+	if (!try->has_last || !at_public_key_equal(&try->key.key.public_key, &try->last))
+		at_public_key_append(head, incarnation, &try->key, try->has_last ? &try->last : NULL);
+	keying.said_key = try->key.key.public_key;
 	keying.said = true;
-	at_key_forget(&try.key.key);
 }
 
 void
@@ -101,17 +125,33 @@ read_key(void *arg)
 	at_signing_key_read(arg);
 }
 
-/* Text of a new key file, endorsed by the key of another one, and its public key. */
-static int
-make_text(const char *path, const char *name, char *text, size_t size, char *vkey)
+/* Read the configured key, of which the new one takes the place; false if there is none of that
+ * name. */
+static bool
+read_old_key(AtSigningKey *key, const char *path, const char *name)
 {
-	Try try = {0};
-	AtPrivateKey key;
-	AtWriter writer = at_writer(text, size);
-	AtWriter public_writer = at_writer(vkey, AT_PUBLIC_KEY_TEXT_MAX);
-	AtError error =
-		pg_is_ascii(name) ? at_key_generate(&key, AT_KEY_NOTE, at_text(name)) : AT_ERR_KEY_NAME;
 	char *message;
+
+	if (!at_signing_key_is_configured() ||
+		strcmp(at_database_path(at_guc_signing_key_file), path) == 0)
+		return false;
+	if (!at_attempt(read_key, key, &message))
+	{
+		ereport(WARNING, (errmsg("the new key is not endorsed by the one before it"),
+						  errdetail("The configured one is of no use: %s.", message),
+						  errhint("The log will show that; tell those who verify checkpoints.")));
+		return false;
+	}
+	return strcmp(key->key.public_key.name, name) == 0;
+}
+
+/* Write the text of a new key file, endorsed by the key before it, and the public key. */
+static void
+write_key(NewKey *new, const char *path, const char *name)
+{
+	AtWriter public_writer = at_writer(new->vkey, AT_PUBLIC_KEY_TEXT_MAX);
+	AtError error = pg_is_ascii(name) ? at_key_generate(&new->key, AT_KEY_NOTE, at_text(name))
+									  : AT_ERR_KEY_NAME;
 
 	if (error != AT_OK)
 		ereport(ERROR,
@@ -120,28 +160,17 @@ make_text(const char *path, const char *name, char *text, size_t size, char *vke
 				 errhint("A name is like \"example.org/shop\": up to %d ASCII characters, no "
 						 "spaces, no plus signs.",
 						 AT_KEY_NAME_MAX)));
-	at_key_write_private(&writer, &key);
-	at_write_string(&writer, "\n");
-	at_key_write_public(&public_writer, &key.public_key);
-	vkey[public_writer.len] = '\0';
-	if (at_signing_key_is_configured() &&
-		strcmp(at_database_path(at_guc_signing_key_file), path) != 0)
-	{
-		if (!at_attempt(read_key, &try.key, &message))
-			ereport(WARNING,
-					(errmsg("the new key is not endorsed by the one before it"),
-					 errdetail("The configured one is of no use: %s.", message),
-					 errhint("The log will show that; tell those who verify checkpoints.")));
-		else if (strcmp(try.key.key.public_key.name, name) == 0)
-			error = at_endorse(&writer, &key.public_key, &try.key.key);
-		at_key_forget(&try.key.key);
-	}
-	at_key_forget(&key);
+	new->writer = at_writer(new->text, sizeof(new->text));
+	at_key_write_private(&new->writer, &new->key);
+	at_write_string(&new->writer, "\n");
+	at_key_write_public(&public_writer, &new->key.public_key);
+	new->vkey[public_writer.len] = '\0';
+	if (read_old_key(&new->old, path, name))
+		error = at_endorse(&new->writer, &new->key.public_key, &new->old.key);
 	if (error == AT_OK)
-		error = at_writer_error(&writer);
+		error = at_writer_error(&new->writer);
 	if (error != AT_OK)
 		elog(ERROR, "could not write a signing key: %s", at_error_text(error));
-	return writer.len;
 }
 
 /* create_signing_key(path text, name text): the public key */
@@ -150,9 +179,7 @@ at_create_signing_key(PG_FUNCTION_ARGS)
 {
 	char *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	char text[AT_PRIVATE_KEY_TEXT_MAX + 1 + AT_ENDORSEMENT_MAX];
-	char vkey[AT_PUBLIC_KEY_TEXT_MAX + 1];
-	int len;
+	NewKey new;
 
 	if (!superuser())
 		ereport(ERROR,
@@ -166,15 +193,17 @@ at_create_signing_key(PG_FUNCTION_ARGS)
 				 errmsg("cannot make key file \"%s\"", path),
 				 errdetail("The path is not absolute, or longer than %d bytes.", MAXPGPATH - 1),
 				 errhint("Name a file outside of the data directory.")));
-	len = make_text(path, name, text, sizeof(text), vkey);
 	PG_TRY();
 	{
-		at_key_file_create(path, text, len);
+		write_key(&new, path, name);
+		at_key_file_create(path, new.text, new.writer.len);
 	}
 	PG_FINALLY();
 	{
-		explicit_bzero(text, sizeof(text));
+		at_key_forget(&new.key);
+		at_key_forget(&new.old.key);
+		explicit_bzero(new.text, sizeof(new.text));
 	}
 	PG_END_TRY();
-	PG_RETURN_TEXT_P(cstring_to_text(vkey));
+	PG_RETURN_TEXT_P(cstring_to_text(new.vkey));
 }

@@ -66,8 +66,15 @@ at_publish(void)
 		return;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	publish.done = at_attempt_locking(publish_head, &key, &message);
-	at_key_forget(&key.key);
+	PG_TRY();
+	{
+		publish.done = at_attempt_locking(publish_head, &key, &message);
+	}
+	PG_FINALLY();
+	{
+		at_key_forget(&key.key);
+	}
+	PG_END_TRY();
 	if (publish.done)
 		at_report_done(&publish.report);
 	else

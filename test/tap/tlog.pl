@@ -200,6 +200,7 @@ read_export('the log goes on');
 # Tiles that were changed, taken away, added: named, and not exported. Without the library in all
 # processes there is no sealer that would go on.
 my @tile = map { place('audit.log_tile', "level = 0 AND tile = $_") } 1, 2;
+my $newest = place('audit.log_tile', 'ctid = (SELECT max(ctid) FROM audit.log_tile)');    # whose page has room
 my $toast = toast_row(1);
 my $entry = place('audit.log_entry', 'log_index = 40');
 my ($database) = $entry->[0] =~ m{^(.*)/[^/]+$};
@@ -207,15 +208,15 @@ my $count = 0;
 $node->stop;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = ''\n");
 PostgreSQL::Test::RecursiveCopy::copypath($database, "$folder/untouched");
-my $add = sub { copy_row($tile[0], sub { substr($_, field_at(8), 8) = pack 'q', 999 }) };
+my $add = sub { copy_row($newest, sub { substr($_, field_at(8), 8) = pack 'q', 999 }) };
 foreach my $case (
 	[ 'a hash in a tile', sub { edit_row($toast, sub { substr($_, 200, 1) ^= "\1" }) }, 'log tile changed|0/1', qr/Tile 1 of level 0 is not what the entries give/ ],
 	[ 'the number of a tile', sub { edit_row($tile[0], sub { substr($_, field_at(8), 8) = pack 'q', 7 }) }, 'log tile changed|0/1', qr/Tile 1 of level 0 is not/ ],
 	[ 'a tile taken away', sub { remove_row($tile[0]) }, 'log tile missing|0/1', qr/Tile 1 of level 0 is missing/ ],
 	[ 'two tiles swapped', sub { swap_rows(@tile) }, "log tile changed|0/1\nlog tile changed|0/2", qr/Tile 1 of level 0 is not/ ],
 	[ 'a tile added', $add, 'log tile added|0/999', undef, 'reindex' ],
-	[ 'a tile added to a level', sub { copy_row($tile[0], sub { substr($_, field_at(0), 4) = pack 'l', 5 }) }, 'log tile added|5/1', undef, 'reindex' ],
-	[ 'a tile added, without an index', sub { copy_row($tile[0]) }, 'log tile added|' ],
+	[ 'a tile added to a level', sub { copy_row($newest, sub { substr($_, field_at(0), 16) = pack 'lx4q', 5, 1 }) }, 'log tile added|5/1', undef, 'reindex' ],
+	[ 'a tile added, without an index', sub { copy_row($newest) }, 'log tile added|' ],
 	[ 'an entry', sub { edit_row($entry, sub { substr($_, field_at(104), 1) ^= "\1" }) }, 'batch changed|40', qr/Tile 0 of level 0 is not what the entries give/ ])
 {
 	my ($what, $change, $finding, $complaint, $reindex) = @$case;
