@@ -75,6 +75,12 @@ COMMENT ON FUNCTION audit.checkpoint() IS
 	'the newest signed checkpoint of the log, a signed note; null if there is none';
 REVOKE ALL ON FUNCTION audit.checkpoint() FROM PUBLIC;
 
+CREATE FUNCTION audit.checkpoint_bytes() RETURNS bytea
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_checkpoint_bytes';
+COMMENT ON FUNCTION audit.checkpoint_bytes() IS
+	'the same as checkpoint(), for databases whose encoding cannot represent it as a text';
+REVOKE ALL ON FUNCTION audit.checkpoint_bytes() FROM PUBLIC;
+
 CREATE FUNCTION audit.new_incarnation(reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_new_incarnation';
 COMMENT ON FUNCTION audit.new_incarnation(text) IS
@@ -89,6 +95,12 @@ COMMENT ON FUNCTION audit.prove(text) IS
 	'a proof that the event is in the log of the newest signed checkpoint; it holds event and checkpoint';
 REVOKE ALL ON FUNCTION audit.prove(text) FROM PUBLIC;
 
+CREATE FUNCTION audit.prove_bytes(event_id text) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_prove_bytes';
+COMMENT ON FUNCTION audit.prove_bytes(text) IS
+	'the same as prove(), for databases whose encoding cannot represent it as a text';
+REVOKE ALL ON FUNCTION audit.prove_bytes(text) FROM PUBLIC;
+
 CREATE FUNCTION audit.prove_consistency(old_size bigint, new_size bigint) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_prove_consistency';
 COMMENT ON FUNCTION audit.prove_consistency(bigint, bigint) IS
@@ -102,6 +114,13 @@ COMMENT ON FUNCTION audit.check_proof(text, text) IS
 	'does a proof of prove() hold? It says why not, else for which event, and for which size of the log';
 REVOKE ALL ON FUNCTION audit.check_proof(text, text) FROM PUBLIC;
 
+CREATE FUNCTION audit.check_proof(proof bytea, public_key text,
+	OUT valid boolean, OUT reason text, OUT size bigint, OUT event_id text)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_check_proof_bytes';
+COMMENT ON FUNCTION audit.check_proof(bytea, text) IS
+	'the same for a proof of prove_bytes()';
+REVOKE ALL ON FUNCTION audit.check_proof(bytea, text) FROM PUBLIC;
+
 CREATE FUNCTION audit.check_consistency(old_checkpoint text, new_checkpoint text, proof text,
 	public_key text, old_public_key text DEFAULT '',
 	OUT valid boolean, OUT reason text, OUT size bigint)
@@ -109,6 +128,14 @@ CREATE FUNCTION audit.check_consistency(old_checkpoint text, new_checkpoint text
 COMMENT ON FUNCTION audit.check_consistency(text, text, text, text, text) IS
 	'does a log go on from one signed checkpoint to another, by a proof of prove_consistency()? It says why not; old_public_key is for a log whose key was replaced between';
 REVOKE ALL ON FUNCTION audit.check_consistency(text, text, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION audit.check_consistency(old_checkpoint bytea, new_checkpoint bytea, proof text,
+	public_key text, old_public_key text DEFAULT '',
+	OUT valid boolean, OUT reason text, OUT size bigint)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_check_consistency_bytes';
+COMMENT ON FUNCTION audit.check_consistency(bytea, bytea, text, text, text) IS
+	'the same for checkpoints of checkpoint_bytes()';
+REVOKE ALL ON FUNCTION audit.check_consistency(bytea, bytea, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION audit.export_tlog(directory text, OUT size bigint, OUT files bigint)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_tlog';

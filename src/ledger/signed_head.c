@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "common/string.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
@@ -33,6 +34,14 @@ at_signed_head_problem(const AtCheckpoint *last, const char *origin, const AtMer
 	return problem != NULL && is_declared(last, head->size) ? NULL : problem;
 }
 
+/* The name is UTF-8, and not ours: it may not be in the encoding of the database. */
+static char *
+name_other_log(const char *origin)
+{
+	return psprintf("the last checkpoint of the file is of another log, \"%s\"",
+					pg_is_ascii(origin) ? origin : "...");
+}
+
 static char *
 find_problem(const AtCheckpoint *last, const char *origin, const AtMerkle *head, Snapshot snapshot)
 {
@@ -41,8 +50,7 @@ find_problem(const AtCheckpoint *last, const char *origin, const AtMerkle *head,
 				   ? pstrdup("the log was signed before, and the checkpoint file has no checkpoint")
 				   : NULL;
 	if (!at_text_equal(last->origin, at_text(origin)))
-		return psprintf("the last checkpoint of the file is of another log, \"%.*s\"",
-						(int) last->origin.len, last->origin.data);
+		return name_other_log(pnstrdup(last->origin.data, last->origin.len));
 	if (last->size > head->size)
 		return psprintf("the log has " UINT64_FORMAT
 						" entries, and the last signed checkpoint had " UINT64_FORMAT,

@@ -5,21 +5,20 @@
  * Every proof is verified before it is given out: what was changed in the
  * ledger makes an error here, and not a proof that fails elsewhere.
  *
- * Notes are UTF-8 and stay so for what src/core verifies; the text of a
- * proof is converted for the client.
+ * A proof ends in a signed note, so it is bytes: see base/note_text.h.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/checkpoint_file.h"
 #include "base/errors.h"
+#include "base/note_text.h"
 #include "core/event_proof.h"
 #include "ledger/log_read.h"
 #include "ledger/log_tree.h"
@@ -29,16 +28,22 @@
 /* Base64 makes four bytes of three, and a text has less than a gigabyte. */
 #define BODY_MAX (512 * 1024 * 1024)
 
+static AtText prove(const char *event_id);
 static void read_event(AtText *body, uint64 tx_id, uint32 ordinal, Snapshot snapshot);
 static void prove_entry(AtTlogProof *log, const AtCheckpoint *checkpoint, Snapshot snapshot);
 static void check_own(const AtEventProof *proof, const AtPlace *place,
 					  const AtCheckpoint *checkpoint);
-static text *write_proof(const AtEventProof *proof);
+static AtText write_proof(const AtEventProof *proof);
+static Datum check_proof(FunctionCallInfo fcinfo, AtText text);
+static Datum check_consistency(FunctionCallInfo fcinfo, AtText old_note, AtText new_note);
 
 PG_FUNCTION_INFO_V1(at_prove);
+PG_FUNCTION_INFO_V1(at_prove_bytes);
 PG_FUNCTION_INFO_V1(at_prove_consistency);
 PG_FUNCTION_INFO_V1(at_check_proof);
+PG_FUNCTION_INFO_V1(at_check_proof_bytes);
 PG_FUNCTION_INFO_V1(at_check_consistency);
+PG_FUNCTION_INFO_V1(at_check_consistency_bytes);
 
 static pg_attribute_noreturn() void no_proof(const char *detail, const char *hint)
 {
@@ -81,6 +86,21 @@ parse_event_id(const char *event_id, uint64 *tx_id, uint32 *ordinal)
 Datum
 at_prove(PG_FUNCTION_ARGS)
 {
+	char *event_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_TEXT_P(at_note_to_text(prove(event_id), "audit.prove_bytes()"));
+}
+
+/* prove_bytes(event_id text): the same */
+Datum
+at_prove_bytes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BYTEA_P(at_note_to_bytes(prove(text_to_cstring(PG_GETARG_TEXT_PP(0)))));
+}
+
+static AtText
+prove(const char *event_id)
+{
 	AtEventProof proof = {0};
 	AtCheckpointFile file;
 	AtPlace place;
@@ -88,7 +108,7 @@ at_prove(PG_FUNCTION_ARGS)
 	uint64 tx_id;
 	uint32 ordinal;
 
-	parse_event_id(text_to_cstring(PG_GETARG_TEXT_PP(0)), &tx_id, &ordinal);
+	parse_event_id(event_id, &tx_id, &ordinal);
 	at_checkpoint_file_read(&file);
 	if (!file.has_note)
 		no_proof("No checkpoint of the log was signed yet.", "SELECT * FROM audit.doctor();");
@@ -106,7 +126,7 @@ at_prove(PG_FUNCTION_ARGS)
 	prove_entry(&proof.log, &file.last, snapshot);
 	UnregisterSnapshot(snapshot);
 	check_own(&proof, &place, &file.last);
-	PG_RETURN_TEXT_P(write_proof(&proof));
+	return write_proof(&proof);
 }
 
 static void
@@ -162,16 +182,7 @@ check_own(const AtEventProof *proof, const AtPlace *place, const AtCheckpoint *c
 									 &entry.root));
 }
 
-/* A text of the server's encoding, of one in UTF-8. */
-static text *
-make_text(const char *data, size_t len)
-{
-	char *string = pnstrdup(data, len);
-
-	return cstring_to_text(pg_any_to_server(string, len, PG_UTF8));
-}
-
-static text *
+static AtText
 write_proof(const AtEventProof *proof)
 {
 	size_t room = AT_EVENT_PROOF_ROOM(proof->body.len, proof->entry.len);
@@ -183,7 +194,7 @@ write_proof(const AtEventProof *proof)
 
 	if (error != AT_OK)
 		elog(ERROR, "could not write a proof: %s", at_error_text(error));
-	return make_text(writer.data, writer.len);
+	return (AtText){writer.data, writer.len};
 }
 
 /* prove_consistency(old_size bigint, new_size bigint): the hashes, one a line */
@@ -214,23 +225,14 @@ at_prove_consistency(PG_FUNCTION_ARGS)
 	at_log_tree_close(tree);
 	UnregisterSnapshot(snapshot);
 	at_proof_write(&writer, &proof);
-	PG_RETURN_TEXT_P(make_text(writer.data, writer.len));
-}
-
-/* An argument in UTF-8. */
-static AtText
-get_text(FunctionCallInfo fcinfo, int number)
-{
-	char *string = text_to_cstring(PG_GETARG_TEXT_PP(number));
-
-	return at_text(pg_server_to_any(string, strlen(string), PG_UTF8));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(writer.data, writer.len));
 }
 
 static AtPublicKey
 get_key(FunctionCallInfo fcinfo, int number)
 {
 	AtPublicKey key;
-	AtError error = at_key_read_public(&key, get_text(fcinfo, number));
+	AtError error = at_key_read_public(&key, at_note_from_text(PG_GETARG_TEXT_PP(number)));
 
 	if (error == AT_OK && key.type != AT_KEY_NOTE)
 		error = AT_ERR_KEY_PURPOSE;
@@ -266,7 +268,19 @@ make_verdict(FunctionCallInfo fcinfo, AtError error, int64 size, const char *eve
 Datum
 at_check_proof(PG_FUNCTION_ARGS)
 {
-	AtText text = get_text(fcinfo, 0);
+	PG_RETURN_DATUM(check_proof(fcinfo, at_note_from_text(PG_GETARG_TEXT_PP(0))));
+}
+
+/* check_proof(proof bytea, public_key text): the same */
+Datum
+at_check_proof_bytes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(check_proof(fcinfo, at_note_from_bytes(PG_GETARG_BYTEA_PP(0))));
+}
+
+static Datum
+check_proof(FunctionCallInfo fcinfo, AtText text)
+{
 	AtPublicKey key = get_key(fcinfo, 1);
 	AtTrust trust = {.log_key = &key};
 	AtEventProof proof;
@@ -281,7 +295,7 @@ at_check_proof(PG_FUNCTION_ARGS)
 		name = proven.is_event ? psprintf(UINT64_FORMAT ".%u", (uint64) proven.event.tx_id,
 										  proven.event.ordinal)
 							   : psprintf(UINT64_FORMAT, (uint64) proven.transaction.tx_id);
-	PG_RETURN_DATUM(make_verdict(fcinfo, error, error == AT_OK ? proven.checkpoint.size : 0, name));
+	return make_verdict(fcinfo, error, error == AT_OK ? proven.checkpoint.size : 0, name);
 }
 
 /* Hashes, whatever newlines there are behind them. */
@@ -305,24 +319,37 @@ read_hashes(AtProof *proof, AtText text)
 Datum
 at_check_consistency(PG_FUNCTION_ARGS)
 {
+	PG_RETURN_DATUM(check_consistency(fcinfo, at_note_from_text(PG_GETARG_TEXT_PP(0)),
+									  at_note_from_text(PG_GETARG_TEXT_PP(1))));
+}
+
+/* The same of bytea, bytea, text, text and text. */
+Datum
+at_check_consistency_bytes(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_DATUM(check_consistency(fcinfo, at_note_from_bytes(PG_GETARG_BYTEA_PP(0)),
+									  at_note_from_bytes(PG_GETARG_BYTEA_PP(1))));
+}
+
+static Datum
+check_consistency(FunctionCallInfo fcinfo, AtText old_note, AtText new_note)
+{
 	AtPublicKey key = get_key(fcinfo, 3);
 	bool same_key = VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(4)) == 0;
 	AtPublicKey old_key = same_key ? key : get_key(fcinfo, 4);
 	AtCheckpoint old_checkpoint;
 	AtCheckpoint new_checkpoint;
 	AtProof proof;
-	AtError error =
-		at_checkpoint_open(&old_checkpoint, get_text(fcinfo, 0), &(AtTrust){.log_key = &old_key});
+	AtError error = at_checkpoint_open(&old_checkpoint, old_note, &(AtTrust){.log_key = &old_key});
 
 	if (error == AT_OK)
-		error =
-			at_checkpoint_open(&new_checkpoint, get_text(fcinfo, 1), &(AtTrust){.log_key = &key});
+		error = at_checkpoint_open(&new_checkpoint, new_note, &(AtTrust){.log_key = &key});
 	if (error == AT_OK && !at_text_equal(old_checkpoint.origin, new_checkpoint.origin))
 		error = AT_ERR_ORIGIN;
 	if (error == AT_OK)
-		error = read_hashes(&proof, get_text(fcinfo, 2));
+		error = read_hashes(&proof, at_note_from_text(PG_GETARG_TEXT_PP(2)));
 	if (error == AT_OK)
 		error = at_proof_verify_consistency(&proof, old_checkpoint.size, new_checkpoint.size,
 											&old_checkpoint.root, &new_checkpoint.root);
-	PG_RETURN_DATUM(make_verdict(fcinfo, error, error == AT_OK ? new_checkpoint.size : 0, NULL));
+	return make_verdict(fcinfo, error, error == AT_OK ? new_checkpoint.size : 0, NULL);
 }

@@ -16,7 +16,6 @@
 #include "access/xloginsert.h"
 #include "catalog/pg_control.h"
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
@@ -25,6 +24,7 @@
 #include "base/debug_point.h"
 #include "base/errors.h"
 #include "base/guc.h"
+#include "base/note_text.h"
 #include "ledger/log_read.h"
 #include "ledger/public_key.h"
 #include "ledger/signed_head.h"
@@ -47,6 +47,7 @@ static void append(AtCheckpointFile *file, const AtPrivateKey *key, const AtMerk
 static void flush_log(void);
 
 PG_FUNCTION_INFO_V1(at_checkpoint);
+PG_FUNCTION_INFO_V1(at_checkpoint_bytes);
 PG_FUNCTION_INFO_V1(at_new_incarnation);
 
 bool
@@ -161,18 +162,36 @@ flush_log(void)
 	XLogFlush(XLogInsert(RM_XLOG_ID, XLOG_NOOP));
 }
 
+/* Is there a checkpoint yet? */
+static bool
+read_newest(AtCheckpointFile *file)
+{
+	if (!at_checkpoint_file_is_configured())
+		return false;
+	at_checkpoint_file_read(file);
+	return file->has_note;
+}
+
 /* checkpoint(): the note */
 Datum
 at_checkpoint(PG_FUNCTION_ARGS)
 {
 	AtCheckpointFile file;
 
-	if (!at_checkpoint_file_is_configured())
+	if (!read_newest(&file))
 		PG_RETURN_NULL();
-	at_checkpoint_file_read(&file);
-	if (!file.has_note)
+	PG_RETURN_TEXT_P(at_note_to_text(at_text(file.note), "audit.checkpoint_bytes()"));
+}
+
+/* checkpoint_bytes(): the same */
+Datum
+at_checkpoint_bytes(PG_FUNCTION_ARGS)
+{
+	AtCheckpointFile file;
+
+	if (!read_newest(&file))
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(file.note, strlen(file.note), PG_UTF8)));
+	PG_RETURN_BYTEA_P(at_note_to_bytes(at_text(file.note)));
 }
 
 static pg_attribute_noreturn() void nothing_to_declare(const char *detail)

@@ -71,6 +71,23 @@ foreach my $round (1 .. $rounds)
 seal();
 is_sound('in the end');
 
+# A pass that is cancelled does not leave the key behind; the pause after it is long enough to look.
+my $seed = substr(decode_base64((split /\+/, (split /\n/, slurp_file("$folder/key"))[0], 5)[4]), 1);
+my $held = hold('publish-compared');
+$node->safe_psql('postgres', 'INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders');
+my $cancelled = start_pass();
+wait_until_held('publish-compared');
+my $sealer = sealer();
+is(memory_has($sealer, $seed), 1, 'while it works, the sealer has the key in its memory');
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($sealer)");
+wait_for('the pass has failed', sub { slurp_file($node->logfile, $said) =~ /canceling statement due to user request/ });
+is(memory_has($sealer, $seed), 0, 'when its work was cancelled, it has not');
+$held->{run}->kill_kill;
+$cancelled->kill_kill;
+$said = -s $node->logfile;
+wait_for('a pass', sub { $node->psql('postgres', 'SELECT audit.seal_now()') == 0 });
+is_sound('after it was cancelled');
+
 # a write that was cut off, at any byte
 foreach my $len (1, 5, length($text) - 1, length($text), length($text) + 1, length($note) - 30, length($note) - 1)
 {
@@ -298,13 +315,38 @@ sub die_at
 	}
 	else
 	{
-		kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type LIKE '%sealer%' AND datname = 'postgres'});
+		kill 'KILL', sealer();
 	}
 	$pass->kill_kill;
 	$hold->{run}->kill_kill;
 	start_again() if $victim eq 'postmaster';
 	wait_for('the server answers', sub { $node->psql('postgres', 'SELECT 1') == 0 });
 	wait_for('a pass', sub { $node->psql('postgres', 'SELECT audit.seal_now()') == 0 });
+}
+
+sub sealer
+{
+	return $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE backend_type LIKE '%sealer%' AND datname = 'postgres'});
+}
+
+# Are these bytes anywhere in the process's own memory?
+sub memory_has
+{
+	my ($pid, $bytes) = @_;
+	my $found = 0;
+
+	open my $memory, '<:raw', "/proc/$pid/mem" or die "memory of $pid: $!";
+	foreach my $map (split /\n/, slurp_file("/proc/$pid/maps"))
+	{
+		my ($from, $to) = $map =~ /^([0-9a-f]+)-([0-9a-f]+) rw.p/ or next;
+		my $part = '';
+
+		sysseek($memory, hex $from, 0) or next;
+		sysread($memory, $part, hex($to) - hex($from)) or next;
+		$found = 1 if index($part, $bytes) >= 0;
+	}
+	close $memory;
+	return $found;
 }
 
 # Orphans of a killed postmaster hold the shared memory for a moment.
