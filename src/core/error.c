@@ -69,6 +69,9 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_EVIDENCE_ORDER] = "the parts of the evidence are not in ascending order",
 	[AT_ERR_EVIDENCE_BODY] = "a body in the evidence is not what its name says",
 	[AT_ERR_OUTPUT] = "the output was not taken",
+
+	[AT_ERR_STAMP_REFUSED] = "the time stamp authority did not give a time stamp",
+	[AT_ERR_STAMP] = "the time stamp is of other bytes than the checkpoint's",
 };
 
 const char *

@@ -82,6 +82,10 @@ typedef enum AtError
 	AT_ERR_EVIDENCE_BODY,
 	AT_ERR_OUTPUT,
 
+	/* receipts */
+	AT_ERR_STAMP_REFUSED,
+	AT_ERR_STAMP,
+
 	AT_ERR_COUNT
 } AtError;
 
