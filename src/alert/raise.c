@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "alert/alarm.h"
 #include "alert/alert.h"
 #include "alert/notifier.h"
 #include "alert/rule.h"
@@ -49,6 +50,7 @@ at_alert_init(void)
 	RegisterXactCallback(end_transaction, NULL);
 	at_rule_init();
 	at_notifier_init();
+	at_alarm_init();
 }
 
 static bool

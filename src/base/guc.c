@@ -21,6 +21,11 @@
 
 char *at_guc_actor;
 char *at_guc_actor_type;
+char *at_guc_anchor_command;
+int at_guc_anchor_heartbeat;
+int at_guc_anchor_interval;
+int at_guc_anchor_max_age;
+int at_guc_anchor_timeout;
 char *at_guc_app_session;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
@@ -55,42 +60,77 @@ static const struct config_enum_entry require_context_options[] = {
 	{NULL, 0, false},
 };
 
+static void define_a_to_l(void);
+static void define_m_to_z(void);
+static void define_context(const char *name, const char *what, const char *more, char **value);
+static void define_path(const char *name, const char *what, const char *more, char **value,
+						GucStringAssignHook assign);
+static void define_seconds(const char *name, const char *what, const char *more, int *value,
+						   int boot, int min);
+static bool at_guc_check_anchor_command(char **newval, void **extra, GucSource source);
 static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
 static bool at_guc_check_path(char **newval, void **extra, GucSource source);
 static void at_guc_assign_hash_key(const char *newval, void *extra);
 
-/* Long because it is a table: a call each setting. */
 void
 at_guc_init(void)
 {
-	DefineCustomStringVariable("audit_trail.actor", "Says on whose behalf the application acts.",
-							   "Recorded with every transaction; empty means the database user.",
-							   &at_guc_actor, "", PGC_USERSET, 0, at_guc_check_context,
-							   at_guc_assign_context, NULL);
+	define_a_to_l();
+	define_m_to_z();
+	MarkGUCPrefixReserved("audit_trail");
+}
 
-	DefineCustomStringVariable("audit_trail.actor_type", "Says what kind of actor this is.",
-							   "For example user, service or job.", &at_guc_actor_type, "",
-							   PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
+/* Long because they are a table: a call each setting. */
+static void
+define_a_to_l(void)
+{
+	define_context("audit_trail.actor", "Says on whose behalf the application acts.",
+				   "Recorded with every transaction; empty means the database user.",
+				   &at_guc_actor);
 
-	DefineCustomStringVariable(
-		"audit_trail.app_session", "Names the session of the application, as that says.", NULL,
-		&at_guc_app_session, "", PGC_USERSET, 0, at_guc_check_context, at_guc_assign_context, NULL);
+	define_context("audit_trail.actor_type", "Says what kind of actor this is.",
+				   "For example user, service or job.", &at_guc_actor_type);
+
+	/* by the configuration file only: who may write rows must not choose what vouches for them */
+	DefineCustomStringVariable("audit_trail.anchor_command",
+							   "Sets the shell command that has a signed checkpoint witnessed "
+							   "outside.",
+							   "%p stands for a file with the checkpoint, %r for one with it and "
+							   "what a witness wants besides, %s for its size, %% for %.",
+							   &at_guc_anchor_command, "", PGC_SIGHUP,
+							   GUC_DISALLOW_IN_AUTO_FILE | GUC_SUPERUSER_ONLY,
+							   at_guc_check_anchor_command, NULL, NULL);
+
+	define_seconds("audit_trail.anchor_heartbeat",
+				   "Sets the time after which an idle log gets an entry, to be anchored.",
+				   "Zero means none.", &at_guc_anchor_heartbeat, 60 * 60, 0);
+
+	define_seconds("audit_trail.anchor_interval", "Sets the least time between two anchorings.",
+				   NULL, &at_guc_anchor_interval, 60, 0);
+
+	define_seconds("audit_trail.anchor_max_age",
+				   "Sets the age of the newest receipt from which on an alert is raised.",
+				   "Zero means never.", &at_guc_anchor_max_age, 24 * 60 * 60, 0);
+
+	define_seconds("audit_trail.anchor_timeout",
+				   "Sets the time after which the anchor command is stopped.", NULL,
+				   &at_guc_anchor_timeout, 60, 1);
+
+	define_context("audit_trail.app_session", "Names the session of the application, as that says.",
+				   NULL, &at_guc_app_session);
 
 	/* by the configuration file only: it is compared with what the database says */
-	DefineCustomStringVariable("audit_trail.checkpoint_file",
-							   "Names the file that signed checkpoints are appended to, by its "
-							   "absolute path.",
-							   "%d stands for the name of the database. Outside of the data "
-							   "directory; without it nothing is signed.",
-							   &at_guc_checkpoint_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
-							   at_guc_check_path, NULL, NULL);
+	define_path("audit_trail.checkpoint_file",
+				"Names the file that signed checkpoints are appended to, by its absolute path.",
+				"%d stands for the name of the database. Outside of the data directory; without it "
+				"nothing is signed.",
+				&at_guc_checkpoint_file, NULL);
 
-	DefineCustomStringVariable("audit_trail.client_ip",
-							   "Says where the application's client is, as the application knows.",
-							   NULL, &at_guc_client_ip, "", PGC_USERSET, 0, at_guc_check_context,
-							   at_guc_assign_context, NULL);
+	define_context("audit_trail.client_ip",
+				   "Says where the application's client is, as the application knows.", NULL,
+				   &at_guc_client_ip);
 
 	DefineCustomStringVariable("audit_trail.debug_points",
 							   "Names the places where processes stop for a test.",
@@ -107,20 +147,22 @@ at_guc_init(void)
 		"Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose the key */
-	DefineCustomStringVariable(
-		"audit_trail.hash_key_file",
-		"Names the file of the key for hashed and personal columns, by its absolute path.",
-		"64 hexadecimal digits; readable by the server's user alone; outside of the data "
-		"directory.",
-		&at_guc_hash_key_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, at_guc_check_path,
-		at_guc_assign_hash_key, NULL);
+	define_path("audit_trail.hash_key_file",
+				"Names the file of the key for hashed and personal columns, by its absolute path.",
+				"64 hexadecimal digits; readable by the server's user alone; outside of the data "
+				"directory.",
+				&at_guc_hash_key_file, at_guc_assign_hash_key);
 
 	/* by the configuration file only: no session can make its changes unseen */
 	DefineCustomEnumVariable(
 		"audit_trail.logical_apply", "Records what logical replication writes, or only counts it.",
 		"Counted where the publisher's own trail has it.", &at_guc_logical_apply,
 		AT_LOGICAL_APPLY_RECORD, logical_apply_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
+}
 
+static void
+define_m_to_z(void)
+{
 	DefineCustomStringVariable("audit_trail.maintenance",
 							   "Says why the transaction is maintenance that is to be recorded.",
 							   "Set by audit.tag_maintenance().", &at_guc_maintenance, "",
@@ -137,14 +179,11 @@ at_guc_init(void)
 							NULL, &at_guc_max_value_size, 1024, 1, 64 * 1024, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
 
-	DefineCustomStringVariable("audit_trail.reason", "Says why the transaction is made.", NULL,
-							   &at_guc_reason, "", PGC_USERSET, 0, at_guc_check_context,
-							   at_guc_assign_context, NULL);
+	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
 
-	DefineCustomStringVariable("audit_trail.request_id",
-							   "Names the request of the application that this transaction serves.",
-							   NULL, &at_guc_request_id, "", PGC_USERSET, 0, at_guc_check_context,
-							   at_guc_assign_context, NULL);
+	define_context("audit_trail.request_id",
+				   "Names the request of the application that this transaction serves.", NULL,
+				   &at_guc_request_id);
 
 	DefineCustomEnumVariable("audit_trail.require_context",
 							 "Refuses changes for which the application names no actor.", NULL,
@@ -156,27 +195,60 @@ at_guc_init(void)
 		&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose who signs */
-	DefineCustomStringVariable("audit_trail.signing_key_file",
-							   "Names the file of the key that signs checkpoints, by its absolute "
-							   "path.",
-							   "%d stands for the name of the database. Readable by the server's "
-							   "user alone; outside of the data directory.",
-							   &at_guc_signing_key_file, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
-							   at_guc_check_path, NULL, NULL);
+	define_path("audit_trail.signing_key_file",
+				"Names the file of the key that signs checkpoints, by its absolute path.",
+				"%d stands for the name of the database. Readable by the server's user alone; "
+				"outside of the data directory.",
+				&at_guc_signing_key_file, NULL);
 
-	DefineCustomStringVariable(
-		"audit_trail.trace_parent", "Names the trace that the transaction is part of.",
-		"As the header traceparent of W3C Trace Context.", &at_guc_trace_parent, "", PGC_USERSET, 0,
-		at_guc_check_context, at_guc_assign_context, NULL);
+	define_context("audit_trail.trace_parent", "Names the trace that the transaction is part of.",
+				   "As the header traceparent of W3C Trace Context.", &at_guc_trace_parent);
 
-	DefineCustomIntVariable("audit_trail.verify_interval",
-							"Sets the time between two verifications in the background.",
-							"Each looks at what came since the last one that found nothing, and "
-							"its result is sealed; 0 means none.",
-							&at_guc_verify_interval, 60 * 60, 0, 30 * 24 * 60 * 60, PGC_SIGHUP,
+	define_seconds("audit_trail.verify_interval",
+				   "Sets the time between two verifications in the background.",
+				   "Each looks at what came since the last one that found nothing, and its result "
+				   "is sealed; 0 means none.",
+				   &at_guc_verify_interval, 60 * 60, 0);
+}
+
+/* What the application says of its transaction. */
+static void
+define_context(const char *name, const char *what, const char *more, char **value)
+{
+	DefineCustomStringVariable(name, what, more, value, "", PGC_USERSET, 0, at_guc_check_context,
+							   at_guc_assign_context, NULL);
+}
+
+/* A file, named by the configuration file and nothing else. */
+static void
+define_path(const char *name, const char *what, const char *more, char **value,
+			GucStringAssignHook assign)
+{
+	DefineCustomStringVariable(name, what, more, value, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							   at_guc_check_path, assign, NULL);
+}
+
+/* A time, set by the configuration. */
+static void
+define_seconds(const char *name, const char *what, const char *more, int *value, int boot, int min)
+{
+	DefineCustomIntVariable(name, what, more, value, boot, min, PG_INT32_MAX / 1000, PGC_SIGHUP,
 							GUC_UNIT_S, NULL, NULL, NULL);
+}
 
-	MarkGUCPrefixReserved("audit_trail");
+/* A % that stands for nothing would be found out at the first anchoring, or never. */
+static bool
+at_guc_check_anchor_command(char **newval, void **extra, GucSource source)
+{
+	for (const char *at = strchr(*newval, '%'); at != NULL; at = strchr(at + 2, '%'))
+	{
+		if (at[1] == '\0' || strchr("prs%", at[1]) == NULL)
+		{
+			GUC_check_errdetail("Known are %%p, %%r, %%s and %%%%.");
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool

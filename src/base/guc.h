@@ -10,6 +10,11 @@
 
 extern char *at_guc_actor;           /* who acts, as the application claims */
 extern char *at_guc_actor_type;      /* user, service, ...; as claimed */
+extern char *at_guc_anchor_command;  /* see seal/anchor.h */
+extern int at_guc_anchor_heartbeat;  /* s; 0: none */
+extern int at_guc_anchor_interval;   /* s */
+extern int at_guc_anchor_max_age;    /* s; 0: any */
+extern int at_guc_anchor_timeout;    /* s */
 extern char *at_guc_app_session;     /* session of the application; as claimed */
 extern char *at_guc_checkpoint_file; /* path of what was signed; see checkpoint_file.h */
 extern char *at_guc_client_ip;       /* of the application's client; as claimed */

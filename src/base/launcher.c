@@ -334,6 +334,8 @@ at_launcher_tend_worker(int slot, const AtSlotView *view, AtWorkerKind kind)
 		return;
 	if (view->presence != AT_PRESENCE_YES && kind != at_launcher_probe_kind())
 		return;
+	if (!at_worker_is_wanted(kind))
+		return;
 	if (at_worker_is_occasional(kind) && !at_launcher_is_due(view, kind))
 		return;
 

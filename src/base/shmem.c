@@ -63,6 +63,7 @@ typedef struct AtSharedDatabase
 	bool closed;
 	int holds;
 	AtSharedWorker worker[AT_WORKER_KINDS];
+	AtAnchorStatus anchor;
 
 	/* has its own */
 	ConditionVariable changed;
@@ -217,6 +218,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 	slot->announcements = 0;
 	slot->closed = false;
 	slot->holds = 0;
+	memset(&slot->anchor, 0, sizeof(slot->anchor));
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 	{
 		AtSharedWorker *worker = &slot->worker[kind];
@@ -458,6 +460,27 @@ at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at)
 {
 	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
 	at_shared->slot[slot].worker[kind].due_at = due_at;
+	LWLockRelease(at_shared->lock);
+}
+
+void
+at_slot_set_anchor(int slot, const AtAnchorStatus *status)
+{
+	if (slot < 0)
+		return;
+	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
+	at_shared->slot[slot].anchor = *status;
+	LWLockRelease(at_shared->lock);
+}
+
+void
+at_slot_get_anchor(int slot, AtAnchorStatus *status)
+{
+	memset(status, 0, sizeof(*status));
+	if (slot < 0)
+		return;
+	LWLockAcquire(at_shared->lock, LW_SHARED);
+	*status = at_shared->slot[slot].anchor;
 	LWLockRelease(at_shared->lock);
 }
 

@@ -33,6 +33,19 @@ typedef enum AtPresence
 	AT_PRESENCE_NO
 } AtPresence;
 
+/* How anchoring goes; all zero until the anchorer has looked. */
+typedef struct AtAnchorStatus
+{
+	uint64 signed_size;              /* of the newest signed checkpoint */
+	uint64 anchored_size;            /* of the newest checkpoint that has a receipt; 0: none */
+	TimestampTz anchored_at;         /* when the newest receipt came; 0: never */
+	TimestampTz attempted_at;        /* when the command was started last; 0: not yet */
+	TimestampTz next_attempt;        /* 0: nothing to do */
+	TimestampTz overdue_since;       /* 0: it is not */
+	int failures;                    /* failed attempts in a row */
+	char message[AT_MESSAGE_LENGTH]; /* of the last, while failures > 0 */
+} AtAnchorStatus;
+
 /* A copy of a slot, as it was at one moment. */
 typedef struct AtSlotView
 {
@@ -104,6 +117,10 @@ extern bool at_slot_is_requested(int slot, AtWorkerKind kind);
 
 /* For an occasional worker that leaves: when its next pass is due. */
 extern void at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at);
+
+/* For the anchorer, and for whoever asks; outside of a slot both do nothing, and all is zero. */
+extern void at_slot_set_anchor(int slot, const AtAnchorStatus *status);
+extern void at_slot_get_anchor(int slot, AtAnchorStatus *status);
 
 /* Has the worker been woken since it was last asked? */
 extern bool at_slot_take_wake(int slot, AtWorkerKind kind);

@@ -35,12 +35,13 @@
 /* How many processes may stand between the worker and the session in a deadlock. */
 #define AT_DEADLOCK_STEPS 3
 
-const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier"};
+const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier", "anchorer"};
 
 static struct
 {
 	/* set at load, then constant */
 	AtWorkerPass pass[AT_WORKER_KINDS];
+	bool (*is_wanted[AT_WORKER_KINDS])(void); /* NULL: always */
 
 	/* this database's slot (-1: none), right while the generation has not changed */
 	int slot;
@@ -97,6 +98,19 @@ bool
 at_worker_is_occasional(AtWorkerKind kind)
 {
 	return kind == AT_WORKER_VERIFIER;
+}
+
+void
+at_worker_register_wanted(AtWorkerKind kind, bool (*is_wanted)(void))
+{
+	at_worker.is_wanted[kind] = is_wanted;
+}
+
+bool
+at_worker_is_wanted(AtWorkerKind kind)
+{
+	return at_worker.pass[kind] != NULL &&
+		   (at_worker.is_wanted[kind] == NULL || at_worker.is_wanted[kind]());
 }
 
 /*

@@ -23,6 +23,7 @@ typedef enum AtWorkerKind
 	AT_WORKER_SEALER,
 	AT_WORKER_NOTIFIER,
 	AT_WORKER_VERIFIER,
+	AT_WORKER_ANCHORER,
 	AT_WORKER_KINDS
 } AtWorkerKind;
 
@@ -63,6 +64,15 @@ extern bool at_worker_is_occasional(AtWorkerKind kind);
 
 /* Does a session wait for a pass of this process's kind? For the worker itself. */
 extern bool at_worker_is_asked(void);
+
+/*
+ * Have workers of a kind only while the configuration wants them; from the
+ * module's init function. Asked whenever the configuration was loaded.
+ */
+extern void at_worker_register_wanted(AtWorkerKind kind, bool (*is_wanted)(void));
+
+/* Is there something for the kind to do, by the configuration? */
+extern bool at_worker_is_wanted(AtWorkerKind kind);
 
 /* Wake this database's worker of a kind, if there is one. Cheap, raises nothing. */
 extern void at_worker_wake(AtWorkerKind kind);

@@ -110,7 +110,8 @@ at_worker_main(Datum main_arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
-	if (!at_slot_attach(at_self.order.slot, at_self.order.database, at_self.order.kind))
+	if (!at_worker_is_wanted(at_self.order.kind) ||
+		!at_slot_attach(at_self.order.slot, at_self.order.database, at_self.order.kind))
 		proc_exit(0);
 	on_shmem_exit(at_worker_exit, 0);
 	at_worker_connect();
@@ -328,7 +329,7 @@ at_worker_sleep(long ms)
 static bool
 at_worker_heed_signals(void)
 {
-	if (at_slot_must_leave(at_self.order.slot))
+	if (at_slot_must_leave(at_self.order.slot) || !at_worker_is_wanted(at_self.order.kind))
 		at_worker_leave();
 
 	/* A cancel concerns a pass; there is none. */

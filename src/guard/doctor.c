@@ -30,41 +30,15 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
-#include "base/checkpoint_file.h"
 #include "base/guc.h"
 #include "base/key_file.h"
 #include "base/shmem.h"
 #include "base/worker.h"
-#include "ledger/log_read.h"
-#include "ledger/public_key.h"
-#include "ledger/signed_head.h"
-
-/* From when on unsealed transactions are a warning, and a problem, in seconds. */
-#define AT_LAG_WARNING 60
-#define AT_LAG_PROBLEM 600
-
-typedef enum AtHealth
-{
-	OK,
-	WARN,
-	PROBLEM
-} AtHealth;
+#include "guard/doctor.h"
 
 static const char *const health_names[] = {"ok", "warning", "problem"};
 
-#define SIGNING_REMEDY                                                                             \
-	"SELECT audit.create_signing_key('/outside/of/the/data/directory/log.key', "                   \
-	"'example.org/log'); "                                                                         \
-	"then name the file in audit_trail.signing_key_file, in the configuration file, and reload "   \
-	"it."
-
 #define AT_PRELOAD_REMEDY "Add audit_trail to shared_preload_libraries and restart the server."
-
-typedef struct AtDoctor
-{
-	ReturnSetInfo *result;
-	MemoryContext context; /* survives a failed check */
-} AtDoctor;
 
 typedef struct AtCheck
 {
@@ -87,10 +61,6 @@ static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
 static void check_hash_key(const AtDoctor *doctor, const char *name);
 static void check_automatic(const AtDoctor *doctor, const char *name);
-static void check_signing_key(const AtDoctor *doctor, const char *name);
-static void check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last);
-static void check_checkpoints(const AtDoctor *doctor, const char *name);
-static void check_sealing(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
 	{"library", check_library, false},
@@ -107,18 +77,14 @@ static const AtCheck checks[] = {
 	{"capture", check_capture, false},
 	{"hash key", check_hash_key, true},
 	{"automatic", check_automatic, true},
-	{"signing key", check_signing_key, true},
-	{"checkpoints", check_checkpoints, true},
-	{"sealing", check_sealing, true},
+	{"signing key", at_doctor_signing_key, true},
+	{"checkpoints", at_doctor_checkpoints, true},
+	{"anchor", at_doctor_anchor, true},
+	{"sealing", at_doctor_sealing, true},
 };
 
 static void run_check(const AtDoctor *doctor, const AtCheck *check);
-static void check_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind);
 static char *template_name(void);
-static uint64 query(const char *sql);
-static char *field(uint64 row, int column);
-static void report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
-				   const char *format, ...) pg_attribute_printf(5, 6);
 
 PG_FUNCTION_INFO_V1(at_doctor);
 
@@ -162,8 +128,9 @@ run_check(const AtDoctor *doctor, const AtCheck *check)
 		RollbackAndReleaseCurrentSubTransaction();
 		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(edata);
-		report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s%s%s",
-			   edata->message, edata->detail ? ". " : "", edata->detail ? edata->detail : "");
+		at_doctor_report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s%s%s",
+						 edata->message, edata->detail ? ". " : "",
+						 edata->detail ? edata->detail : "");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(doctor->context);
@@ -174,36 +141,39 @@ static void
 check_library(const AtDoctor *doctor, const char *name)
 {
 	if (at_shmem_ready())
-		report(doctor, name, OK, NULL, "The library was loaded when the server started.");
+		at_doctor_report(doctor, name, OK, NULL, "The library was loaded when the server started.");
 	else
-		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY,
-			   "The library is not in shared_preload_libraries. Changes are captured; sealing and "
-			   "the delivery of alerts are inactive.");
+		at_doctor_report(
+			doctor, name, PROBLEM, AT_PRELOAD_REMEDY,
+			"The library is not in shared_preload_libraries. Changes are captured; sealing and "
+			"the delivery of alerts are inactive.");
 }
 
 /* The log keeps them for ever; here they are news for a month. */
 static void
 check_unseen_time(const AtDoctor *doctor, const char *name)
 {
-	uint64 count = query("SELECT pg_catalog.json_extract_path_text(u.value, 'since'), "
-						 "pg_catalog.json_extract_path_text(u.value, 'until'), "
-						 "pg_catalog.json_extract_path_text(u.value, 'found') "
-						 "FROM audit.log_entry AS e, pg_catalog.json_array_elements("
-						 "pg_catalog.json_extract_path(e.payload, 'unseen')) AS u "
-						 "WHERE e.kind = 'start' AND "
-						 "e.sealed_at > pg_catalog.now() - '30 days'::pg_catalog.interval "
-						 "ORDER BY e.log_index DESC LIMIT 10");
+	uint64 count =
+		at_doctor_query("SELECT pg_catalog.json_extract_path_text(u.value, 'since'), "
+						"pg_catalog.json_extract_path_text(u.value, 'until'), "
+						"pg_catalog.json_extract_path_text(u.value, 'found') "
+						"FROM audit.log_entry AS e, pg_catalog.json_array_elements("
+						"pg_catalog.json_extract_path(e.payload, 'unseen')) AS u "
+						"WHERE e.kind = 'start' AND "
+						"e.sealed_at > pg_catalog.now() - '30 days'::pg_catalog.interval "
+						"ORDER BY e.log_index DESC LIMIT 10");
 
 	if (count == 0)
-		report(doctor, name, OK, NULL,
-			   "The log knows of no time in the last 30 days at which the library may not have "
-			   "been loaded.");
+		at_doctor_report(
+			doctor, name, OK, NULL,
+			"The log knows of no time in the last 30 days at which the library may not have "
+			"been loaded.");
 	for (uint64 i = 0; i < count; i++)
-		report(doctor, name, WARN,
-			   "Find out who started the server, then compare tables and trail with "
-			   "audit.reconcile().",
-			   "Perhaps the library was not loaded from %s to %s: %s.", field(i, 1), field(i, 2),
-			   field(i, 3));
+		at_doctor_report(doctor, name, WARN,
+						 "Find out who started the server, then compare tables and trail with "
+						 "audit.reconcile().",
+						 "Perhaps the library was not loaded from %s to %s: %s.",
+						 at_doctor_field(i, 1), at_doctor_field(i, 2), at_doctor_field(i, 3));
 }
 
 static void
@@ -212,30 +182,32 @@ check_launcher(const AtDoctor *doctor, const char *name)
 	int pid = at_shmem_ready() ? at_launcher_pid() : 0;
 
 	if (pid != 0)
-		report(doctor, name, OK, NULL, "The launcher runs as process %d.", pid);
+		at_doctor_report(doctor, name, OK, NULL, "The launcher runs as process %d.", pid);
 	else if (RecoveryInProgress())
-		report(doctor, name, OK, NULL, "The server is in recovery; workers start when it ends.");
+		at_doctor_report(doctor, name, OK, NULL,
+						 "The server is in recovery; workers start when it ends.");
 	else if (!at_shmem_ready())
-		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The launcher does not run.");
+		at_doctor_report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The launcher does not run.");
 	else
-		report(doctor, name, PROBLEM, "See the server log; it is restarted every few seconds.",
-			   "The launcher does not run.");
+		at_doctor_report(doctor, name, PROBLEM,
+						 "See the server log; it is restarted every few seconds.",
+						 "The launcher does not run.");
 }
 
 static void
 check_sealer(const AtDoctor *doctor, const char *name)
 {
-	check_worker(doctor, name, AT_WORKER_SEALER);
+	at_doctor_worker(doctor, name, AT_WORKER_SEALER);
 }
 
 static void
 check_notifier(const AtDoctor *doctor, const char *name)
 {
-	check_worker(doctor, name, AT_WORKER_NOTIFIER);
+	at_doctor_worker(doctor, name, AT_WORKER_NOTIFIER);
 }
 
-static void
-check_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind)
+void
+at_doctor_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind)
 {
 	AtWorkerStatus status;
 	char *template;
@@ -243,28 +215,30 @@ check_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind)
 
 	known = at_worker_status(kind, &status);
 	if (status.failures > 0)
-		report(doctor, name, PROBLEM, "See the server log for the whole error.",
-			   "Failed %d times in a row: %s", status.failures, status.message);
+		at_doctor_report(doctor, name, PROBLEM, "See the server log for the whole error.",
+						 "Failed %d times in a row: %s", status.failures, status.message);
 	else if (status.pid != 0 && status.pass_ended_at == 0)
-		report(doctor, name, OK, NULL, "Process %d is in its first pass.", status.pid);
+		at_doctor_report(doctor, name, OK, NULL, "Process %d is in its first pass.", status.pid);
 	else if (status.pid != 0)
-		report(doctor, name, OK, NULL, "Process %d ended its last pass at %s.", status.pid,
-			   timestamptz_to_str(status.pass_ended_at));
+		at_doctor_report(doctor, name, OK, NULL, "Process %d ended its last pass at %s.",
+						 status.pid, timestamptz_to_str(status.pass_ended_at));
 	else if (RecoveryInProgress())
-		report(doctor, name, OK, NULL, "The server is in recovery; the %s starts when it ends.",
-			   name);
+		at_doctor_report(doctor, name, OK, NULL,
+						 "The server is in recovery; the %s starts when it ends.", name);
 	else if (!at_shmem_ready())
-		report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The %s does not run.", name);
+		at_doctor_report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The %s does not run.", name);
 	else if ((template = template_name()) != NULL)
-		report(doctor, name, PROBLEM,
-			   psprintf("ALTER DATABASE %s IS_TEMPLATE false;", quote_identifier(template)),
-			   "The %s does not run: workers leave template databases alone.", name);
+		at_doctor_report(
+			doctor, name, PROBLEM,
+			psprintf("ALTER DATABASE %s IS_TEMPLATE false;", quote_identifier(template)),
+			"The %s does not run: workers leave template databases alone.", name);
 	else if (known)
-		report(doctor, name, WARN, "Ask again in a moment; else see the server log.",
-			   "The %s is being started.", name);
+		at_doctor_report(doctor, name, WARN, "Ask again in a moment; else see the server log.",
+						 "The %s is being started.", name);
 	else
-		report(doctor, name, PROBLEM, "See the launcher, the worker slots and the server log.",
-			   "The %s does not run.", name);
+		at_doctor_report(doctor, name, PROBLEM,
+						 "See the launcher, the worker slots and the server log.",
+						 "The %s does not run.", name);
 }
 
 /* The name of this database if it is marked as template, else NULL. */
@@ -292,78 +266,86 @@ check_worker_slots(const AtDoctor *doctor, const char *name)
 	int used;
 	int watcher = at_shmem_ready() ? 1 : 0; /* has no entry in the statistics */
 
-	(void) query("SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN "
-				 "('archiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
-				 "'checkpointer', 'client backend', 'logger', 'slotsync worker', "
-				 "'standalone backend', 'startup', 'walreceiver', 'walsender', 'walsummarizer', "
-				 "'walwriter')");
-	used = pg_strtoint32(field(0, 1)) + watcher;
+	(void) at_doctor_query(
+		"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN "
+		"('archiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
+		"'checkpointer', 'client backend', 'logger', 'slotsync worker', "
+		"'standalone backend', 'startup', 'walreceiver', 'walsender', 'walsummarizer', "
+		"'walwriter')");
+	used = pg_strtoint32(at_doctor_field(0, 1)) + watcher;
 	if (starved != 0)
-		report(doctor, name, PROBLEM, remedy, "Workers cannot start since %s: no free slot.",
-			   timestamptz_to_str(starved));
+		at_doctor_report(doctor, name, PROBLEM, remedy,
+						 "Workers cannot start since %s: no free slot.",
+						 timestamptz_to_str(starved));
 	else
-		report(doctor, name, used < max_worker_processes ? OK : WARN,
-			   used < max_worker_processes ? NULL : remedy,
-			   "%d of %d background worker slots are in use.", used, max_worker_processes);
+		at_doctor_report(doctor, name, used < max_worker_processes ? OK : WARN,
+						 used < max_worker_processes ? NULL : remedy,
+						 "%d of %d background worker slots are in use.", used,
+						 max_worker_processes);
 }
 
 static void
 check_ledger(const AtDoctor *doctor, const char *name)
 {
 	if (at_ledger_exists())
-		report(doctor, name, OK, NULL, "The ledger exists.");
+		at_doctor_report(doctor, name, OK, NULL, "The ledger exists.");
 	else
-		report(doctor, name, WARN, "SELECT audit.init();",
-			   "This database has no ledger yet; the first audit.enable() creates it.");
+		at_doctor_report(doctor, name, WARN, "SELECT audit.init();",
+						 "This database has no ledger yet; the first audit.enable() creates it.");
 }
 
 static void
 check_incarnation(const AtDoctor *doctor, const char *name)
 {
 	if (at_incarnation_begun())
-		report(doctor, name, OK, NULL, "The ledger was begun in this server and database.");
+		at_doctor_report(doctor, name, OK, NULL,
+						 "The ledger was begun in this server and database.");
 	else
-		report(doctor, name, PROBLEM, NULL,
-			   "The ledger is a copy from another server or database, and was not begun here.");
+		at_doctor_report(
+			doctor, name, PROBLEM, NULL,
+			"The ledger is a copy from another server or database, and was not begun here.");
 }
 
 static void
 check_guard(const AtDoctor *doctor, const char *name)
 {
 	if (at_guc_guard)
-		report(doctor, name, OK, NULL, "The guard is on.");
+		at_doctor_report(doctor, name, OK, NULL, "The guard is on.");
 	else
-		report(doctor, name, PROBLEM,
-			   "Set audit_trail.guard = on in the configuration file and reload it.",
-			   "The guard is lifted: superusers and owners can drop and alter what belongs to the "
-			   "audit trail.");
+		at_doctor_report(
+			doctor, name, PROBLEM,
+			"Set audit_trail.guard = on in the configuration file and reload it.",
+			"The guard is lifted: superusers and owners can drop and alter what belongs to the "
+			"audit trail.");
 }
 
 /* This month's and the next month's partition of both tables. */
 static void
 check_partitions(const AtDoctor *doctor, const char *name)
 {
-	uint64 missing =
-		query("SELECT pg_catalog.format('audit.%s_1_%s', t.name, "
-			  "pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
-			  "'YYYYMM')) AS leaf "
-			  "FROM (VALUES ('event'), ('transaction')) AS t(name), "
-			  "(VALUES ('0'::pg_catalog.interval), ('1 month')) AS m(ahead) "
-			  "WHERE pg_catalog.to_regclass(pg_catalog.format('audit.%s_1_%s', t.name, "
-			  "pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
-			  "'YYYYMM'))) IS NULL ORDER BY m.ahead, t.name");
+	uint64 missing = at_doctor_query(
+		"SELECT pg_catalog.format('audit.%s_1_%s', t.name, "
+		"pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
+		"'YYYYMM')) AS leaf "
+		"FROM (VALUES ('event'), ('transaction')) AS t(name), "
+		"(VALUES ('0'::pg_catalog.interval), ('1 month')) AS m(ahead) "
+		"WHERE pg_catalog.to_regclass(pg_catalog.format('audit.%s_1_%s', t.name, "
+		"pg_catalog.to_char(pg_catalog.timezone('UTC', pg_catalog.now()) + m.ahead, "
+		"'YYYYMM'))) IS NULL ORDER BY m.ahead, t.name");
 
 	if (missing == 0)
-		report(doctor, name, OK, NULL, "The partitions of this and the next month are there.");
+		at_doctor_report(doctor, name, OK, NULL,
+						 "The partitions of this and the next month are there.");
 	for (uint64 i = 0; i < missing; i++)
-		report(doctor, name, WARN, "SELECT audit.create_partitions();",
-			   "Partition %s is missing; its rows go to the default partition.", field(i, 1));
+		at_doctor_report(doctor, name, WARN, "SELECT audit.create_partitions();",
+						 "Partition %s is missing; its rows go to the default partition.",
+						 at_doctor_field(i, 1));
 }
 
 static void
 check_default_partitions(const AtDoctor *doctor, const char *name)
 {
-	uint64 filled = query(
+	uint64 filled = at_doctor_query(
 		"SELECT t.name FROM (VALUES "
 		"('audit.event_1_default', EXISTS (SELECT FROM ONLY audit.event_1_default)), "
 		"('audit.event_default', EXISTS (SELECT FROM ONLY audit.event_default)), "
@@ -372,11 +354,12 @@ check_default_partitions(const AtDoctor *doctor, const char *name)
 		"AS t(name, filled) WHERE t.filled");
 
 	if (filled == 0)
-		report(doctor, name, OK, NULL, "The default partitions are empty.");
+		at_doctor_report(doctor, name, OK, NULL, "The default partitions are empty.");
 	for (uint64 i = 0; i < filled; i++)
-		report(doctor, name, WARN, "SELECT audit.create_partitions();",
-			   "%s holds rows: a month had no partition in time. They are safe and stay there.",
-			   field(i, 1));
+		at_doctor_report(
+			doctor, name, WARN, "SELECT audit.create_partitions();",
+			"%s holds rows: a month had no partition in time. They are safe and stay there.",
+			at_doctor_field(i, 1));
 }
 
 /*
@@ -426,18 +409,19 @@ check_capture(const AtDoctor *doctor, const char *name)
 		" ORDER BY m.relation";
 	uint64 missing;
 
-	(void) query("SELECT pg_catalog.count(*) FROM audit.policy WHERE enabled");
-	if (strcmp(field(0, 1), "0") == 0)
+	(void) at_doctor_query("SELECT pg_catalog.count(*) FROM audit.policy WHERE enabled");
+	if (strcmp(at_doctor_field(0, 1), "0") == 0)
 	{
-		report(doctor, name, WARN, "SELECT audit.enable('your_table');", "No table is audited.");
+		at_doctor_report(doctor, name, WARN, "SELECT audit.enable('your_table');",
+						 "No table is audited.");
 		return;
 	}
-	missing = query(sql);
+	missing = at_doctor_query(sql);
 	if (missing == 0)
-		report(doctor, name, OK, NULL, "All audited tables have their triggers.");
+		at_doctor_report(doctor, name, OK, NULL, "All audited tables have their triggers.");
 	for (uint64 i = 0; i < missing; i++)
-		report(doctor, name, PROBLEM, field(i, 3), "Not captured on %s: %s.", field(i, 1),
-			   field(i, 2));
+		at_doctor_report(doctor, name, PROBLEM, at_doctor_field(i, 3), "Not captured on %s: %s.",
+						 at_doctor_field(i, 1), at_doctor_field(i, 2));
 }
 
 /* Changes of tables that need the key are refused without it. An error names file and cause. */
@@ -447,18 +431,20 @@ check_hash_key(const AtDoctor *doctor, const char *name)
 	uint8 key[AT_KEY_FILE_BYTES];
 	AtKeyFileStamp stamp;
 
-	if (query("SELECT FROM audit.policy WHERE enabled AND "
-			  "(hashed_columns <> '{}' OR personal_columns <> '{}')") == 0)
-		report(doctor, name, OK, NULL, "No table has hashed or personal columns.");
+	if (at_doctor_query("SELECT FROM audit.policy WHERE enabled AND "
+						"(hashed_columns <> '{}' OR personal_columns <> '{}')") == 0)
+		at_doctor_report(doctor, name, OK, NULL, "No table has hashed or personal columns.");
 	else if (at_guc_hash_key_file[0] == '\0')
-		report(doctor, name, PROBLEM,
-			   "Set audit_trail.hash_key_file in the configuration file and reload it.",
-			   "No file is named, so tables with hashed or personal columns cannot be changed.");
+		at_doctor_report(
+			doctor, name, PROBLEM,
+			"Set audit_trail.hash_key_file in the configuration file and reload it.",
+			"No file is named, so tables with hashed or personal columns cannot be changed.");
 	else
 	{
 		at_key_file_read(at_guc_hash_key_file, key, &stamp);
 		explicit_bzero(key, sizeof(key));
-		report(doctor, name, OK, NULL, "The key of hashed and personal columns can be read.");
+		at_doctor_report(doctor, name, OK, NULL,
+						 "The key of hashed and personal columns can be read.");
 	}
 }
 
@@ -466,164 +452,44 @@ check_hash_key(const AtDoctor *doctor, const char *name)
 static void
 check_automatic(const AtDoctor *doctor, const char *name)
 {
-	uint64 missing =
-		query("SELECT m.target, m.unlogged, pg_catalog.format(CASE WHEN m.unlogged THEN "
-			  "'ALTER TABLE %1$s SET LOGGED;' ELSE 'SELECT audit.enable(%1$L, context => %2$L, "
-			  "operations => %3$L, ignore => %4$L, mask => %5$L, hash => %6$L, truncate => %7$L, "
-			  "query => %8$L, baseline => true);' END, m.target, m.context, m.operations, "
-			  "m.ignored_columns, m.masked_columns, m.hashed_columns, m.truncate, m.query) FROM "
-			  "audit.automatic_missing AS m ORDER BY m.target::text");
+	uint64 missing = at_doctor_query(
+		"SELECT m.target, m.unlogged, pg_catalog.format(CASE WHEN m.unlogged THEN "
+		"'ALTER TABLE %1$s SET LOGGED;' ELSE 'SELECT audit.enable(%1$L, context => %2$L, "
+		"operations => %3$L, ignore => %4$L, mask => %5$L, hash => %6$L, truncate => %7$L, "
+		"query => %8$L, baseline => true);' END, m.target, m.context, m.operations, "
+		"m.ignored_columns, m.masked_columns, m.hashed_columns, m.truncate, m.query) FROM "
+		"audit.automatic_missing AS m ORDER BY m.target::text");
 
 	if (missing == 0)
-		report(doctor, name, OK, NULL, "All tables that audit.automatic wants are audited.");
+		at_doctor_report(doctor, name, OK, NULL,
+						 "All tables that audit.automatic wants are audited.");
 	for (uint64 i = 0; i < missing; i++)
-		report(doctor, name, WARN, field(i, 3),
-			   strcmp(field(i, 2), "t") == 0
-				   ? "%s is unlogged and so not audited."
-				   : "%s is not audited: it came while the library was not loaded, or it could "
-					 "not be audited.",
-			   field(i, 1));
+		at_doctor_report(
+			doctor, name, WARN, at_doctor_field(i, 3),
+			strcmp(at_doctor_field(i, 2), "t") == 0
+				? "%s is unlogged and so not audited."
+				: "%s is not audited: it came while the library was not loaded, or it could "
+				  "not be audited.",
+			at_doctor_field(i, 1));
 }
 
-/* A key of the log that no other vouches for, but the first. */
-static bool
-is_unendorsed(void)
-{
-	(void) query("SELECT pg_catalog.count(*) > 1, (pg_catalog.array_agg(endorsed_by ORDER BY "
-				 "since_size DESC))[1] IS NULL FROM audit.public_keys");
-	return strcmp(field(0, 1), "t") == 0 && strcmp(field(0, 2), "t") == 0;
-}
-
-/* An error, that the key cannot be read or is not for this log, is a finding. */
-static void
-check_signing_key(const AtDoctor *doctor, const char *name)
-{
-	AtPublicKey last;
-	bool was_signed = at_public_key_last(&last);
-
-	if (at_signing_key_is_configured())
-		check_configured_key(doctor, name, was_signed ? &last : NULL);
-	else if (was_signed)
-		report(doctor, name, PROBLEM, SIGNING_REMEDY,
-			   "No key is named, and this log was signed: by key %08x until now.", last.id);
-	else
-		report(doctor, name, WARN, SIGNING_REMEDY,
-			   "No key is named, so seals are not signed: who can write the files can rewrite "
-			   "all of the log.");
-}
-
-static void
-check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last)
-{
-	AtSigningKey key;
-	uint32 id;
-
-	at_signing_key_read(&key);
-	explicit_bzero(key.key.seed, sizeof(key.key.seed));
-	at_public_key_check(&key, last);
-	id = key.key.public_key.id;
-	if (last == NULL || !at_public_key_equal(&key.key.public_key, last))
-		report(doctor, name, WARN, "SELECT audit.seal_now();",
-			   "Key %08x can be read; the log will have it at the sealer's next pass.", id);
-	else if (is_unendorsed())
-		report(doctor, name, WARN, "Tell those who verify checkpoints the new public key.",
-			   "Key %08x took the place of another one, which did not endorse it.", id);
-	else
-		report(doctor, name, OK, NULL, "Key %08x can be read, and the log has it.", id);
-}
-
-/* Does the log continue what was signed last? */
-static void
-check_checkpoints(const AtDoctor *doctor, const char *name)
-{
-	AtPublicKey key;
-	AtCheckpointFile file;
-	AtLogHead head;
-	char *problem;
-
-	if (!at_signing_key_is_configured())
-	{
-		report(doctor, name, OK, NULL, "No checkpoint is to be signed.");
-		return;
-	}
-	at_checkpoint_file_read(&file);
-	if (!at_public_key_last(&key))
-	{
-		report(doctor, name, WARN, "See the signing key.", "The log does not have a key yet.");
-		return;
-	}
-	at_log_head_read(GetActiveSnapshot(), &head);
-	problem = at_signed_head_problem(file.has_note ? &file.last : NULL, key.name, &head.tree,
-									 GetActiveSnapshot());
-	if (problem != NULL)
-		report(doctor, name, PROBLEM,
-			   "Find out why. If it is lawful: SELECT audit.new_incarnation('reason');",
-			   "No checkpoint is signed: %s.", problem);
-	else if (!file.has_note || !at_signed_head_is(&file.last, &head.tree))
-		report(doctor, name, WARN, "SELECT audit.seal_now(); then see the server log.",
-			   "The log has " UINT64_FORMAT
-			   " entries; the last signed checkpoint has " UINT64_FORMAT ".",
-			   (uint64) head.tree.size, file.has_note ? (uint64) file.last.size : 0);
-	else
-		report(doctor, name, OK, NULL,
-			   "The last signed checkpoint has all " UINT64_FORMAT " entries.",
-			   (uint64) head.tree.size);
-}
-
-/* How old is the oldest transaction of this server and database that no entry seals? */
-static void
-check_sealing(const AtDoctor *doctor, const char *name)
-{
-	char *sql = psprintf(
-		"SELECT pg_catalog.count(*), coalesce(pg_catalog.ceil(extract(epoch FROM "
-		"pg_catalog.clock_timestamp() - pg_catalog.min(t.committed_at))), 0)::pg_catalog.int8 "
-		"FROM (SELECT e.snapshot::pg_catalog.pg_snapshot AS seen FROM audit.log_entry AS e "
-		"WHERE e.snapshot IS NOT NULL ORDER BY e.log_index DESC LIMIT 1) AS s "
-		"JOIN audit.transaction AS t "
-		"ON t.tx_id >= " INT64_FORMAT
-		" + pg_catalog.pg_snapshot_xmin(s.seen)::pg_catalog.text::pg_catalog.int8 "
-		"AND NOT pg_catalog.pg_visible_in_snapshot(t.xid::pg_catalog.text::pg_catalog.xid8, "
-		"s.seen) "
-		"WHERE t.system_identifier = " INT64_FORMAT " AND t.database_oid = %u",
-		(int64) at_tx_id_base(at_incarnation_here()), (int64) GetSystemIdentifier(), MyDatabaseId);
-	AtHealth health = OK;
-	int64 count;
-	int64 lag;
-
-	(void) query(sql);
-	count = pg_strtoint64(field(0, 1));
-	lag = pg_strtoint64(field(0, 2));
-	if (lag >= AT_LAG_PROBLEM)
-		health = PROBLEM;
-	else if (lag >= AT_LAG_WARNING)
-		health = WARN;
-	if (count == 0)
-		report(doctor, name, OK, NULL, "All transactions are sealed.");
-	else
-		report(doctor, name, health, health == OK ? NULL : "See the sealer.",
-			   INT64_FORMAT " transactions await sealing, the oldest for " INT64_FORMAT " seconds.",
-			   count, lag);
-}
-
-/* Run a query; its rows are read with field(). */
-static uint64
-query(const char *sql)
+uint64
+at_doctor_query(const char *sql)
 {
 	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of: %s", sql);
 	return SPI_processed;
 }
 
-/* A value of the last query, as text. */
-static char *
-field(uint64 row, int column)
+char *
+at_doctor_field(uint64 row, int column)
 {
 	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column);
 }
 
-static void
-report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
-	   const char *format, ...)
+void
+at_doctor_report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
+				 const char *format, ...)
 {
 	char detail[1024];
 	va_list args;

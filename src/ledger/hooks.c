@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * hooks.c
- *		How capture tells the rooms beside it of what it has recorded.
+ *		How a room tells the rooms beside it of what it has recorded or found.
  *
  * The pointers are set while the library is loaded and then constant.
  *-------------------------------------------------------------------------
@@ -11,4 +11,5 @@
 
 AtChangeHook at_change_hook = NULL;
 AtChangeWantedHook at_change_wanted_hook = NULL;
+AtAlarmHook at_alarm_hook = NULL;
 AtTriggerNeededHook at_trigger_needed_hook = NULL;

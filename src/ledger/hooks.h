@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  * hooks.h
- *		How capture tells the rooms beside it of what it has recorded.
+ *		How a room tells the rooms beside it of what it has recorded or found.
  *
  * Rooms do not include each other: who wants to hear sets the pointers in
  * its init function, keeps what was in them, and calls that afterwards.
- * Both are NULL where nobody listens.
+ * They are NULL where nobody listens.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_HOOKS_H
@@ -50,5 +50,13 @@ extern AtChangeWantedHook at_change_wanted_hook;
  */
 typedef bool (*AtTriggerNeededHook)(Oid relid, const char *trigger);
 extern AtTriggerNeededHook at_trigger_needed_hook;
+
+/*
+ * Set by the room of alerts: tell those who LISTEN of something that is about
+ * the audit trail itself and no event. Called in a transaction, and sent when
+ * that commits. The name is a constant ("anchor").
+ */
+typedef void (*AtAlarmHook)(const char *name, const char *severity, const char *message);
+extern AtAlarmHook at_alarm_hook;
 
 #endif

@@ -53,6 +53,10 @@ typedef struct IndexSpec
 } IndexSpec;
 
 static const IndexSpec index_specs[] = {
+	[AT_SCAN_ANCHOR_RECEIPT_BY_ID] = {AT_LEDGER_ANCHOR_RECEIPT,
+									  1,
+									  {Anum_anchor_receipt_receipt_id}},
+	[AT_SCAN_ANCHOR_RECEIPT_BY_SIZE] = {AT_LEDGER_ANCHOR_RECEIPT, 1, {Anum_anchor_receipt_size}},
 	[AT_SCAN_CHECKPOINT_BY_SIZE] = {AT_LEDGER_CHECKPOINT, 1, {Anum_checkpoint_size}},
 	[AT_SCAN_EVENT_BY_TX_ID] = {AT_LEDGER_EVENT, 2, {Anum_event_tx_id, Anum_event_ordinal}},
 	[AT_SCAN_LEAF_TILE_BY_LOG_INDEX] = {AT_LEDGER_LEAF_TILE,

@@ -23,6 +23,8 @@
 /* The indexes that scans can use; all of them start with a bigint. */
 typedef enum AtScanBy
 {
+	AT_SCAN_ANCHOR_RECEIPT_BY_ID,
+	AT_SCAN_ANCHOR_RECEIPT_BY_SIZE,
 	AT_SCAN_CHECKPOINT_BY_SIZE,
 	AT_SCAN_EVENT_BY_TX_ID,         /* then ordinal */
 	AT_SCAN_LEAF_TILE_BY_LOG_INDEX, /* then tile */

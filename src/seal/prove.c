@@ -20,6 +20,7 @@
 #include "base/errors.h"
 #include "base/note_text.h"
 #include "core/event_proof.h"
+#include "ledger/anchor_receipt.h"
 #include "ledger/log_read.h"
 #include "ledger/log_tree.h"
 #include "ledger/read.h"
@@ -122,7 +123,7 @@ prove(const char *event_id)
 	proof.entry = (AtText){place.entry, place.entry_len};
 	demand(at_place_prove(&place, &proof.path, snapshot));
 	proof.log.index = place.log_index;
-	proof.log.checkpoint = at_text(file.note);
+	proof.log.checkpoint = at_cosigned(at_text(file.note), file.last.size, snapshot);
 	prove_entry(&proof.log, &file.last, snapshot);
 	UnregisterSnapshot(snapshot);
 	check_own(&proof, &place, &file.last);

@@ -25,6 +25,8 @@
 #include "base/errors.h"
 #include "base/guc.h"
 #include "base/note_text.h"
+#include "base/worker.h"
+#include "ledger/anchor_receipt.h"
 #include "ledger/log_read.h"
 #include "ledger/public_key.h"
 #include "ledger/signed_head.h"
@@ -124,6 +126,7 @@ publish_with(const AtPrivateKey *key, Snapshot snapshot, const AtLogHead *head)
 	at_checkpoint_file_sync(&file);
 	publish.in_writing = false;
 	publish.size = head->tree.size;
+	at_worker_wake(AT_WORKER_ANCHORER);
 	at_debug_point("publish-synced");
 	at_checkpoint_file_close(&file);
 }
@@ -162,36 +165,44 @@ flush_log(void)
 	XLogFlush(XLogInsert(RM_XLOG_ID, XLOG_NOOP));
 }
 
-/* Is there a checkpoint yet? */
+/* The newest checkpoint, with the cosignatures that there are; false if there is none yet. */
 static bool
-read_newest(AtCheckpointFile *file)
+read_newest(AtText *note)
 {
+	AtCheckpointFile *file = palloc(sizeof(AtCheckpointFile));
+	Snapshot snapshot;
+
 	if (!at_checkpoint_file_is_configured())
 		return false;
 	at_checkpoint_file_read(file);
-	return file->has_note;
+	if (!file->has_note)
+		return false;
+	snapshot = at_snapshot_of_now();
+	*note = at_cosigned(at_text(file->note), file->last.size, snapshot);
+	UnregisterSnapshot(snapshot);
+	return true;
 }
 
 /* checkpoint(): the note */
 Datum
 at_checkpoint(PG_FUNCTION_ARGS)
 {
-	AtCheckpointFile file;
+	AtText note;
 
-	if (!read_newest(&file))
+	if (!read_newest(&note))
 		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(at_note_to_text(at_text(file.note), "audit.checkpoint_bytes()"));
+	PG_RETURN_TEXT_P(at_note_to_text(note, "audit.checkpoint_bytes()"));
 }
 
 /* checkpoint_bytes(): the same */
 Datum
 at_checkpoint_bytes(PG_FUNCTION_ARGS)
 {
-	AtCheckpointFile file;
+	AtText note;
 
-	if (!read_newest(&file))
+	if (!read_newest(&note))
 		PG_RETURN_NULL();
-	PG_RETURN_BYTEA_P(at_note_to_bytes(at_text(file.note)));
+	PG_RETURN_BYTEA_P(at_note_to_bytes(note));
 }
 
 static pg_attribute_noreturn() void nothing_to_declare(const char *detail)

@@ -41,7 +41,9 @@
 #include "ledger/log_read.h"
 #include "ledger/partition.h"
 #include "seal/attempt.h"
+#include "seal/anchor.h"
 #include "seal/batch.h"
+#include "seal/heartbeat.h"
 #include "seal/keying.h"
 #include "seal/lifting.h"
 #include "seal/publish.h"
@@ -86,6 +88,7 @@ at_seal_init(void)
 {
 	at_worker_register(AT_WORKER_SEALER, run_pass);
 	at_worker_register(AT_WORKER_VERIFIER, at_verifier_pass);
+	at_anchor_init();
 }
 
 static long
@@ -142,6 +145,7 @@ seal_settled(void)
 			seal_window(&pass, pass.snapshot_text);
 			at_lifting_seal(&pass.head, pass.current.incarnation);
 			at_keying_seal(&pass.head, pass.current.incarnation);
+			at_heartbeat_seal(&pass.head, pass.current.incarnation);
 		}
 		at_debug_point("sealer-before-commit");
 		PopActiveSnapshot();

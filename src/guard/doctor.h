@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ * doctor.h
+ *		audit.doctor(): what its checks share, and those of other files.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_DOCTOR_H
+#define AT_DOCTOR_H
+
+#include "nodes/execnodes.h"
+
+#include "base/worker.h"
+
+typedef enum AtHealth
+{
+	OK,
+	WARN,
+	PROBLEM
+} AtHealth;
+
+typedef struct AtDoctor
+{
+	ReturnSetInfo *result;
+	MemoryContext context; /* survives a failed check */
+} AtDoctor;
+
+/* Report a row. `remedy` is NULL where there is nothing to do. */
+extern void at_doctor_report(const AtDoctor *doctor, const char *name, AtHealth health,
+							 const char *remedy, const char *format, ...) pg_attribute_printf(5, 6);
+
+/* Run a query; its rows are read with at_doctor_field(), as text, until the next. */
+extern uint64 at_doctor_query(const char *sql);
+extern char *at_doctor_field(uint64 row, int column);
+
+/* Report how this database's worker of a kind is doing. */
+extern void at_doctor_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind);
+
+/* Checks of the log (doctor_seal.c). */
+extern void at_doctor_signing_key(const AtDoctor *doctor, const char *name);
+extern void at_doctor_checkpoints(const AtDoctor *doctor, const char *name);
+extern void at_doctor_anchor(const AtDoctor *doctor, const char *name);
+extern void at_doctor_sealing(const AtDoctor *doctor, const char *name);
+
+#endif
