@@ -15,7 +15,6 @@
 #define USECS_PER_SEC 1000000
 
 static void add_key(AtKeys *keys, AtKeyType type, AtText text, const char *from);
-static AtError verify_all(const AtUserTrust *trust, AtText note);
 static bool has_signature(const AtNote *note, const AtPublicKey *key);
 static void say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report);
 static void say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key,
@@ -96,18 +95,31 @@ at_trust_for(const AtUserTrust *trust, AtText bytes)
 }
 
 bool
-at_trust_open(const AtUserTrust *trust, AtText note, const char *part, AtCheckpoint *checkpoint,
+at_trust_open(const AtUserTrust *trust, AtText bytes, const char *part, AtCheckpoint *checkpoint,
 			  AtReport *report)
 {
-	AtTrust counts = at_trust_for(trust, note);
+	AtTrust counts = at_trust_for(trust, bytes);
+	AtNote note;
 
-	if (!at_report_error(report, part, at_checkpoint_open(checkpoint, note, &counts)) ||
-		!at_report_error(report, part, verify_all(trust, note)))
+	if (!at_report_error(report, part, at_note_read(&note, bytes)) ||
+		!at_report_error(report, part, at_trust_verify_given(trust, &note)) ||
+		!at_report_error(report, part, at_checkpoint_open(checkpoint, bytes, &counts)))
 		return false;
 	at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
 				  at_said(report, at_text(counts.log_key->name)), counts.log_key->id);
-	at_trust_say_witnesses(trust, note, counts.log_key, report);
+	at_trust_say_witnesses(trust, bytes, counts.log_key, report);
 	return true;
+}
+
+AtError
+at_trust_verify_given(const AtUserTrust *trust, const AtNote *note)
+{
+	AtError error = AT_OK;
+
+	for (size_t i = 0; i < trust->log.count && error == AT_OK; i++)
+		if (has_signature(note, &trust->log.key[i]))
+			error = at_note_verify(note, &trust->log.key[i]);
+	return error;
 }
 
 void
@@ -119,19 +131,6 @@ at_trust_say_witnesses(const AtUserTrust *trust, AtText bytes, const AtPublicKey
 	at_check_machine(at_note_read(&note, bytes));
 	say_witnesses(trust, &note, report);
 	say_others(trust, &note, key, report);
-}
-
-/* Every signature by a key that was given must verify. */
-static AtError
-verify_all(const AtUserTrust *trust, AtText bytes)
-{
-	AtNote note;
-	AtError error = at_note_read(&note, bytes);
-
-	for (size_t i = 0; i < trust->log.count && error == AT_OK; i++)
-		if (has_signature(&note, &trust->log.key[i]))
-			error = at_note_verify(&note, &trust->log.key[i]);
-	return error;
 }
 
 static bool

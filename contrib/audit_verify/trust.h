@@ -8,6 +8,7 @@
 #define AT_USER_TRUST_H
 
 #include "core/checkpoint.h"
+#include "core/note.h"
 #include "report.h"
 
 typedef struct AtKeys
@@ -38,6 +39,9 @@ extern AtTrust at_trust_for(const AtUserTrust *trust, AtText note);
  */
 extern bool at_trust_open(const AtUserTrust *trust, AtText note, const char *part,
 						  AtCheckpoint *checkpoint, AtReport *report);
+
+/* Every signature of the note by a key of the log that was given must verify; there may be none. */
+extern AtError at_trust_verify_given(const AtUserTrust *trust, const AtNote *note);
 
 /* Says who has signed a verified checkpoint besides this key of the log. */
 extern void at_trust_say_witnesses(const AtUserTrust *trust, AtText note, const AtPublicKey *key,

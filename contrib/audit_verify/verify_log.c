@@ -94,7 +94,12 @@ read_checkpoint(LogCheck *check)
 		at_report_fault(check->report, CHECKPOINT, "the file is missing");
 		return false;
 	}
+
+	/* by which key it must be signed the entries will tell, but a wrong signature can be told now
+	 */
 	return at_report_error(check->report, CHECKPOINT, at_note_read(&note, check->note)) &&
+		   at_report_error(check->report, CHECKPOINT,
+						   at_trust_verify_given(check->walk.trust, &note)) &&
 		   at_report_error(check->report, CHECKPOINT,
 						   at_checkpoint_read(&check->checkpoint, note.text));
 }

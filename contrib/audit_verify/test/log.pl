@@ -12,6 +12,7 @@ my $key = make_key('audit.example/shop', 1);
 my $next_key = make_key('audit.example/shop', 2);
 my $stranger = make_key('audit.example/shop', 3);
 my $witness = make_key('witness.example/w', 4, 4);
+srand(1);
 my @event = (event_body());
 my @trust = ('--key', $key->{vkey});
 
