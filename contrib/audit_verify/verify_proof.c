@@ -21,21 +21,22 @@ void
 at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust, const AtKept *kept)
 {
 	AtEventProof proof;
+	AtCheckpoint checkpoint;
 	AtProven proven;
 	char *buffer = at_alloc(text.len);
 	AtError error = at_event_proof_read(&proof, text, buffer, text.len);
 
 	report->kind = "proof of an event";
 	if (at_report_error(report, PART, error) &&
-		at_trust_open(trust, proof.log.checkpoint, PART, &proven.checkpoint, report))
+		at_trust_open(trust, proof.log.checkpoint, PART, &checkpoint, report))
 	{
 		AtTrust counts = at_trust_for(trust, proof.log.checkpoint);
 
-		error = at_event_proof_verify(&proof, &counts, &proven);
+		error = at_event_proof_verify_in(&proof, &checkpoint, &proven);
 		if (at_report_error(report, PART, error))
 		{
 			say(report, &proof, &proven);
-			at_kept_compare(report, kept, &proven.checkpoint, PART, false);
+			at_kept_compare(report, kept, &checkpoint, PART, false);
 			say_not_proved(report, &counts, kept);
 		}
 	}

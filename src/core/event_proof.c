@@ -21,7 +21,8 @@ static AtError read_extra(AtEventProof *proof, AtText extra);
 static bool read_text(AtText *text, AtText *from);
 static void write_extra(AtWriter *writer, const AtEventProof *proof);
 static void write_text(AtWriter *writer, AtText text);
-static AtError verify_entry(const AtEventProof *proof, const AtTrust *trust, AtProven *proven);
+static AtError verify_entry(const AtEventProof *proof, const AtCheckpoint *checkpoint,
+							AtProven *proven);
 static AtError verify_body(const AtEventProof *proof, AtProven *proven);
 static bool read_body(AtText body, AtProven *proven, const uint8_t **log_id);
 static bool is_batch(const AtEntryBody *entry);
@@ -65,7 +66,17 @@ at_event_proof_write(AtWriter *writer, const AtEventProof *proof, char *buffer, 
 AtError
 at_event_proof_verify(const AtEventProof *proof, const AtTrust *trust, AtProven *proven)
 {
-	AtError error = verify_entry(proof, trust, proven);
+	AtCheckpoint checkpoint;
+	AtError error = at_checkpoint_open(&checkpoint, proof->log.checkpoint, trust);
+
+	return error != AT_OK ? error : at_event_proof_verify_in(proof, &checkpoint, proven);
+}
+
+AtError
+at_event_proof_verify_in(const AtEventProof *proof, const AtCheckpoint *checkpoint,
+						 AtProven *proven)
+{
+	AtError error = verify_entry(proof, checkpoint, proven);
 
 	return error != AT_OK ? error : verify_body(proof, proven);
 }
@@ -130,17 +141,18 @@ write_text(AtWriter *writer, AtText text)
 
 /* The entry is in the log, where it says. */
 static AtError
-verify_entry(const AtEventProof *proof, const AtTrust *trust, AtProven *proven)
+verify_entry(const AtEventProof *proof, const AtCheckpoint *checkpoint, AtProven *proven)
 {
 	AtHash leaf;
 
 	if (!at_hash_leaf(proof->entry.data, proof->entry.len, &leaf))
 		return AT_ERR_LIBCRYPTO;
 
-	AtError error = at_tlog_proof_verify(&proof->log, &leaf, trust, &proven->checkpoint);
+	AtError error = at_tlog_proof_verify_in(&proof->log, &leaf, checkpoint);
 
 	if (error != AT_OK)
 		return error;
+	proven->checkpoint = *checkpoint;
 	if (!at_entry_body_read(&proven->entry, (const uint8_t *) proof->entry.data,
 							proof->entry.len) ||
 		proven->entry.log_index != proof->log.index || !is_batch(&proven->entry))

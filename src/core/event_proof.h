@@ -68,4 +68,8 @@ extern AtError at_event_proof_write(AtWriter *writer, const AtEventProof *proof,
 extern AtError at_event_proof_verify(const AtEventProof *proof, const AtTrust *trust,
 									 AtProven *proven);
 
+/* The same for a checkpoint that was verified already; the one in the proof is not looked at. */
+extern AtError at_event_proof_verify_in(const AtEventProof *proof, const AtCheckpoint *checkpoint,
+										AtProven *proven);
+
 #endif

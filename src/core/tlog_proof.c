@@ -57,9 +57,13 @@ at_tlog_proof_verify(const AtTlogProof *proof, const AtHash *leaf, const AtTrust
 {
 	AtError error = at_checkpoint_open(checkpoint, proof->checkpoint, trust);
 
-	if (error != AT_OK)
-		return error;
+	return error != AT_OK ? error : at_tlog_proof_verify_in(proof, leaf, checkpoint);
+}
 
+AtError
+at_tlog_proof_verify_in(const AtTlogProof *proof, const AtHash *leaf,
+						const AtCheckpoint *checkpoint)
+{
 	return at_proof_verify_inclusion(&proof->proof, proof->index, checkpoint->size, leaf,
 									 &checkpoint->root);
 }

@@ -38,4 +38,8 @@ extern AtError at_tlog_proof_write(AtWriter *writer, const AtTlogProof *proof);
 extern AtError at_tlog_proof_verify(const AtTlogProof *proof, const AtHash *leaf,
 									const AtTrust *trust, AtCheckpoint *checkpoint);
 
+/* The same for a checkpoint that was verified already; the one in the proof is not looked at. */
+extern AtError at_tlog_proof_verify_in(const AtTlogProof *proof, const AtHash *leaf,
+									   const AtCheckpoint *checkpoint);
+
 #endif

@@ -102,6 +102,25 @@ test_damage(void)
 	check(refused == (int) file_len, "cut off anywhere it is refused");
 }
 
+/* Many proofs under one checkpoint, which is verified once. */
+static void
+test_one_checkpoint(void)
+{
+	AtTrust trust = {.log_key = &ledger.key.public_key};
+	AtCheckpoint checkpoint;
+	AtProven proven;
+	AtEventProof proof = make_proof(&ledger, 2);
+
+	check(at_checkpoint_open(&checkpoint, proof.log.checkpoint, &trust) == AT_OK, "a checkpoint");
+	proof.log.checkpoint = (AtText){"", 0};
+	check(at_event_proof_verify_in(&proof, &checkpoint, &proven) == AT_OK &&
+			  proven.checkpoint.size == ENTRIES && proven.event.ordinal == 3,
+		  "a proof holds under it");
+	checkpoint.root.bytes[0] ^= 1;
+	check(at_event_proof_verify_in(&proof, &checkpoint, &proven) == AT_ERR_ROOT,
+		  "and not under another one");
+}
+
 /* What a forger could put together from true parts. */
 static void
 test_parts(void)
@@ -275,6 +294,7 @@ main(void)
 	test_all_leaves();
 	test_tlog_proof();
 	test_damage();
+	test_one_checkpoint();
 	test_parts();
 	test_signed_nonsense();
 	test_extra();
