@@ -26,15 +26,15 @@ static bool next_note(AtText *file, AtText *note);
 static void add_note(AtKept *kept, AtText note, const AtUserTrust *trust);
 static void set_origin(AtKept *kept, AtText origin);
 static int compare_sizes(const void *one, const void *other);
-static bool is_same_log(AtReport *report, const AtKept *kept, const AtCheckpoint *checkpoint,
+static bool is_same_log(AtResult *result, const AtKept *kept, const AtCheckpoint *checkpoint,
 						const char *part);
-static void compare_one(AtReport *report, const AtKept *kept, const AtKeptCheckpoint *one,
+static void compare_one(AtResult *result, const AtKept *kept, const AtKeptCheckpoint *one,
 						const AtCheckpoint *checkpoint, const char *part, bool is_newest);
-static void compare_by_proof(AtReport *report, const AtKept *kept, const AtKeptCheckpoint *one,
+static void compare_by_proof(AtResult *result, const AtKept *kept, const AtKeptCheckpoint *one,
 							 const AtCheckpoint *checkpoint, const char *part);
 static AtError read_consistency(AtProof *proof, const char *path);
-static void say_set_back(AtReport *report, const char *part, uint64_t size, uint64_t kept_size);
-static void say_forked(AtReport *report, const char *part, uint64_t size, const AtHash *kept,
+static void say_set_back(AtResult *result, const char *part, uint64_t size, uint64_t kept_size);
+static void say_forked(AtResult *result, const char *part, uint64_t size, const AtHash *kept,
 					   const AtHash *found);
 static RootText text_of(const AtHash *root);
 
@@ -148,47 +148,47 @@ compare_sizes(const void *one, const void *other)
 }
 
 void
-at_kept_compare(AtReport *report, const AtKept *kept, const AtCheckpoint *checkpoint,
+at_kept_compare(AtResult *result, const AtKept *kept, const AtCheckpoint *checkpoint,
 				const char *part, bool is_newest)
 {
-	if (kept->path == NULL || !is_same_log(report, kept, checkpoint, part))
+	if (kept->path == NULL || !is_same_log(result, kept, checkpoint, part))
 		return;
 	for (size_t i = 0; i < kept->count; i++)
-		compare_one(report, kept, &kept->checkpoint[i], checkpoint, part, is_newest);
+		compare_one(result, kept, &kept->checkpoint[i], checkpoint, part, is_newest);
 }
 
 static bool
-is_same_log(AtReport *report, const AtKept *kept, const AtCheckpoint *checkpoint, const char *part)
+is_same_log(AtResult *result, const AtKept *kept, const AtCheckpoint *checkpoint, const char *part)
 {
 	if (at_text_equal(checkpoint->origin, at_text(kept->origin)))
 		return true;
 
-	at_report_fault(report, part,
+	at_result_fault(result, part,
 					"it is of the log \"%s\", the checkpoints that you kept are of \"%s\"",
-					at_said(report, checkpoint->origin), at_said(report, at_text(kept->origin)));
+					at_said(result, checkpoint->origin), at_said(result, at_text(kept->origin)));
 	return false;
 }
 
 static void
-compare_one(AtReport *report, const AtKept *kept, const AtKeptCheckpoint *one,
+compare_one(AtResult *result, const AtKept *kept, const AtKeptCheckpoint *one,
 			const AtCheckpoint *checkpoint, const char *part, bool is_newest)
 {
 	if (one->size == 0)
 		return; /* every log goes on from the empty one */
 	if (one->size > checkpoint->size && is_newest && kept->consistency_path == NULL)
-		say_set_back(report, part, checkpoint->size, one->size);
+		say_set_back(result, part, checkpoint->size, one->size);
 	else if (one->size != checkpoint->size)
-		compare_by_proof(report, kept, one, checkpoint, part);
+		compare_by_proof(result, kept, one, checkpoint, part);
 	else if (memcmp(&one->root, &checkpoint->root, AT_HASH_LEN) == 0)
-		at_report_add(report, AT_PROVED,
+		at_result_add(result, AT_PROVED,
 					  "it is the log of the checkpoint that you kept, of size %" PRIu64, one->size);
 	else
-		say_forked(report, part, one->size, &one->root, &checkpoint->root);
+		say_forked(result, part, one->size, &one->root, &checkpoint->root);
 }
 
 /* The smaller one must be the beginning of the larger one. */
 static void
-compare_by_proof(AtReport *report, const AtKept *kept, const AtKeptCheckpoint *one,
+compare_by_proof(AtResult *result, const AtKept *kept, const AtKeptCheckpoint *one,
 				 const AtCheckpoint *checkpoint, const char *part)
 {
 	bool is_older = checkpoint->size < one->size;
@@ -216,18 +216,18 @@ compare_by_proof(AtReport *report, const AtKept *kept, const AtKeptCheckpoint *o
 											&second->root);
 	at_check_machine(error);
 	if (error != AT_OK)
-		at_report_fault(report, part,
+		at_result_fault(result, part,
 						"it is not shown that the log of size %" PRIu64
 						" is the beginning of that of size %" PRIu64
 						" (%s): history was rewritten, or the consistency proof is for others",
 						first->size, second->size, at_error_text(error));
 	else if (is_older)
-		at_report_add(
-			report, AT_PROVED,
+		at_result_add(
+			result, AT_PROVED,
 			"it is the beginning of the log of the checkpoint that you kept, of size %" PRIu64,
 			one->size);
 	else
-		at_report_add(report, AT_PROVED,
+		at_result_add(result, AT_PROVED,
 					  "the log goes on from the checkpoint that you kept, of size %" PRIu64,
 					  one->size);
 }
@@ -268,7 +268,7 @@ at_kept_wants(const AtKept *kept, size_t *next, uint64_t size)
 }
 
 void
-at_kept_compare_root(AtReport *report, const AtKept *kept, size_t *next, const AtHash *root,
+at_kept_compare_root(AtResult *result, const AtKept *kept, size_t *next, const AtHash *root,
 					 const AtCheckpoint *checkpoint, const char *part)
 {
 	uint64_t size = kept->checkpoint[*next].size;
@@ -280,9 +280,9 @@ at_kept_compare_root(AtReport *report, const AtKept *kept, size_t *next, const A
 		if (memcmp(root, expected, AT_HASH_LEN) == 0)
 			continue;
 		if (size == checkpoint->size)
-			say_forked(report, part, size, expected, root);
+			say_forked(result, part, size, expected, root);
 		else
-			at_report_fault(report, part,
+			at_result_fault(result, part,
 							"history was rewritten: at size %" PRIu64
 							" the root is %s, and in the checkpoint that you kept %s",
 							size, text_of(root).text, text_of(expected).text);
@@ -290,32 +290,32 @@ at_kept_compare_root(AtReport *report, const AtKept *kept, size_t *next, const A
 }
 
 void
-at_kept_compare_end(AtReport *report, const AtKept *kept, size_t next,
+at_kept_compare_end(AtResult *result, const AtKept *kept, size_t next,
 					const AtCheckpoint *checkpoint, const char *part)
 {
-	if (kept->path == NULL || !is_same_log(report, kept, checkpoint, part))
+	if (kept->path == NULL || !is_same_log(result, kept, checkpoint, part))
 		return;
 	if (next < kept->count)
-		say_set_back(report, part, checkpoint->size, kept->checkpoint[kept->count - 1].size);
+		say_set_back(result, part, checkpoint->size, kept->checkpoint[kept->count - 1].size);
 	else
-		at_report_add(report, AT_PROVED,
+		at_result_add(result, AT_PROVED,
 					  "it has all %zu checkpoints that you kept as its beginnings", kept->count);
 }
 
 static void
-say_forked(AtReport *report, const char *part, uint64_t size, const AtHash *kept,
+say_forked(AtResult *result, const char *part, uint64_t size, const AtHash *kept,
 		   const AtHash *found)
 {
-	at_report_fault(report, part,
+	at_result_fault(result, part,
 					"the log was forked: two were signed for size %" PRIu64
 					", with the root %s here, and %s in the checkpoint that you kept; keep both",
 					size, text_of(found).text, text_of(kept).text);
 }
 
 static void
-say_set_back(AtReport *report, const char *part, uint64_t size, uint64_t kept_size)
+say_set_back(AtResult *result, const char *part, uint64_t size, uint64_t kept_size)
 {
-	at_report_fault(report, part,
+	at_result_fault(result, part,
 					"the log was set back, or this is an older one: it has size %" PRIu64
 					", and the checkpoint that you kept %" PRIu64,
 					size, kept_size);

@@ -45,7 +45,7 @@ extern void at_kept_free(AtKept *kept);
  * that is needed and not there. The newest checkpoint of a log must not be
  * smaller than one that was kept.
  */
-extern void at_kept_compare(AtReport *report, const AtKept *kept, const AtCheckpoint *checkpoint,
+extern void at_kept_compare(AtResult *result, const AtKept *kept, const AtCheckpoint *checkpoint,
 							const char *part, bool is_newest);
 
 /*
@@ -54,10 +54,10 @@ extern void at_kept_compare(AtReport *report, const AtKept *kept, const AtCheckp
  * is the first one not compared yet. checkpoint is the end of the log.
  */
 extern bool at_kept_wants(const AtKept *kept, size_t *next, uint64_t size);
-extern void at_kept_compare_root(AtReport *report, const AtKept *kept, size_t *next,
+extern void at_kept_compare_root(AtResult *result, const AtKept *kept, size_t *next,
 								 const AtHash *root, const AtCheckpoint *checkpoint,
 								 const char *part);
-extern void at_kept_compare_end(AtReport *report, const AtKept *kept, size_t next,
+extern void at_kept_compare_end(AtResult *result, const AtKept *kept, size_t next,
 								const AtCheckpoint *checkpoint, const char *part);
 
 #endif

@@ -31,11 +31,11 @@ static bool is_written_so(const Payload *payload, AtText text);
 static void write_json_string(AtWriter *writer, const char *string);
 static AtError check_endorsement(const Payload *payload, const AtPublicKey *last);
 static bool is_given(const AtUserTrust *trust, const AtPublicKey *key);
-static void say_key(const AtKeyChain *chain, const AtChainedKey *key, AtReport *report);
+static void say_key(const AtKeyChain *chain, const AtChainedKey *key, AtResult *result);
 
 bool
 at_key_chain_add(AtKeyChain *chain, const AtEntryBody *entry, const AtUserTrust *trust,
-				 const char *part, AtReport *report)
+				 const char *part, AtResult *result)
 {
 	const AtChainedKey *last = chain->count > 0 ? &chain->key[chain->count - 1] : NULL;
 	AtChainedKey next = {.log_index = entry->log_index};
@@ -45,7 +45,7 @@ at_key_chain_add(AtKeyChain *chain, const AtEntryBody *entry, const AtUserTrust 
 	next.key = payload.key;
 	if (error == AT_OK && last != NULL && strcmp(payload.key.name, last->key.name) != 0)
 	{
-		at_report_fault(report, part, "the key has another name than the one before it");
+		at_result_fault(result, part, "the key has another name than the one before it");
 		return false;
 	}
 	if (error == AT_OK && payload.endorsed_by.len > 0)
@@ -53,7 +53,7 @@ at_key_chain_add(AtKeyChain *chain, const AtEntryBody *entry, const AtUserTrust 
 		error = last != NULL ? check_endorsement(&payload, &last->key) : AT_ERR_ENDORSEMENT;
 		next.is_endorsed = true;
 	}
-	if (!at_report_error(report, part, error))
+	if (!at_result_error(result, part, error))
 		return false;
 
 	next.is_given = is_given(trust, &next.key);
@@ -75,29 +75,29 @@ at_key_chain_signer(const AtKeyChain *chain, uint64_t size)
 
 bool
 at_key_chain_open(const AtKeyChain *chain, const AtUserTrust *trust, AtText bytes, const char *part,
-				  AtCheckpoint *checkpoint, AtReport *report)
+				  AtCheckpoint *checkpoint, AtResult *result)
 {
 	AtNote note;
 
-	if (!at_report_error(report, part, at_note_read(&note, bytes)) ||
-		!at_report_error(report, part, at_checkpoint_read(checkpoint, note.text)))
+	if (!at_result_error(result, part, at_note_read(&note, bytes)) ||
+		!at_result_error(result, part, at_checkpoint_read(checkpoint, note.text)))
 		return false;
 
 	const AtChainedKey *signer = at_key_chain_signer(chain, checkpoint->size);
 
 	if (signer == NULL)
 	{
-		at_report_fault(report, part, "the log has named no key that signs size %" PRIu64,
+		at_result_fault(result, part, "the log has named no key that signs size %" PRIu64,
 						checkpoint->size);
 		return false;
 	}
 	if (!signer->is_believed)
 	{
-		at_report_fault(report, part,
+		at_result_fault(result, part,
 						"nobody vouches for the key %s+%08" PRIx32 " that signs size %" PRIu64
 						": you did not give it, and no key that you "
 						"gave has endorsed it",
-						at_said(report, at_text(signer->key.name)), signer->key.id,
+						at_said(result, at_text(signer->key.name)), signer->key.id,
 						checkpoint->size);
 		return false;
 	}
@@ -105,10 +105,10 @@ at_key_chain_open(const AtKeyChain *chain, const AtUserTrust *trust, AtText byte
 	AtTrust counts = at_trust_for(trust, bytes);
 
 	counts.log_key = &signer->key;
-	if (!at_report_error(report, part, at_checkpoint_open(checkpoint, bytes, &counts)))
+	if (!at_result_error(result, part, at_checkpoint_open(checkpoint, bytes, &counts)))
 		return false;
-	say_key(chain, signer, report);
-	at_trust_say_witnesses(trust, bytes, &signer->key, report);
+	say_key(chain, signer, result);
+	at_trust_say_witnesses(trust, bytes, &signer->key, result);
 	return true;
 }
 
@@ -222,36 +222,32 @@ static bool
 is_given(const AtUserTrust *trust, const AtPublicKey *key)
 {
 	for (size_t i = 0; i < trust->log.count; i++)
-	{
-		const AtPublicKey *given = &trust->log.key[i];
-
-		if (memcmp(given->bytes, key->bytes, sizeof(key->bytes)) == 0 &&
-			strcmp(given->name, key->name) == 0)
+		if (at_public_key_equal(&trust->log.key[i], key))
 			return true;
-	}
+
 	return false;
 }
 
 /* Who has signed, and why that is believed. */
 static void
-say_key(const AtKeyChain *chain, const AtChainedKey *key, AtReport *report)
+say_key(const AtKeyChain *chain, const AtChainedKey *key, AtResult *result)
 {
 	const AtChainedKey *given = key;
 
 	while (!given->is_given)
 		given--;
 	if (given == key)
-		at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
-					  at_said(report, at_text(key->key.name)), key->key.id);
+		at_result_add(result, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
+					  at_said(result, at_text(key->key.name)), key->key.id);
 	else
-		at_report_add(report, AT_SIGNED_BY,
+		at_result_add(result, AT_SIGNED_BY,
 					  "%s+%08" PRIx32 ", the log, with a key that you did not give; "
 					  "%08" PRIx32 ", which you gave, vouches for it by %td endorsement%s",
-					  at_said(report, at_text(key->key.name)), key->key.id, given->key.id,
+					  at_said(result, at_text(key->key.name)), key->key.id, given->key.id,
 					  key - given, key - given == 1 ? "" : "s");
 	for (size_t i = 1; i < chain->count; i++)
 		if (!chain->key[i].is_endorsed)
-			at_report_add(report, AT_REMARKS,
+			at_result_add(result, AT_REMARKS,
 						  "no key vouches for the key %08" PRIx32 " in entry %" PRIu64
 						  ", which took the place of another",
 						  chain->key[i].key.id, chain->key[i].log_index);

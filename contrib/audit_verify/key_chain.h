@@ -33,7 +33,7 @@ typedef struct AtKeyChain
 /* The next entry of kind "key", this part of what was given; false, with a fault said, if it is
  * none. */
 extern bool at_key_chain_add(AtKeyChain *chain, const AtEntryBody *entry, const AtUserTrust *trust,
-							 const char *part, AtReport *report);
+							 const char *part, AtResult *result);
 
 /* The key that signs checkpoints of this size; NULL if the log has named none. */
 extern const AtChainedKey *at_key_chain_signer(const AtKeyChain *chain, uint64_t size);
@@ -44,7 +44,7 @@ extern const AtChainedKey *at_key_chain_signer(const AtKeyChain *chain, uint64_t
  * it is not as it should be, or if nobody vouches for that key.
  */
 extern bool at_key_chain_open(const AtKeyChain *chain, const AtUserTrust *trust, AtText note,
-							  const char *part, AtCheckpoint *checkpoint, AtReport *report);
+							  const char *part, AtCheckpoint *checkpoint, AtResult *result);
 
 extern void at_key_chain_free(AtKeyChain *chain);
 

@@ -14,21 +14,20 @@
 
 #define PART_MAX 40
 
-#define KIND_BOOT        "boot"
-#define KIND_EVENTS      "events"
-#define KIND_INCARNATION "incarnation"
-#define KIND_START       "start"
+#define KIND_BOOT   "boot"
+#define KIND_EVENTS "events"
+#define KIND_START  "start"
 
 static const char *check_fields(const AtEntryBody *entry);
 static const char *check_batch(const AtEntryBody *entry);
 static const char *check_order(const AtLogWalk *walk, const AtEntryBody *entry);
 static bool is_kind(const AtEntryBody *entry, const char *kind);
-static void say_start(const AtEntryBody *entry, AtReport *report);
-static void say_payload(const AtEntryBody *entry, const char *what, AtReport *report);
+static void say_start(const AtEntryBody *entry, AtResult *result);
+static void say_payload(const AtEntryBody *entry, const char *what, AtResult *result);
 
 bool
 at_log_entry_read(AtEntryBody *entry, AtText bytes, uint64_t log_index, const char *part,
-				  AtReport *report)
+				  AtResult *result)
 {
 	const char *problem = "the entry is malformed";
 
@@ -36,7 +35,7 @@ at_log_entry_read(AtEntryBody *entry, AtText bytes, uint64_t log_index, const ch
 		problem =
 			entry->log_index != log_index ? "the entry says another place" : check_fields(entry);
 	if (problem != NULL)
-		at_report_fault(report, part, "%s", problem);
+		at_result_fault(result, part, "%s", problem);
 	return problem == NULL;
 }
 
@@ -89,15 +88,15 @@ at_log_walk_entry(AtLogWalk *walk, AtText bytes)
 	AtEntryBody entry;
 
 	snprintf(part, sizeof(part), "entry %" PRIu64, walk->next);
-	if (at_log_entry_read(&entry, bytes, walk->next, part, walk->report))
+	if (at_log_entry_read(&entry, bytes, walk->next, part, walk->result))
 	{
 		const char *problem = check_order(walk, &entry);
 
 		if (problem != NULL)
-			at_report_fault(walk->report, part, "%s", problem);
+			at_result_fault(walk->result, part, "%s", problem);
 		if (is_kind(&entry, AT_KIND_KEY))
-			at_key_chain_add(&walk->keys, &entry, walk->trust, part, walk->report);
-		at_log_entry_say(&entry, walk->report);
+			at_key_chain_add(&walk->keys, &entry, walk->trust, part, walk->result);
+		at_log_entry_say(&entry, walk->result);
 
 		memcpy(walk->log_id, entry.log_id, AT_LOG_ID_LEN);
 		walk->incarnation = entry.incarnation;
@@ -117,7 +116,7 @@ at_log_walk_entry(AtLogWalk *walk, AtText bytes)
 static const char *
 check_order(const AtLogWalk *walk, const AtEntryBody *entry)
 {
-	uint32_t begins = is_kind(entry, KIND_INCARNATION) ? 1 : 0;
+	uint32_t begins = is_kind(entry, AT_KIND_INCARNATION) ? 1 : 0;
 
 	if (walk->next == 0)
 		return entry->incarnation == 1 ? NULL : "the first incarnation is not number 1";
@@ -131,17 +130,17 @@ check_order(const AtLogWalk *walk, const AtEntryBody *entry)
 }
 
 void
-at_log_entry_say(const AtEntryBody *entry, AtReport *report)
+at_log_entry_say(const AtEntryBody *entry, AtResult *result)
 {
 	if (is_kind(entry, KIND_BOOT) || is_kind(entry, AT_KIND_KEY))
 		return;
 	if (is_kind(entry, KIND_START))
-		say_start(entry, report);
+		say_start(entry, result);
 	else if (!is_kind(entry, KIND_EVENTS))
-		say_payload(entry, at_said(report, (AtText){entry->kind.data, entry->kind.len}), report);
+		say_payload(entry, at_said(result, (AtText){entry->kind.data, entry->kind.len}), result);
 	else if (entry->payload.data != NULL)
 		say_payload(entry, "transactions that contradicted themselves when they were sealed",
-					report);
+					result);
 }
 
 void
@@ -150,12 +149,12 @@ at_log_walk_say(const AtLogWalk *walk)
 	char first[AT_SHOWN_TIME_MAX];
 	char last[AT_SHOWN_TIME_MAX];
 
-	at_report_add(walk->report, AT_PROVED,
+	at_result_add(walk->result, AT_PROVED,
 				  "its %" PRIu64 " entries, sealed from %s to %s, are those that were signed; "
 				  "each names the one before it",
 				  walk->next, at_show_time(walk->first_sealed_at, first),
 				  at_show_time(walk->last_sealed_at, last));
-	at_report_add(walk->report, AT_PROVED,
+	at_result_add(walk->result, AT_PROVED,
 				  "they hold %" PRIu64 " batches with the hashes of %" PRIu64
 				  " transactions and %" PRIu64 " events",
 				  walk->batch_count, walk->tx_count, walk->event_count);
@@ -163,25 +162,25 @@ at_log_walk_say(const AtLogWalk *walk)
 
 /* Restarts are daily business, but not times that nobody has seen. */
 static void
-say_start(const AtEntryBody *entry, AtReport *report)
+say_start(const AtEntryBody *entry, AtResult *result)
 {
 	AtText unseen;
 
 	if (entry->payload.data != NULL &&
 		at_json_text_find((AtText){entry->payload.data, entry->payload.len}, "unseen", &unseen))
-		say_payload(entry, "the server was started, and had run unseen before", report);
+		say_payload(entry, "the server was started, and had run unseen before", result);
 }
 
 static void
-say_payload(const AtEntryBody *entry, const char *what, AtReport *report)
+say_payload(const AtEntryBody *entry, const char *what, AtResult *result)
 {
 	char time[AT_SHOWN_TIME_MAX];
 
-	at_report_add(report, AT_REMARKS, "entry %" PRIu64 ", %s: %s: %s", entry->log_index,
+	at_result_add(result, AT_REMARKS, "entry %" PRIu64 ", %s: %s: %s", entry->log_index,
 				  at_show_time(entry->sealed_at, time), what,
 				  entry->payload.data == NULL
 					  ? "no payload"
-					  : at_said(report, (AtText){entry->payload.data, entry->payload.len}));
+					  : at_said(result, (AtText){entry->payload.data, entry->payload.len}));
 }
 
 static bool

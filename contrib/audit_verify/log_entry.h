@@ -8,11 +8,13 @@
 
 #include "key_chain.h"
 
+#define AT_KIND_INCARNATION "incarnation"
+
 /* What was learned from the entries so far. */
 typedef struct AtLogWalk
 {
 	const AtUserTrust *trust;
-	AtReport *report;
+	AtResult *result;
 
 	uint64_t next; /* log_index of the next entry */
 	uint8_t log_id[AT_LOG_ID_LEN];
@@ -32,12 +34,12 @@ typedef struct AtLogWalk
  * its fields fit together. False, with a fault said, if not.
  */
 extern bool at_log_entry_read(AtEntryBody *entry, AtText bytes, uint64_t log_index,
-							  const char *part, AtReport *report);
+							  const char *part, AtResult *result);
 
 /* Remarks on an entry that people should know of. */
-extern void at_log_entry_say(const AtEntryBody *entry, AtReport *report);
+extern void at_log_entry_say(const AtEntryBody *entry, AtResult *result);
 
-/* The next entry of a log of which all are at hand; trust and report are set, the rest is zero. */
+/* The next entry of a log of which all are at hand; trust and result are set, the rest is zero. */
 extern void at_log_walk_entry(AtLogWalk *walk, AtText bytes);
 
 /* What a log that is valid has proved by its entries. */

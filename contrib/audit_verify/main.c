@@ -11,71 +11,100 @@
 
 #include "core/hash.h"
 #include "core/note.h"
+#include "core/ustar.h"
 #include "file.h"
 #include "message.h"
 #include "options.h"
+#include "verify_bundle.h"
 #include "verify_checkpoint.h"
 #include "verify_log.h"
 #include "verify_proof.h"
 
-#define PROOF_START "c2sp.org/tlog-proof@"
+#define PROOF_START   "c2sp.org/tlog-proof@"
+#define ARCHIVE_MAGIC "ustar"
 
-static void verify(AtReport *report, const AtOptions *options);
-static void verify_file(AtReport *report, const AtOptions *options, AtText text);
+/* POSIX ustar */
+#define ARCHIVE_MAGIC_AT 257
+
+static void verify(AtResult *result, const AtOptions *options);
+static void verify_file(AtResult *result, const AtOptions *options, AtText text);
+static bool is_log(const char *directory);
+static bool is_archive(AtText text);
 static bool is_note(AtText text);
 
 int
 main(int argc, char **argv)
 {
 	AtOptions options;
-	AtReport report = {0};
+	AtResult result = {0};
 	AtVerdict verdict;
 
 	if (!at_hash_init())
 		at_fatal("libcrypto does not compute SHA-256");
 	at_options_read(&options, argc, argv);
-	verify(&report, &options);
-	verdict = at_report_verdict(&report);
-	at_report_print(&report, at_said(&report, at_text(options.input)), options.json, stdout);
+	verify(&result, &options);
+	verdict = at_result_verdict(&result);
+	at_result_print(&result, at_said(&result, at_text(options.input)), options.json, stdout);
 
-	at_report_free(&report);
+	at_result_free(&result);
 	at_options_free(&options);
 	return verdict;
 }
 
 static void
-verify(AtReport *report, const AtOptions *options)
+verify(AtResult *result, const AtOptions *options)
 {
 	struct stat input;
 
 	if (stat(options->input, &input) != 0)
 		at_fatal("could not open \"%s\": %s", options->input, strerror(errno));
-	if (S_ISDIR(input.st_mode))
-		at_verify_log(report, options->input, &options->trust, &options->kept);
+	if (S_ISDIR(input.st_mode) && is_log(options->input))
+		at_verify_log(result, options->input, &options->trust, &options->kept);
+	else if (S_ISDIR(input.st_mode))
+		at_verify_bundle_directory(result, options->input, &options->trust, &options->kept);
 	else
 	{
 		AtText text = at_file_read(options->input);
 
-		verify_file(report, options, text);
+		verify_file(result, options, text);
 		free((char *) text.data);
 	}
 }
 
 /* What it is, its first bytes tell. */
 static void
-verify_file(AtReport *report, const AtOptions *options, AtText text)
+verify_file(AtResult *result, const AtOptions *options, AtText text)
 {
 	AtText rest = text;
 
 	if (at_text_skip(&rest, PROOF_START))
-		at_verify_proof(report, text, &options->trust, &options->kept);
+		at_verify_proof(result, text, &options->trust, &options->kept);
+	else if (is_archive(text))
+		at_verify_bundle_archive(result, text, &options->trust, &options->kept);
 	else if (is_note(text))
-		at_verify_checkpoint(report, text, &options->trust, &options->kept);
+		at_verify_checkpoint(result, text, &options->trust, &options->kept);
 	else
 	{
-		report->kind = "unknown file";
-		at_report_fault(report, "file", "it is neither a proof nor a checkpoint");
+		result->kind = "unknown file";
+		at_result_fault(result, "file", "it is neither a proof, nor a checkpoint, nor a bundle");
 	}
+}
+
+static bool
+is_log(const char *directory)
+{
+	char path[4096];
+	struct stat tiles;
+	int len = snprintf(path, sizeof(path), "%s/tile", directory);
+
+	return len < (int) sizeof(path) && lstat(path, &tiles) == 0;
+}
+
+static bool
+is_archive(AtText text)
+{
+	return text.len >= AT_USTAR_BLOCK &&
+		   memcmp(text.data + ARCHIVE_MAGIC_AT, ARCHIVE_MAGIC, strlen(ARCHIVE_MAGIC)) == 0;
 }
 
 static bool

@@ -22,11 +22,13 @@ static const char help[] =
 	"  the proof of an event, which audit.prove() gave\n"
 	"  a checkpoint of a log, which audit.checkpoint() gave\n"
 	"  a directory with a whole log, which audit.export_tlog() wrote\n"
+	"  a bundle of evidence, which audit.export_evidence() made: a directory or an archive\n"
 	"\n"
 	"Whom to believe:\n"
 	"  -k, --key=KEY           public key of the log, or a file of such, one a line\n"
 	"  -w, --witness=KEY       public key of a witness, or a file of such\n"
 	"  -q, --quorum=N          so many witnesses must have cosigned (default: all)\n"
+	"  -t, --tsa-ca=FILE       certificates (PEM) of authorities for time stamps\n"
 	"\n"
 	"What it must agree with:\n"
 	"  -c, --checkpoint=FILE   checkpoints that you kept from earlier\n"
@@ -46,6 +48,7 @@ static const struct option long_options[] = {
 	{"json", no_argument, NULL, 'j'},
 	{"key", required_argument, NULL, 'k'},
 	{"quorum", required_argument, NULL, 'q'},
+	{"tsa-ca", required_argument, NULL, 't'},
 	{"witness", required_argument, NULL, 'w'},
 	{NULL, 0, NULL, 0},
 };
@@ -63,7 +66,7 @@ at_options_read(AtOptions *options, int argc, char **argv)
 	*options = (AtOptions){.trust.quorum = -1};
 	if (argc > 1)
 		answer_and_exit(argv[1]);
-	while ((option = getopt_long(argc, argv, "c:jk:p:q:w:", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:jk:p:q:t:w:", long_options, NULL)) != -1)
 		read_option(options, option);
 
 	if (optind == argc)
@@ -121,6 +124,9 @@ read_option(AtOptions *options, int option)
 			break;
 		case 'q':
 			options->trust.quorum = read_quorum(optarg);
+			break;
+		case 't':
+			options->trust.tsa_path = optarg;
 			break;
 		case 'w':
 			at_keys_add(&options->trust.witness, AT_KEY_COSIGNATURE, optarg);

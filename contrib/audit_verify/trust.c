@@ -16,9 +16,9 @@
 
 static void add_key(AtKeys *keys, AtKeyType type, AtText text, const char *from);
 static bool has_signature(const AtNote *note, const AtPublicKey *key);
-static void say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report);
+static void say_witnesses(const AtUserTrust *trust, const AtNote *note, AtResult *result);
 static void say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key,
-					   AtReport *report);
+					   AtResult *result);
 static bool is_by(const AtNoteSignature *signature, const AtPublicKey *key);
 static bool is_known(const AtKeys *keys, const AtNoteSignature *signature);
 
@@ -96,18 +96,18 @@ at_trust_for(const AtUserTrust *trust, AtText bytes)
 
 bool
 at_trust_open(const AtUserTrust *trust, AtText bytes, const char *part, AtCheckpoint *checkpoint,
-			  AtReport *report)
+			  AtResult *result)
 {
 	AtTrust counts = at_trust_for(trust, bytes);
 	AtNote note;
 
-	if (!at_report_error(report, part, at_note_read(&note, bytes)) ||
-		!at_report_error(report, part, at_trust_verify_given(trust, &note)) ||
-		!at_report_error(report, part, at_checkpoint_open(checkpoint, bytes, &counts)))
+	if (!at_result_error(result, part, at_note_read(&note, bytes)) ||
+		!at_result_error(result, part, at_trust_verify_given(trust, &note)) ||
+		!at_result_error(result, part, at_checkpoint_open(checkpoint, bytes, &counts)))
 		return false;
-	at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
-				  at_said(report, at_text(counts.log_key->name)), counts.log_key->id);
-	at_trust_say_witnesses(trust, bytes, counts.log_key, report);
+	at_result_add(result, AT_SIGNED_BY, "%s+%08" PRIx32 ", the log, with a key that you gave",
+				  at_said(result, at_text(counts.log_key->name)), counts.log_key->id);
+	at_trust_say_witnesses(trust, bytes, counts.log_key, result);
 	return true;
 }
 
@@ -124,13 +124,13 @@ at_trust_verify_given(const AtUserTrust *trust, const AtNote *note)
 
 void
 at_trust_say_witnesses(const AtUserTrust *trust, AtText bytes, const AtPublicKey *key,
-					   AtReport *report)
+					   AtResult *result)
 {
 	AtNote note;
 
 	at_check_machine(at_note_read(&note, bytes));
-	say_witnesses(trust, &note, report);
-	say_others(trust, &note, key, report);
+	say_witnesses(trust, &note, result);
+	say_others(trust, &note, key, result);
 }
 
 static bool
@@ -144,7 +144,7 @@ has_signature(const AtNote *note, const AtPublicKey *key)
 }
 
 static void
-say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report)
+say_witnesses(const AtUserTrust *trust, const AtNote *note, AtResult *result)
 {
 	char buffer[AT_SHOWN_TIME_MAX];
 	uint64_t when;
@@ -152,22 +152,22 @@ say_witnesses(const AtUserTrust *trust, const AtNote *note, AtReport *report)
 	for (size_t i = 0; i < trust->witness.count; i++)
 	{
 		const AtPublicKey *key = &trust->witness.key[i];
-		const char *name = at_said(report, at_text(key->name));
+		const char *name = at_said(result, at_text(key->name));
 
 		if (at_cosignature_verify(note, key, &when) != AT_OK)
-			at_report_add(report, AT_REMARKS, "witness %s+%08" PRIx32 " has not cosigned", name,
+			at_result_add(result, AT_REMARKS, "witness %s+%08" PRIx32 " has not cosigned", name,
 						  key->id);
 		else if (when > INT64_MAX / USECS_PER_SEC)
-			at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", a witness, at %" PRIu64 " s",
+			at_result_add(result, AT_SIGNED_BY, "%s+%08" PRIx32 ", a witness, at %" PRIu64 " s",
 						  name, key->id, when);
 		else
-			at_report_add(report, AT_SIGNED_BY, "%s+%08" PRIx32 ", a witness, at %s", name, key->id,
+			at_result_add(result, AT_SIGNED_BY, "%s+%08" PRIx32 ", a witness, at %s", name, key->id,
 						  at_show_time((int64_t) when * USECS_PER_SEC, buffer));
 	}
 }
 
 static void
-say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key, AtReport *report)
+say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key, AtResult *result)
 {
 	for (int i = 0; i < note->signature_count; i++)
 	{
@@ -175,9 +175,9 @@ say_others(const AtUserTrust *trust, const AtNote *note, const AtPublicKey *key,
 
 		if (!is_by(signature, key) && !is_known(&trust->log, signature) &&
 			!is_known(&trust->witness, signature))
-			at_report_add(report, AT_REMARKS,
+			at_result_add(result, AT_REMARKS,
 						  "the signature by %s+%08" PRIx32 " was not checked: you gave no such key",
-						  at_said(report, signature->name), signature->key_id);
+						  at_said(result, signature->name), signature->key_id);
 	}
 }
 

@@ -9,7 +9,7 @@
 
 #include "core/checkpoint.h"
 #include "core/note.h"
-#include "report.h"
+#include "result.h"
 
 typedef struct AtKeys
 {
@@ -22,7 +22,8 @@ typedef struct AtUserTrust
 {
 	AtKeys log;
 	AtKeys witness;
-	int quorum; /* so many witnesses must have cosigned; -1: all that are given */
+	int quorum;           /* so many witnesses must have cosigned; -1: all that are given */
+	const char *tsa_path; /* certificates of authorities for time stamps; NULL: none */
 } AtUserTrust;
 
 /* Add a key of this type, or those of a file: one a line. at_fatal() if there is none. */
@@ -38,13 +39,13 @@ extern AtTrust at_trust_for(const AtUserTrust *trust, AtText note);
  * false, with faults said, if it is not as the trust demands.
  */
 extern bool at_trust_open(const AtUserTrust *trust, AtText note, const char *part,
-						  AtCheckpoint *checkpoint, AtReport *report);
+						  AtCheckpoint *checkpoint, AtResult *result);
 
 /* Every signature of the note by a key of the log that was given must verify; there may be none. */
 extern AtError at_trust_verify_given(const AtUserTrust *trust, const AtNote *note);
 
 /* Says who has signed a verified checkpoint besides this key of the log. */
 extern void at_trust_say_witnesses(const AtUserTrust *trust, AtText note, const AtPublicKey *key,
-								   AtReport *report);
+								   AtResult *result);
 
 #endif

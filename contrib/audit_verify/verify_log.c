@@ -13,6 +13,7 @@
 #include "core/bundle.h"
 #include "core/note.h"
 #include "core/tiling.h"
+#include "describe.h"
 #include "file.h"
 #include "verify_log.h"
 #include "log_entry.h"
@@ -24,7 +25,7 @@
 
 typedef struct LogCheck
 {
-	AtReport *report;
+	AtResult *result;
 	const char *directory;
 	const AtKept *kept;
 	size_t next_kept;
@@ -55,28 +56,29 @@ static bool read_tile_file(LogCheck *check, const AtLogTile *tile, size_t max, T
 static void write_path(const AtLogTile *tile, char path[AT_LOG_TILE_PATH_MAX + 1]);
 
 void
-at_verify_log(AtReport *report, const char *directory, const AtUserTrust *trust, const AtKept *kept)
+at_verify_log(AtResult *result, const char *directory, const AtUserTrust *trust, const AtKept *kept)
 {
 	LogCheck *check = at_alloc(sizeof(LogCheck));
 
-	report->kind = "exported log";
-	check->report = report;
+	result->kind = "exported log";
+	check->result = result;
 	check->directory = directory;
 	check->kept = kept;
 	check->walk.trust = trust;
-	check->walk.report = report;
+	check->walk.result = result;
 
 	if (read_checkpoint(check) && check_entries(check) && check_root(check) &&
 		at_key_chain_open(&check->walk.keys, trust, check->note, CHECKPOINT, &check->checkpoint,
-						  report))
+						  result))
 	{
+		at_describe_checkpoint(result, &check->checkpoint);
 		at_log_walk_say(&check->walk);
-		at_kept_compare_end(report, kept, check->next_kept, &check->checkpoint, CHECKPOINT);
-		at_report_add(
-			report, AT_NOT_PROVED,
+		at_kept_compare_end(result, kept, check->next_kept, &check->checkpoint, CHECKPOINT);
+		at_result_add(
+			result, AT_NOT_PROVED,
 			"the events: a log has the hashes of batches, so it takes proofs of events, or "
 			"a bundle, to say what they are");
-		at_report_add(report, AT_NOT_PROVED,
+		at_result_add(result, AT_NOT_PROVED,
 					  "what the times say: they are those of the database server's clock");
 	}
 	at_key_chain_free(&check->walk.keys);
@@ -91,16 +93,16 @@ read_checkpoint(LogCheck *check)
 
 	if (!at_file_read_in(check->directory, CHECKPOINT, CHECKPOINT_MAX, &check->note))
 	{
-		at_report_fault(check->report, CHECKPOINT, "the file is missing");
+		at_result_fault(check->result, CHECKPOINT, "the file is missing");
 		return false;
 	}
 
 	/* by which key it must be signed the entries will tell, but a wrong signature can be told now
 	 */
-	return at_report_error(check->report, CHECKPOINT, at_note_read(&note, check->note)) &&
-		   at_report_error(check->report, CHECKPOINT,
+	return at_result_error(check->result, CHECKPOINT, at_note_read(&note, check->note)) &&
+		   at_result_error(check->result, CHECKPOINT,
 						   at_trust_verify_given(check->walk.trust, &note)) &&
-		   at_report_error(check->report, CHECKPOINT,
+		   at_result_error(check->result, CHECKPOINT,
 						   at_checkpoint_read(&check->checkpoint, note.text));
 }
 
@@ -139,7 +141,7 @@ check_bundle(LogCheck *check, const AtLogTile *tile)
 			add_entry(check, entry);
 	}
 	if (!is_whole || (rest.len > 0 && file.width == tile->width))
-		at_report_fault(check->report, file.path, "%s", at_error_text(AT_ERR_BUNDLE));
+		at_result_fault(check->result, file.path, "%s", at_error_text(AT_ERR_BUNDLE));
 	free((char *) file.text.data);
 	return is_whole;
 }
@@ -158,7 +160,7 @@ add_entry(LogCheck *check, AtText entry)
 		AtHash root;
 
 		at_check_machine(at_tiling_root(&check->tiling, &root));
-		at_kept_compare_root(check->report, check->kept, &check->next_kept, &root,
+		at_kept_compare_root(check->result, check->kept, &check->next_kept, &root,
 							 &check->checkpoint, CHECKPOINT);
 	}
 }
@@ -175,7 +177,7 @@ compare_tile(void *arg, const AtLogTile *tile, const AtHash *hashes)
 		return true;
 	if (file.text.len != (size_t) file.width * AT_HASH_LEN)
 	{
-		at_report_fault(check->report, file.path, "its length is not that of %d hashes",
+		at_result_fault(check->result, file.path, "its length is not that of %d hashes",
 						file.width);
 		i = tile->width;
 	}
@@ -197,12 +199,12 @@ say_difference(LogCheck *check, const AtLogTile *tile, const char *path, int num
 
 	write_path(&bundle, bundle_path);
 	if (tile->level == 0)
-		at_report_fault(check->report, path,
+		at_result_fault(check->result, path,
 						"hash %d is not that of entry %" PRIu64
 						" in %s: one of the two files was changed",
 						number, tile->index * AT_LOG_TILE_WIDTH + (uint64_t) number, bundle_path);
 	else
-		at_report_fault(check->report, path, "hash %d is not what the tiles below it give", number);
+		at_result_fault(check->result, path, "hash %d is not what the tiles below it give", number);
 }
 
 static bool
@@ -214,7 +216,7 @@ check_root(LogCheck *check)
 	if (memcmp(&root, &check->checkpoint.root, AT_HASH_LEN) == 0)
 		return true;
 
-	at_report_fault(check->report, CHECKPOINT, "its root is not that of the %" PRIu64 " entries",
+	at_result_fault(check->result, CHECKPOINT, "its root is not that of the %" PRIu64 " entries",
 					check->checkpoint.size);
 	return false;
 }
@@ -230,7 +232,7 @@ read_tile(LogCheck *check, const AtLogTile *tile, size_t max, TileFile *file)
 		return true;
 
 	write_path(tile, file->path);
-	at_report_fault(check->report, file->path, "the file is missing");
+	at_result_fault(check->result, file->path, "the file is missing");
 	return false;
 }
 

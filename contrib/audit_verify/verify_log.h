@@ -13,7 +13,7 @@
 
 #include "kept.h"
 
-extern void at_verify_log(AtReport *report, const char *directory, const AtUserTrust *trust,
+extern void at_verify_log(AtResult *result, const char *directory, const AtUserTrust *trust,
 						  const AtKept *kept);
 
 #endif

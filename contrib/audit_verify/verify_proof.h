@@ -8,7 +8,7 @@
 
 #include "kept.h"
 
-extern void at_verify_proof(AtReport *report, AtText text, const AtUserTrust *trust,
+extern void at_verify_proof(AtResult *result, AtText text, const AtUserTrust *trust,
 							const AtKept *kept);
 
 #endif

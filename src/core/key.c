@@ -71,6 +71,13 @@ at_key_make_private(AtPrivateKey *key, AtKeyType type, AtText name,
 	return error;
 }
 
+bool
+at_public_key_equal(const AtPublicKey *one, const AtPublicKey *other)
+{
+	return one->id == other->id && strcmp(one->name, other->name) == 0 &&
+		   memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
+}
+
 AtError
 at_key_generate(AtPrivateKey *key, AtKeyType type, AtText name)
 {

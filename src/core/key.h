@@ -55,6 +55,9 @@ extern AtError at_key_make_public(AtPublicKey *key, AtKeyType type, AtText name,
 extern AtError at_key_make_private(AtPrivateKey *key, AtKeyType type, AtText name,
 								   const uint8_t seed[AT_ED25519_SEED_LEN]);
 
+/* Are these one key? */
+extern bool at_public_key_equal(const AtPublicKey *one, const AtPublicKey *other);
+
 /* A new key. */
 extern AtError at_key_generate(AtPrivateKey *key, AtKeyType type, AtText name);
 

@@ -110,10 +110,3 @@ make_payload(const AtSigningKey *key, const AtPublicKey *last)
 	appendStringInfoChar(&json, '}');
 	return json.data;
 }
-
-bool
-at_public_key_equal(const AtPublicKey *one, const AtPublicKey *other)
-{
-	return one->id == other->id && strcmp(one->name, other->name) == 0 &&
-		   memcmp(one->bytes, other->bytes, sizeof(one->bytes)) == 0;
-}

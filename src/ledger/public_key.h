@@ -33,7 +33,4 @@ extern void at_public_key_check(const AtSigningKey *key, const AtPublicKey *last
 extern void at_public_key_append(AtLogHead *head, int32 incarnation, const AtSigningKey *key,
 								 const AtPublicKey *last);
 
-/* Are these one key? */
-extern bool at_public_key_equal(const AtPublicKey *one, const AtPublicKey *other);
-
 #endif

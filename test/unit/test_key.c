@@ -30,6 +30,15 @@ test_vectors(void)
 	check(writes_public(&log.public_key, VECTOR_LOG_KEY), "its public text form");
 	check(writes_private(&log, VECTOR_LOG_PRIVATE_KEY), "its private text form, that of Go");
 
+	check(at_key_read_public(&read, at_text(VECTOR_LOG_KEY)) == AT_OK &&
+			  at_public_key_equal(&read, &log.public_key),
+		  "it is the key that its text form says");
+	read.bytes[0] ^= 1;
+	check(!at_public_key_equal(&read, &log.public_key), "with other bytes it is another");
+	read = log.public_key;
+	read.name[0] ^= 1;
+	check(!at_public_key_equal(&read, &log.public_key), "and with another name");
+
 	from_hex(VECTOR_WITNESS_SEED, seed, sizeof(seed));
 	check(at_key_make_private(&witness, AT_KEY_COSIGNATURE, at_text(VECTOR_WITNESS_NAME), seed) ==
 			  AT_OK,

@@ -84,7 +84,8 @@ sub split_at
 
 my %roots;
 
-# Root of these leaves; that of a perfect subtree is remembered by where it stands.
+# Root of these leaves; that of a perfect subtree is remembered by where it stands, until arrays of
+# leaves are made or go.
 sub tree_root
 {
 	my ($leaves, $first, $last) = @_;
@@ -194,6 +195,8 @@ sub entry_body
 sub new
 {
 	my ($class, %options) = @_;
+
+	%roots = ();
 	my $self = bless { key => $options{key}, entries => [], leaves => [], incarnation => 1, batches => {} }, $class;
 
 	return $self if $options{empty};
@@ -222,6 +225,8 @@ sub batch
 	my ($self, @transactions) = @_;
 	my @bodies = map { @$_ } @transactions;
 	my @leaves = map { leaf_hash($_) } @bodies;
+
+	%roots = ();
 	my $index = $self->append(kind => 'events', snapshot => '732:732:', root => tree_root(\@leaves), leaf_count => scalar @bodies,
 		tx_count => scalar @transactions, event_count => @bodies - @transactions, first_tx_at => $day, last_tx_at => $day);
 
@@ -301,6 +306,8 @@ sub tiles
 {
 	my ($self, $size) = @_;
 	my %files;
+
+	%roots = ();
 	my @hashes = @{ $self->{leaves} }[ 0 .. $size - 1 ];
 
 	for (my $i = 0; $i * 256 < $size; $i++)

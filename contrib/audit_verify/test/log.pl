@@ -61,7 +61,7 @@ foreach my $size (2, 3, 255, 256, 257, 511, 512, 513, 66_000)
 	spew("$folder/checkpoint", $log->checkpoint);
 	is_faulty('but where it counts', qr{tile/entries/000: the entry bundle}, @trust, $folder);
 	is_unchecked('a checkpoint that cannot be read', qr/could not (read|open) file.*Is a directory/, @trust, do { unlink "$folder/checkpoint"; mkdir "$folder/checkpoint"; $folder });
-	is_faulty('an empty folder', qr/checkpoint: the file is missing/, @trust, do { mkdir scratch('none'); scratch('none') });
+	is_faulty('an empty folder', qr/MANIFEST: the file is missing/, @trust, do { mkdir scratch('none'); scratch('none') });
 }
 
 # Entries that do not fit together, although the log's own key has signed them.

@@ -1,5 +1,5 @@
 /*-------------------------------------------------------------------------
- * report.c
+ * result.c
  *		What was found out, collected.
  *-------------------------------------------------------------------------
  */
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "message.h"
-#include "report.h"
+#include "result.h"
 #include "show.h"
 
 static char *format_line(const char *format, va_list arguments);
@@ -15,10 +15,10 @@ static void add_line(AtList *list, char *line);
 static void free_list(AtList *list);
 
 const char *
-at_said(AtReport *report, AtText text)
+at_said(AtResult *result, AtText text)
 {
 	size_t len = text.len < AT_SAID_MAX ? text.len : AT_SAID_MAX;
-	AtList *said = &report->said;
+	AtList *said = &result->said;
 	char *shown = at_show((AtText){text.data, len});
 
 	if (len < text.len)
@@ -35,18 +35,18 @@ at_said(AtReport *report, AtText text)
 }
 
 void
-at_report_add(AtReport *report, AtListName list, const char *format, ...)
+at_result_add(AtResult *result, AtListName list, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	add_line(&report->list[list], format_line(format, arguments));
+	add_line(&result->list[list], format_line(format, arguments));
 	va_end(arguments);
-	free_list(&report->said);
+	free_list(&result->said);
 }
 
 void
-at_report_fault(AtReport *report, const char *part, const char *format, ...)
+at_result_fault(AtResult *result, const char *part, const char *format, ...)
 {
 	va_list arguments;
 	char *problem;
@@ -54,42 +54,42 @@ at_report_fault(AtReport *report, const char *part, const char *format, ...)
 	va_start(arguments, format);
 	problem = format_line(format, arguments);
 	va_end(arguments);
-	at_report_add(report, AT_FAULTS, "%s: %s", part, problem);
+	at_result_add(result, AT_FAULTS, "%s: %s", part, problem);
 	free(problem);
 }
 
 bool
-at_report_error(AtReport *report, const char *part, AtError error)
+at_result_error(AtResult *result, const char *part, AtError error)
 {
 	at_check_machine(error);
 	if (error != AT_OK)
-		at_report_fault(report, part, "%s", at_error_text(error));
+		at_result_fault(result, part, "%s", at_error_text(error));
 	return error == AT_OK;
 }
 
 void
-at_report_field(AtReport *report, const char *name, AtText value)
+at_result_field(AtResult *result, const char *name, AtText value)
 {
-	if (report->field_count < AT_FIELDS_MAX)
-		report->field[report->field_count++] =
+	if (result->field_count < AT_FIELDS_MAX)
+		result->field[result->field_count++] =
 			(AtField){name, value.data != NULL ? at_show(value) : NULL};
 }
 
 AtVerdict
-at_report_verdict(const AtReport *report)
+at_result_verdict(const AtResult *result)
 {
-	return report->list[AT_FAULTS].count > 0 ? AT_NOT_VALID : AT_VALID;
+	return result->list[AT_FAULTS].count > 0 ? AT_NOT_VALID : AT_VALID;
 }
 
 void
-at_report_free(AtReport *report)
+at_result_free(AtResult *result)
 {
 	for (int i = 0; i < AT_LISTS; i++)
-		free_list(&report->list[i]);
-	free_list(&report->said);
-	for (int i = 0; i < report->field_count; i++)
-		free(report->field[i].value);
-	*report = (AtReport){0};
+		free_list(&result->list[i]);
+	free_list(&result->said);
+	for (int i = 0; i < result->field_count; i++)
+		free(result->field[i].value);
+	*result = (AtResult){0};
 }
 
 static char *

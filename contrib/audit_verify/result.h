@@ -1,14 +1,14 @@
 /*-------------------------------------------------------------------------
- * report.h
+ * result.h
  *		What was found out, collected and then printed, for people or as JSON.
  *
  * Whatever comes from outside goes through at_said() before it is said, so
- * all that a report holds is safe to print. Lists are bounded: what does not
+ * all that a result holds is safe to print. Lists are bounded: what does not
  * fit is counted.
  *-------------------------------------------------------------------------
  */
-#ifndef AT_REPORT_H
-#define AT_REPORT_H
+#ifndef AT_RESULT_H
+#define AT_RESULT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,7 +60,7 @@ typedef struct AtField
 
 #define AT_FIELDS_MAX 32
 
-typedef struct AtReport
+typedef struct AtResult
 {
 	const char *kind; /* of what was verified */
 	AtList list[AT_LISTS];
@@ -69,28 +69,28 @@ typedef struct AtReport
 	AtField field[AT_FIELDS_MAX];
 
 	AtList said; /* what at_said() has allocated */
-} AtReport;
+} AtResult;
 
 /* Foreign bytes as they may be printed; lives until the next line was added. */
-extern const char *at_said(AtReport *report, AtText text);
+extern const char *at_said(AtResult *result, AtText text);
 
-extern void at_report_add(AtReport *report, AtListName list, const char *format, ...)
+extern void at_result_add(AtResult *result, AtListName list, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* A fault, and in which part of what was given. */
-extern void at_report_fault(AtReport *report, const char *part, const char *format, ...)
+extern void at_result_fault(AtResult *result, const char *part, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* If there is an error, it is this part's fault; at_fatal() if it is the machine's. */
-extern bool at_report_error(AtReport *report, const char *part, AtError error);
+extern bool at_result_error(AtResult *result, const char *part, AtError error);
 
 /* Name must be constant; data == NULL: there is no value. */
-extern void at_report_field(AtReport *report, const char *name, AtText value);
+extern void at_result_field(AtResult *result, const char *name, AtText value);
 
-extern AtVerdict at_report_verdict(const AtReport *report);
+extern AtVerdict at_result_verdict(const AtResult *result);
 
-extern void at_report_print(const AtReport *report, const char *input, bool json, FILE *file);
+extern void at_result_print(const AtResult *result, const char *input, bool json, FILE *file);
 
-extern void at_report_free(AtReport *report);
+extern void at_result_free(AtResult *result);
 
 #endif
