@@ -11,24 +11,18 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
-#include "access/htup_details.h"
-#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
-#include "base/latest.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "ledger/datum.h"
@@ -73,7 +67,6 @@ static void end_transaction(XactEvent event, void *arg);
 static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 							   void *arg);
 static void append_event(void);
-static int32 configuration_target(void);
 static text *make_values(void);
 
 void
@@ -206,7 +199,7 @@ append_event(void)
 {
 	AtTarget target;
 
-	if (!at_target_read(configuration_target(), &target))
+	if (!at_target_read_own(&target))
 		ereport(ERROR,
 				(errcode(ERRCODE_AT_CAPTURE_FAILED),
 				 errmsg("the use of the maintenance exemption cannot be recorded"),
@@ -226,28 +219,6 @@ append_event(void)
 	};
 
 	(void) at_event_append(&event);
-}
-
-/* target_id of audit.policy, seen as of now; 0 if it has none. */
-static int32
-configuration_target(void)
-{
-	Oid relid = at_audit_relid("policy");
-	int32 target_id = 0;
-	AtLatest latest;
-	ScanKeyData key;
-	HeapTuple tuple;
-	bool isnull;
-
-	ScanKeyInit(&key, get_attnum(relid, "target"), BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	at_latest_begin(&latest, relid, "policy_pkey", 1, &key);
-	tuple = at_latest_next(&latest);
-	if (HeapTupleIsValid(tuple))
-		target_id = DatumGetInt32(
-			heap_getattr(tuple, get_attnum(relid, "target_id"), latest.desc, &isnull));
-	at_latest_end(&latest);
-	return target_id;
 }
 
 /* {"skipped": {"public.orders": {"insert": 2}, ...}} */

@@ -36,17 +36,8 @@ static struct
 	bool pending; /* the row was appended in the running transaction */
 } session;
 
-typedef struct SessionFacts
-{
-	char *login_user;
-	char *client_addr;
-	const char *application;
-	char *tls;
-	int client_port;
-} SessionFacts;
-
-static void read_client(SessionFacts *facts);
-static void append_row(const SessionFacts *facts, AtHash *digest);
+static void read_client(AtSessionFacts *facts);
+static void append_row(const AtSessionFacts *facts, AtHash *digest);
 
 uint64
 at_session_join(AtHash *digest, bool *digest_set)
@@ -55,18 +46,27 @@ at_session_join(AtHash *digest, bool *digest_set)
 	if (session.committed)
 		return session.id;
 
-	SessionFacts facts = {0};
-	Oid login = GetAuthenticatedUserId();
+	AtSessionFacts facts;
 
 	if (session.id == 0)
 		session.id = at_number_draw("session_id_seq");
-	facts.login_user = OidIsValid(login) ? GetUserNameFromId(login, true) : NULL;
-	facts.application = at_session_application();
-	read_client(&facts);
+	at_session_facts(&facts);
 	append_row(&facts, digest);
 	session.pending = true;
 	*digest_set = true;
 	return session.id;
+}
+
+void
+at_session_facts(AtSessionFacts *facts)
+{
+	Oid login = GetAuthenticatedUserId();
+
+	*facts = (AtSessionFacts){
+		.login_user = OidIsValid(login) ? GetUserNameFromId(login, true) : NULL,
+		.application = at_session_application(),
+	};
+	read_client(facts);
 }
 
 const char *
@@ -79,7 +79,7 @@ at_session_application(void)
 
 /* Where the client is; on a local socket and in a background worker there is no address. */
 static void
-read_client(SessionFacts *facts)
+read_client(AtSessionFacts *facts)
 {
 	const PgBackendStatus *entry = MyBEEntry;
 	char host[NI_MAXHOST];
@@ -103,7 +103,7 @@ read_client(SessionFacts *facts)
 }
 
 static void
-append_row(const SessionFacts *facts, AtHash *digest)
+append_row(const AtSessionFacts *facts, AtHash *digest)
 {
 	Datum values[Natts_session];
 	bool nulls[Natts_session] = {false};

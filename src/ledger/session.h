@@ -23,6 +23,18 @@ extern uint64 at_session_join(AtHash *digest, bool *digest_set);
  */
 extern const char *at_session_application(void);
 
+/* What the server knows of this session, in the current context; NULL is missing. */
+typedef struct AtSessionFacts
+{
+	char *login_user;
+	char *client_addr; /* NULL on a local socket and in a background worker */
+	const char *application;
+	char *tls;
+	int client_port;
+} AtSessionFacts;
+
+extern void at_session_facts(AtSessionFacts *facts);
+
 /* What became of the transaction that at_session_join() was called in, if it was. */
 extern void at_session_committed(void);
 extern void at_session_prepared(void);

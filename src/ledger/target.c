@@ -8,6 +8,7 @@
 #include "access/htup_details.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
@@ -81,4 +82,25 @@ at_target_read(int32 target_id, AtTarget *target)
 		};
 	at_latest_end(&latest);
 	return found;
+}
+
+bool
+at_target_read_own(AtTarget *target)
+{
+	Oid relid = at_audit_relid("policy");
+	int32 target_id = 0;
+	AtLatest latest;
+	ScanKeyData key;
+	HeapTuple tuple;
+	bool isnull;
+
+	ScanKeyInit(&key, get_attnum(relid, "target"), BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	at_latest_begin(&latest, relid, "policy_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
+	if (HeapTupleIsValid(tuple))
+		target_id = DatumGetInt32(
+			heap_getattr(tuple, get_attnum(relid, "target_id"), latest.desc, &isnull));
+	at_latest_end(&latest);
+	return at_target_read(target_id, target);
 }

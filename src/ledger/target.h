@@ -26,4 +26,10 @@ extern void at_target_append(AtTarget *target);
 /* Read a version, allocated in the current context; false if there is none. */
 extern bool at_target_read(int32 target_id, AtTarget *target);
 
+/*
+ * The same of what events about the audit trail itself are of: the table
+ * audit.policy. False if there is none.
+ */
+extern bool at_target_read_own(AtTarget *target);
+
 #endif
