@@ -142,3 +142,11 @@ CREATE FUNCTION audit.export_tlog(directory text, OUT size bigint, OUT files big
 COMMENT ON FUNCTION audit.export_tlog(text) IS
 	'writes the log of the newest signed checkpoint to a directory of the server, as C2SP tlog-tiles has it; adds to an earlier export; returns the size of the log and how many files were written';
 REVOKE ALL ON FUNCTION audit.export_tlog(text) FROM PUBLIC;
+
+CREATE FUNCTION audit.export_evidence(event_ids text[] DEFAULT NULL, query text DEFAULT NULL,
+	directory text DEFAULT NULL,
+	OUT events bigint, OUT size bigint, OUT manifest text, OUT recorded_as text, OUT archive bytea)
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_export_evidence';
+COMMENT ON FUNCTION audit.export_evidence(text[], text, text) IS
+	'makes a bundle that proves events to others: of these names, or of those that a query of the caller returns; to a directory of the server, or else as a tar archive. Tells how many events, the size of the log that they are proved against, the SHA-256 of the manifest, and the event that records this';
+REVOKE ALL ON FUNCTION audit.export_evidence(text[], text, text) FROM PUBLIC;

@@ -44,7 +44,7 @@ SELECT
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
 		WHEN 'B' THEN '.baseline' END) AS event_type,
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' ELSE e.op::text END AS action,
+		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' ELSE e.op::text END AS action,
 	g.resource_type,
 	e.record_key AS resource_id,
 	g.table_schema,
@@ -96,7 +96,7 @@ SELECT
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
 		WHEN 'B' THEN '.baseline' END),
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' ELSE e.op::text END,
+		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' ELSE e.op::text END,
 	g.resource_type,
 	e.record_key,
 	g.table_schema,
@@ -154,7 +154,7 @@ COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by ti
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
 COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, or configuration for changes of what is audited';
 COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
-COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted, see new_values';
+COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; of both see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
 COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';

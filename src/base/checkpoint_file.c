@@ -35,6 +35,7 @@ static void check_file(const AtCheckpointFile *file, const char *path, int fd);
 static void read_tail(AtCheckpointFile *file, int fd);
 static bool find_last(AtCheckpointFile *file, const char *tail, size_t len);
 static bool take_note(AtCheckpointFile *file, const char *tail, size_t end);
+static off_t read_after(AtCheckpointFile *file, int fd, off_t start);
 
 /* Of whatever cause: a full disk there is no reason to stop what does not need the file. */
 static pg_attribute_noreturn() void fail(const AtCheckpointFile *file, const char *what)
@@ -74,6 +75,66 @@ at_checkpoint_file_read(AtCheckpointFile *file)
 	check_file(file, file->path, fd);
 	read_tail(file, fd);
 	CloseTransientFile(fd);
+}
+
+void
+at_checkpoint_file_find(AtCheckpointFile *file, uint64 size)
+{
+	off_t low = 0;
+	off_t high;
+	int fd;
+
+	set_path(file);
+	fd = OpenTransientFile(file->path, O_RDONLY | O_NONBLOCK | PG_BINARY);
+	if (fd < 0 && errno == ENOENT)
+		return;
+	if (fd < 0)
+		fail(file, "read");
+	check_file(file, file->path, fd);
+	high = lseek(fd, 0, SEEK_END);
+	while (low < high)
+	{
+		off_t middle = low + (high - low) / 2;
+		off_t end = read_after(file, fd, middle);
+
+		if (file->has_note && file->last.size < size)
+			low = end;
+		else
+			high = middle;
+	}
+	(void) read_after(file, fd, low);
+	CloseTransientFile(fd);
+}
+
+/* Read the first whole note that begins here or behind; returns where it ends. */
+static off_t
+read_after(AtCheckpointFile *file, int fd, off_t start)
+{
+	char *bytes = palloc(TAIL_BYTES);
+	ssize_t len = pg_pread(fd, bytes, TAIL_BYTES, start);
+	size_t place = 0;
+	size_t end = 0;
+
+	if (len < 0)
+		fail(file, "read");
+	file->has_note = false;
+	while (!file->has_note && place < len)
+	{
+		const char *newline = memchr(bytes + place, '\n', len - place);
+
+		end = place;
+		for (int lines = 0; lines < TEXT_LINES + 2 && end < len; lines++)
+		{
+			const char *next = memchr(bytes + end, '\n', len - end);
+
+			end = next ? next + 1 - bytes : len;
+		}
+		if (take_note(file, bytes, end) || newline == NULL)
+			break;
+		place = newline + 1 - bytes;
+	}
+	pfree(bytes);
+	return start + end;
 }
 
 void

@@ -44,7 +44,14 @@ extern bool at_checkpoint_file_is_configured(void);
 extern void at_checkpoint_file_read(AtCheckpointFile *file);
 
 /*
- * The same, and make it if need be, and keep it open and locked against
+ * The same of the first note of this size or a larger one, as long as sizes
+ * ascend, which they do but behind a declaration (see doc/format.md). No note if there
+ * is none. It takes few reads, however long the file is.
+ */
+extern void at_checkpoint_file_find(AtCheckpointFile *file, uint64 size);
+
+/*
+ * Read the last note, make the file if need be, and keep it open and locked against
  * other processes until at_checkpoint_file_close() or the end of the
  * transaction. Raises ERRCODE_LOCK_NOT_AVAILABLE if somebody has it locked.
  */

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * compat.h
- *		Differences between PostgreSQL 15 and 18, under the newest API's name.
+ *		Differences between PostgreSQL 15 and 18, under the newest API's name,
+ *		and between systems.
  *
  * The only file that may test PG_VERSION_NUM.
  *-------------------------------------------------------------------------
@@ -10,6 +11,11 @@
 
 #if PG_VERSION_NUM < 150000
 #error "audit_trail needs PostgreSQL 15 or newer"
+#endif
+
+/* Where a file system cannot be synced alone, all of them are. */
+#ifndef HAVE_SYNCFS
+#define syncfs(fd) ((void) (fd), sync(), 0)
 #endif
 
 /* 16 asks for the owner of any object with one function, and finds backends by an index. */

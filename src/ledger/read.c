@@ -68,6 +68,7 @@ struct AtSessionReader
 {
 	AtScan *scan;
 	MemoryContext row_context;
+	AtSessionBody body;
 };
 
 static AtTransactionReader *open_transactions(Snapshot snapshot);
@@ -420,12 +421,12 @@ at_session_reader_open(Snapshot snapshot)
 	return reader;
 }
 
-bool
-at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash)
+const AtSessionBody *
+at_session_reader_find(AtSessionReader *reader, uint64 session_id)
 {
 	at_scan_start(reader->scan, session_id, session_id);
 	if (!at_scan_next(reader->scan))
-		return false;
+		return NULL;
 	MemoryContextReset(reader->row_context);
 
 	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
@@ -434,7 +435,7 @@ at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash)
 	slot_getallattrs(slot);
 #define COLUMN(name) slot->tts_values[Anum_session_##name - 1]
 #define SPAN(name)   get_span(COLUMN(name), slot->tts_isnull[Anum_session_##name - 1])
-	AtSessionBody body = {
+	reader->body = (AtSessionBody){
 		.log_id = at_log_id(),
 		.session_id = DatumGetInt64(COLUMN(session_id)),
 		.started_at = at_unix_microseconds(DatumGetTimestampTz(COLUMN(started_at))),
@@ -447,11 +448,21 @@ at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash)
 	};
 #undef SPAN
 #undef COLUMN
-	uint8 *bytes = palloc(at_session_body_size(&body));
-
-	if (!at_hash(bytes, at_session_body_write(&body, bytes) - bytes, hash))
-		at_hash_failed();
 	MemoryContextSwitchTo(save);
+	return &reader->body;
+}
+
+bool
+at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash)
+{
+	const AtSessionBody *body = at_session_reader_find(reader, session_id);
+	uint8 *bytes;
+
+	if (body == NULL)
+		return false;
+	bytes = MemoryContextAlloc(reader->row_context, at_session_body_size(body));
+	if (!at_hash(bytes, at_session_body_write(body, bytes) - bytes, hash))
+		at_hash_failed();
 	return true;
 }
 

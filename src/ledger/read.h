@@ -91,9 +91,10 @@ extern void at_event_reader_start(AtEventReader *reader, uint64 tx_id, uint32 fi
 extern const AtEventRow *at_event_reader_next(AtEventReader *reader);
 extern void at_event_reader_close(AtEventReader *reader);
 
-/* Hash of the ATS1 body of a row of audit.session; false if there is none. */
+/* A row of audit.session, or NULL; the hash of its ATS1 body, or false. */
 typedef struct AtSessionReader AtSessionReader;
 extern AtSessionReader *at_session_reader_open(Snapshot snapshot);
+extern const AtSessionBody *at_session_reader_find(AtSessionReader *reader, uint64 session_id);
 extern bool at_session_reader_hash(AtSessionReader *reader, uint64 session_id, AtHash *hash);
 extern void at_session_reader_close(AtSessionReader *reader);
 

@@ -9,6 +9,7 @@
 #include "utils/snapshot.h"
 
 #include "core/proof.h"
+#include "ledger/event.h"
 
 typedef struct AtPlace
 {
@@ -18,6 +19,9 @@ typedef struct AtPlace
 	char *entry;       /* its bytes, ATL1, in the current context */
 	size_t entry_len;
 } AtPlace;
+
+/* The name of an event from its text, tx_id.ordinal; an error if it is none. */
+extern AtEventName at_event_name_read(const char *event_id);
 
 /*
  * Find an event in the first log_size entries. Returns false if its

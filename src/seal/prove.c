@@ -63,26 +63,6 @@ demand(AtError error)
 						errhint("SELECT * FROM audit.verify();")));
 }
 
-/* tx_id.ordinal */
-static void
-parse_event_id(const char *event_id, uint64 *tx_id, uint32 *ordinal)
-{
-	AtText rest = at_text(event_id);
-	AtText first;
-	uint64_t number;
-	uint64_t second;
-
-	if (!at_text_until(&rest, '.', &first) || !at_text_decimal(first, &number) ||
-		number > PG_INT64_MAX || !at_text_decimal(rest, &second) || second == 0 ||
-		second > PG_INT32_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is not the name of an event", event_id),
-						errdetail("Events are named by tx_id.ordinal."),
-						errhint("See event_id in audit.events.")));
-	*tx_id = number;
-	*ordinal = second;
-}
-
 /* prove(event_id text): the proof, for the newest signed checkpoint */
 Datum
 at_prove(PG_FUNCTION_ARGS)
@@ -106,19 +86,17 @@ prove(const char *event_id)
 	AtCheckpointFile file;
 	AtPlace place;
 	Snapshot snapshot;
-	uint64 tx_id;
-	uint32 ordinal;
+	AtEventName name = at_event_name_read(event_id);
 
-	parse_event_id(event_id, &tx_id, &ordinal);
 	at_checkpoint_file_read(&file);
 	if (!file.has_note)
 		no_proof("No checkpoint of the log was signed yet.", "SELECT * FROM audit.doctor();");
 
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	if (!at_place_find(&place, tx_id, ordinal, file.last.size, snapshot))
+	if (!at_place_find(&place, name.tx_id, name.ordinal, file.last.size, snapshot))
 		no_proof("There is no such event, or no signed checkpoint has it yet.",
 				 "SELECT audit.seal_now();");
-	read_event(&proof.body, tx_id, ordinal, snapshot);
+	read_event(&proof.body, name.tx_id, name.ordinal, snapshot);
 	proof.number = place.number;
 	proof.entry = (AtText){place.entry, place.entry_len};
 	demand(at_place_prove(&place, &proof.path, snapshot));

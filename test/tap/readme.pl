@@ -28,6 +28,7 @@ my @examples = map { s{/etc/postgresql/}{$folder/}gr } $readme =~ /^```sql\n(.*?
 cmp_ok(scalar @examples, '>=', 5, 'there are examples');
 foreach my $i (0 .. $#examples)
 {
+	sign_with("'$folder/shop.key'", "'$folder/checkpoints'") if $examples[$i] =~ /export_evidence/;
 	my ($status, $out, $err) = $node->psql('postgres', $examples[$i], extra_params => ['--echo-errors']);
 
 	is($status, 0, 'example ' . ($i + 1) . ' runs') or diag($err);
@@ -43,6 +44,8 @@ is($node->safe_psql('postgres', q{SELECT actor || ' ' || actor_source FROM audit
 	'bert comment', 'who acts is learnt from a comment');
 is($node->safe_psql('postgres', q{SELECT rule || ' ' || severity || ' ' || resource_id FROM audit.alerts_since(0)}),
 	'price changed warning 42', 'an alert is raised');
+is($node->safe_psql('postgres', q{SELECT action || ' ' || (audit.to_jsonb(new_values) ->> 'query' ~ 'audit.events') FROM audit.events WHERE event_type = 'evidence.exported'}),
+	'export true', 'evidence is exported, and that is on record');
 is($node->safe_psql('postgres', 'SELECT finding, object FROM audit.verify()'), 'summary|ok', 'verify is green');
 is($node->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('orders')}), 'summary|ok',
 	'trail and table agree');
@@ -69,6 +72,7 @@ is(open_told(), $node->safe_psql('postgres', q{
 		WHERE pronamespace = 'audit'::regnamespace AND a.grantee = 0 AND prorettype <> 'trigger'::regtype
 			AND obj_description(oid, 'pg_proc') !~ '^internal:'}),
 	'those that everybody may call');
+sign_with(q{''}, q{''});
 is(join("\n", settings_told()), $node->safe_psql('postgres', q{
 		SELECT name || ' ' || coalesce(nullif(current_setting(name), ''), 'empty')
 		FROM pg_settings WHERE name LIKE 'audit\_trail.%' ORDER BY name COLLATE "C"}),
@@ -80,6 +84,16 @@ is($node->safe_psql('postgres', "SELECT string_agg(name, ' ') FROM unnest('{@{[ 
 
 $node->stop;
 done_testing();
+
+# The log is signed by the key that an example has made, or not any more.
+sub sign_with
+{
+	my ($key, $file) = @_;
+
+	$node->append_conf('postgresql.conf', "audit_trail.signing_key_file = $key\naudit_trail.checkpoint_file = $file");
+	$node->reload;
+	return $node->poll_query_until('postgres', "SELECT current_setting('audit_trail.checkpoint_file') = $file");
+}
 
 # The lines for postgresql.conf.
 sub configuration

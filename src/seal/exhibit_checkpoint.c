@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ * exhibit_checkpoint.c
+ *		The signed checkpoint that a bundle of evidence is proved against.
+ *
+ * It is the earliest one that has all of it and is signed by the log's last
+ * key. So it is the same however far the log has gone since, and nearest
+ * to the events.
+ *
+ * Caveat: which one is the earliest is found by bisection in the checkpoint
+ * file. Where the log was declared to go on from an earlier size, that may
+ * miss; then it is the newest.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "executor/spi.h"
+#include "utils/snapmgr.h"
+
+#include "base/checkpoint_file.h"
+#include "base/worker.h"
+#include "ledger/log_read.h"
+#include "ledger/log_tree.h"
+#include "ledger/owner.h"
+#include "ledger/public_key.h"
+#include "seal/exhibit.h"
+
+static const AtEventName *find_missing(AtExhibit *exhibit, AtCheckpointFile *file, uint64 *needed);
+static void take_snapshot(AtExhibit *exhibit);
+static pg_attribute_noreturn() void not_covered(const AtEventName *name);
+static void choose(AtExhibit *exhibit, AtCheckpointFile *newest, uint64 needed);
+static bool take(AtExhibit *exhibit, AtText note);
+static uint64 read_keys(AtExhibit *exhibit, uint64 size);
+
+void
+at_exhibit_cover(AtExhibit *exhibit)
+{
+	AtCheckpointFile file;
+	const AtEventName *missing;
+	uint64 needed;
+
+	missing = find_missing(exhibit, &file, &needed);
+	if (missing != NULL && !RecoveryInProgress())
+	{
+		at_worker_run(AT_WORKER_SEALER);
+		missing = find_missing(exhibit, &file, &needed);
+	}
+	if (!file.has_note)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is no signed checkpoint for evidence"),
+				 errdetail("No checkpoint of the log was signed yet: evidence would prove nothing "
+						   "to others."),
+				 errhint("SELECT * FROM audit.doctor();")));
+	if (missing != NULL)
+		not_covered(missing);
+	choose(exhibit, &file, needed);
+}
+
+/* The first event that the newest checkpoint does not have. */
+static const AtEventName *
+find_missing(AtExhibit *exhibit, AtCheckpointFile *file, uint64 *needed)
+{
+	/* the file first, so that the snapshot has all that it speaks of */
+	at_checkpoint_file_read(file);
+	take_snapshot(exhibit);
+	return at_exhibit_place(exhibit, file->has_note ? file->last.size : 0, needed);
+}
+
+static void
+take_snapshot(AtExhibit *exhibit)
+{
+	if (exhibit->snapshot != NULL)
+		UnregisterSnapshot(exhibit->snapshot);
+	exhibit->snapshot = RegisterSnapshot(GetLatestSnapshot());
+}
+
+/* It is committed, and a pass of the sealer did not bring it under a signature. */
+static void
+not_covered(const AtEventName *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("event " UINT64_FORMAT ".%u is under no signed checkpoint yet", name->tx_id,
+					name->ordinal),
+			 errdetail("What was committed has just been sealed, as far as it could be, and this "
+					   "is not among what was signed."),
+			 errhint("SELECT * FROM audit.doctor(); tells whether the log is signed. If it is, try "
+					 "again.")));
+}
+
+static void
+choose(AtExhibit *exhibit, AtCheckpointFile *newest, uint64 needed)
+{
+	AtCheckpointFile *file = palloc(sizeof(AtCheckpointFile));
+	uint64 signed_from = read_keys(exhibit, newest->last.size);
+
+	at_checkpoint_file_find(file, Max(needed, signed_from));
+	if (file->has_note && file->last.size >= Max(needed, signed_from) &&
+		take(exhibit, at_text(file->note)))
+		return;
+	if (!take(exhibit, at_text(pstrdup(newest->note))))
+		at_exhibit_broken(psprintf("The log is not what was signed for size " UINT64_FORMAT ".",
+								   (uint64) newest->last.size));
+}
+
+/* The note, if the key signed it and the log has its root. */
+static bool
+take(AtExhibit *exhibit, AtText note)
+{
+	AtLogTree *tree = at_log_tree_open(exhibit->snapshot);
+	AtTrust trust = {.log_key = &exhibit->key};
+	AtHash root;
+	bool good = at_checkpoint_open(&exhibit->checkpoint, note, &trust) == AT_OK &&
+				at_log_tree_root(tree, exhibit->checkpoint.size, &root) &&
+				memcmp(&root, &exhibit->checkpoint.root, sizeof(root)) == 0;
+
+	at_log_tree_close(tree);
+	exhibit->note = note;
+	return good;
+}
+
+/* All keys that the log has, the last of which signs; returns the size from which on the last of
+ * them signs. */
+static uint64
+read_keys(AtExhibit *exhibit, uint64 size)
+{
+	char *sql = psprintf("SELECT pg_catalog.json_extract_path_text(payload, 'vkey'), log_index "
+						 "FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
+						 "' AND log_index < " UINT64_FORMAT " ORDER BY log_index",
+						 size);
+	AtOwnerState state;
+	uint64 from = 0;
+
+	initStringInfo(&exhibit->keys);
+	at_owner_enter(&state);
+	SPI_connect();
+	PushActiveSnapshot(exhibit->snapshot);
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the keys of the log");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		char *vkey = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
+		char *log_index = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2);
+
+		if (vkey == NULL || at_key_read_public(&exhibit->key, at_text(vkey)) != AT_OK)
+			at_exhibit_broken("A key in the log is none.");
+		appendStringInfo(&exhibit->keys, "%s\n", vkey);
+		from = strtou64(log_index, NULL, 10) + 1;
+	}
+	PopActiveSnapshot();
+	SPI_finish();
+	at_owner_leave(&state);
+	return from;
+}
