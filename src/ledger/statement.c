@@ -17,7 +17,6 @@
 
 #include "access/xact.h"
 #include "nodes/plannodes.h"
-#include "tcop/cmdtag.h"
 #include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "utils/json.h"
@@ -40,7 +39,9 @@ static struct
 {
 	TimestampTz made_at; /* these two name the command */
 	int location;
-	List *told; /* of Told, in TopTransactionContext */
+	List *told;          /* of Told, in TopTransactionContext */
+	CommandTag presumed; /* CMDTAG_UNKNOWN: none, it is to be found */
+	int presumed_level;  /* of nesting, with whose end that ends */
 } statement;
 
 static Portal find_portal(void);
@@ -79,13 +80,25 @@ at_statement_implied(char op)
 		default:
 			return true;
 	}
+	if (unlikely(statement.presumed != CMDTAG_UNKNOWN))
+		return statement.presumed == implied;
 	portal = find_portal();
 	return portal != NULL && portal->commandTag == implied;
+}
+
+void
+at_statement_presume(CommandTag tag)
+{
+	statement.presumed = tag;
+	statement.presumed_level = GetCurrentTransactionNestLevel();
 }
 
 const char *
 at_statement_tag(void)
 {
+	if (statement.presumed != CMDTAG_UNKNOWN)
+		return GetCommandTagName(statement.presumed);
+
 	Portal portal = find_portal();
 
 	return portal != NULL ? GetCommandTagName(portal->commandTag) : NULL;
@@ -162,7 +175,10 @@ static void
 end_transaction(XactEvent event, void *arg)
 {
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE || event == XACT_EVENT_ABORT)
+	{
 		statement.told = NIL;
+		statement.presumed = CMDTAG_UNKNOWN;
+	}
 }
 
 /* Events of a subtransaction that is rolled back do not stand. */
@@ -174,6 +190,8 @@ end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId par
 
 	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
+	if (statement.presumed_level >= level)
+		statement.presumed = CMDTAG_UNKNOWN;
 	foreach (cell, statement.told)
 	{
 		Told *told = lfirst(cell);

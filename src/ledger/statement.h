@@ -15,6 +15,7 @@
 #define AT_STATEMENT_H
 
 #include "postgres_ext.h"
+#include "tcop/cmdtag.h"
 
 /* Longest text of a command that is kept, in bytes. */
 #define AT_MAX_QUERY_LENGTH 10000
@@ -36,6 +37,12 @@ extern const char *at_statement_tag(void);
  * command or the transaction began. In the current memory context.
  */
 extern char *at_statement_query(Oid relid);
+
+/*
+ * For a measurement, whose events are to be rolled back: let the command be
+ * one of this kind, until the running subtransaction ends.
+ */
+extern void at_statement_presume(CommandTag tag);
 
 /* Register the callbacks. */
 extern void at_statement_init(void);
