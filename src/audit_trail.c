@@ -24,8 +24,10 @@
 #include "capture/truncate.h"
 #include "core/hash.h"
 #include "guard/guard.h"
+#include "guard/membership.h"
 #include "ledger/append.h"
 #include "ledger/maintenance.h"
+#include "ledger/reader.h"
 #include "ledger/source.h"
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
@@ -47,12 +49,14 @@ _PG_init(void)
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_maintenance_init(); /* the same */
 	at_source_init();
+	at_reader_init();
 	at_statement_init();
 	at_policy_init();
 	at_direct_init();
 	at_truncate_init();
 	at_baseline_init();
 	at_guard_init();
+	at_membership_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */
 	at_alert_init();
 	at_seal_init();

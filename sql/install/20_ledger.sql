@@ -1,11 +1,17 @@
 -- The ledger: tables that are made by audit.init(), not by CREATE EXTENSION, so that they
 -- are dumped with their rows and a DROP EXTENSION without CASCADE cannot take the evidence along.
 
-CREATE FUNCTION audit.init() RETURNS text
+CREATE FUNCTION audit.init(owner text DEFAULT 'audit_ledger') RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_init';
-COMMENT ON FUNCTION audit.init() IS
-	'creates the ledger of this database if it is not there yet; says what was done';
-REVOKE ALL ON FUNCTION audit.init() FROM PUBLIC;
+COMMENT ON FUNCTION audit.init(text) IS
+	'creates the ledger of this database if it is not there yet, and the role that will own it; says what was done';
+REVOKE ALL ON FUNCTION audit.init(text) FROM PUBLIC;
+
+CREATE FUNCTION audit.shield(owner text DEFAULT 'audit_ledger') RETURNS void
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_shield_sql';
+COMMENT ON FUNCTION audit.shield(text) IS
+	'gives the ledger to a role that cannot log in, and puts its row security in force, where a restore left that out';
+REVOKE ALL ON FUNCTION audit.shield(text) FROM PUBLIC;
 
 CREATE FUNCTION audit.create_partitions(months_ahead int DEFAULT 3) RETURNS int
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_create_partitions';

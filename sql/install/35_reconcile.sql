@@ -49,7 +49,7 @@ GRANT EXECUTE ON FUNCTION audit.is_preloaded() TO PUBLIC;
 -- say that the table was recorded, control records of the log may cast doubt on it.
 CREATE FUNCTION audit.coverage(target regclass)
 	RETURNS TABLE (covered boolean, from_at timestamptz, until_at timestamptz, why text)
-	LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, pg_temp AS $$
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 WITH version AS MATERIALIZED (
 	SELECT v.target_id, format('%I.%I', v.table_schema, v.table_name) AS name
 	FROM audit.target v

@@ -65,10 +65,10 @@ SELECT
 	t.claimed_session,
 	t.claimed_client_ip,
 	t.trace_parent,
-	e.old_values,
-	e.new_values,
+	audit.visible_values(e.old_values, e.target_id, e.tx_at) AS old_values,
+	audit.visible_values(e.new_values, e.target_id, e.tx_at) AS new_values,
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END AS changed,
-	coalesce(e.extra, t.extra) AS extra,
+	coalesce(audit.visible_extra(e.extra, e.target_id, e.tx_at), audit.visible_values(t.extra, e.target_id, e.tx_at)) AS extra,
 	CASE WHEN e.extra IS NULL THEN 0
 		ELSE coalesce((audit.to_jsonb(e.extra) ->> 'trigger_depth')::int, 0) END AS trigger_depth,
 	CASE WHEN audit.to_jsonb(e.extra) ? 'statement' THEN audit.to_jsonb(e.extra) ->> 'statement'
@@ -85,7 +85,7 @@ FROM audit.event e
 	JOIN audit.transaction t USING (tx_at, tx_id)
 	LEFT JOIN audit.target g ON g.target_id = e.target_id
 	LEFT JOIN audit.session s ON s.session_id = t.session_id
-WHERE audit.has_context(e.extra) IS NOT TRUE
+WHERE audit.has_context(e.extra) IS NOT TRUE AND audit.is_shielded()
 UNION ALL
 SELECT
 	e.tx_id || '.' || e.ordinal,
@@ -119,10 +119,10 @@ SELECT
 	CASE WHEN e.now ? 'app_session' THEN e.now ->> 'app_session' ELSE t.claimed_session END,
 	CASE WHEN e.now ? 'client_ip' THEN e.now ->> 'client_ip' ELSE t.claimed_client_ip END,
 	CASE WHEN e.now ? 'trace_parent' THEN e.now ->> 'trace_parent' ELSE t.trace_parent END,
-	e.old_values,
-	e.new_values,
+	audit.visible_values(e.old_values, e.target_id, e.tx_at),
+	audit.visible_values(e.new_values, e.target_id, e.tx_at),
 	CASE e.op WHEN 'U' THEN audit.json_keys(e.new_values) END,
-	coalesce(e.extra, t.extra),
+	coalesce(audit.visible_extra(e.extra, e.target_id, e.tx_at), audit.visible_values(t.extra, e.target_id, e.tx_at)),
 	coalesce((e.more ->> 'trigger_depth')::int, 0),
 	CASE WHEN e.more ? 'statement' THEN e.more ->> 'statement' ELSE CASE e.op
 		WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' WHEN 'D' THEN 'DELETE'
@@ -146,7 +146,8 @@ FROM (
 	) e
 	LEFT JOIN audit.transaction t USING (tx_at, tx_id)
 	LEFT JOIN audit.target g ON g.target_id = e.target_id
-	LEFT JOIN audit.session s ON s.session_id = t.session_id;
+	LEFT JOIN audit.session s ON s.session_id = t.session_id
+WHERE audit.is_shielded();
 COMMENT ON VIEW audit.events IS
 	'the trail, one row an event. Events of others appear when their transaction commits; those of the transaction that is reading appear at once, with nulls where only its end will tell (actor, db_user, session, ...). To join it with other tables, use LATERAL (SELECT * FROM audit.events WHERE ... OFFSET 0), so that indexes serve';
 COMMENT ON COLUMN audit.events.event_id IS 'name of the event, tx_id.ordinal; to find one, filter by tx_id and ordinal';
@@ -175,8 +176,8 @@ COMMENT ON COLUMN audit.events.reason IS 'why, as the application says';
 COMMENT ON COLUMN audit.events.claimed_session IS 'session of the application, as it says';
 COMMENT ON COLUMN audit.events.claimed_client_ip IS 'address of the application''s client, as the application says';
 COMMENT ON COLUMN audit.events.trace_parent IS 'W3C trace context, as the application says';
-COMMENT ON COLUMN audit.events.old_values IS 'the row before: of an update the changed columns, else all; use audit.to_jsonb()';
-COMMENT ON COLUMN audit.events.new_values IS 'the row after: of an update the changed columns, else all; use audit.to_jsonb()';
+COMMENT ON COLUMN audit.events.old_values IS 'the row before: of an update the changed columns, else all; use audit.to_jsonb(). Masked for whoever may not see values';
+COMMENT ON COLUMN audit.events.new_values IS 'the row after: of an update the changed columns, else all; use audit.to_jsonb(). Masked for whoever may not see values';
 COMMENT ON COLUMN audit.events.changed IS 'of an update, the columns that changed';
 COMMENT ON COLUMN audit.events.extra IS 'what else is known of the event, else of its transaction';
 COMMENT ON COLUMN audit.events.trigger_depth IS 'how many triggers, those of foreign keys too, it happened within; 0: the client''s own statement';
@@ -189,6 +190,32 @@ COMMENT ON COLUMN audit.events.xid IS 'full 64-bit transaction id of the server'
 COMMENT ON COLUMN audit.events.target_id IS 'version of the table, see audit.target';
 COMMENT ON COLUMN audit.events.retention_class IS 'how long the event is kept';
 REVOKE ALL ON audit.events FROM PUBLIC;
+
+CREATE VIEW audit.record_event AS
+SELECT
+	e.target_id,
+	e.record_key,
+	e.tx_at,
+	e.tx_id,
+	e.ordinal,
+	e.occurred_at,
+	e.op,
+	CASE e.op WHEN 'U' THEN audit.former_key(e.record_key, (
+		SELECT g.key_columns FROM audit.target g WHERE g.target_id = e.target_id), e.old_values) END AS former_key,
+	e.op = 'T' AND e.record_key IS NULL AND audit.to_jsonb(e.extra) ? 'only_counted' AS only_counted
+FROM audit.event e
+WHERE audit.is_shielded();
+COMMENT ON VIEW audit.record_event IS 'internal: what audit.history() needs to know of events, without their values';
+COMMENT ON COLUMN audit.record_event.target_id IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.record_key IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.tx_at IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.tx_id IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.ordinal IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.occurred_at IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.op IS 'as of audit.event';
+COMMENT ON COLUMN audit.record_event.former_key IS 'of an update that changed the key, the one before';
+COMMENT ON COLUMN audit.record_event.only_counted IS 'a TRUNCATE that did not tell the rows it took';
+REVOKE ALL ON audit.record_event FROM PUBLIC;
 
 CREATE VIEW audit.public_keys AS
 SELECT
@@ -210,6 +237,18 @@ REVOKE ALL ON audit.public_keys FROM PUBLIC;
 $views$;
 COMMENT ON FUNCTION audit.create_views() IS 'internal: the views over the ledger; called by audit.init()';
 REVOKE ALL ON FUNCTION audit.create_views() FROM PUBLIC;
+
+CREATE FUNCTION audit.target_versions(target regclass) RETURNS SETOF int
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT v.target_id
+FROM audit.policy p
+	JOIN audit.target n ON n.target_id = p.target_id
+	JOIN audit.target v ON v.lineage = n.lineage
+WHERE p.target IN (target_versions.target, pg_partition_root(target_versions.target))
+$$;
+COMMENT ON FUNCTION audit.target_versions(regclass) IS
+	'internal: the versions of an audited table, as audit.target.target_id has them';
+REVOKE ALL ON FUNCTION audit.target_versions(regclass) FROM PUBLIC;
 
 -- A span is a stretch of time in which the row had one key. It is followed backwards: where an
 -- update gave the row this key, the former key's span ends there; and it begins where the row
@@ -239,11 +278,8 @@ CREATE FUNCTION audit.history(target regclass, key text)
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH RECURSIVE version AS MATERIALIZED (
-	SELECT v.target_id, v.key_columns
-	FROM audit.policy p
-		JOIN audit.target n ON n.target_id = p.target_id
-		JOIN audit.target v ON v.lineage = n.lineage
-	WHERE p.target IN (history.target, pg_partition_root(history.target))
+	SELECT v.target_id
+	FROM audit.target_versions(history.target) v (target_id)
 ), span AS (
 	SELECT history.key COLLATE "C" AS key,
 		'-infinity'::timestamptz AS from_at, 0::bigint AS from_tx, 0 AS from_ordinal,
@@ -254,10 +290,8 @@ WITH RECURSIVE version AS MATERIALIZED (
 		r.occurred_at, r.tx_id, r.ordinal
 	FROM span s
 		CROSS JOIN LATERAL (
-			SELECT u.occurred_at, u.tx_id, u.ordinal,
-				audit.former_key(u.record_key, v.key_columns, u.old_values) AS former_key
-			FROM audit.event u
-				JOIN version v USING (target_id)
+			SELECT u.occurred_at, u.tx_id, u.ordinal, u.former_key
+			FROM audit.record_event u
 			WHERE u.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
 				AND u.record_key = s.key AND u.op = 'U'
 				AND (u.occurred_at, u.tx_id, u.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
@@ -266,12 +300,10 @@ WITH RECURSIVE version AS MATERIALIZED (
 		) r
 		LEFT JOIN LATERAL (
 			SELECT p.occurred_at, p.tx_id, p.ordinal
-			FROM audit.event p
-				JOIN version v USING (target_id)
+			FROM audit.record_event p
 			WHERE p.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
 				AND p.record_key = r.former_key
-				AND (p.op = 'I' OR p.op = 'U'
-					AND audit.former_key(p.record_key, v.key_columns, p.old_values) IS NOT NULL)
+				AND (p.op = 'I' OR p.former_key IS NOT NULL)
 				AND (p.occurred_at, p.tx_id, p.ordinal) < (r.occurred_at, r.tx_id, r.ordinal)
 			ORDER BY p.occurred_at DESC, p.tx_id DESC, p.ordinal DESC
 			LIMIT 1
@@ -282,7 +314,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 	FROM span s
 		CROSS JOIN LATERAL (
 			SELECT x.*
-			FROM audit.event x
+			FROM audit.record_event x
 			WHERE x.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
 				AND x.record_key = s.key
 				AND (x.occurred_at, x.tx_id, x.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
@@ -294,9 +326,9 @@ WITH RECURSIVE version AS MATERIALIZED (
 	FROM found f
 ), emptied AS MATERIALIZED (
 	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
-	FROM audit.event e
+	FROM audit.record_event e
 	WHERE e.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
-		AND e.record_key IS NULL AND e.op = 'T' AND audit.to_jsonb(e.extra) ? 'only_counted'
+		AND e.record_key IS NULL AND e.op = 'T' AND e.only_counted
 		AND EXISTS (SELECT FROM own)
 ), named AS (
 	SELECT o.tx_at, o.tx_id, o.ordinal

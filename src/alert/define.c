@@ -2,7 +2,7 @@
  * define.c
  *		audit.alert_when() and audit.alert_drop(): changing the alert rules.
  *
- * The caller must own the table (or be a superuser) and have EXECUTE on the
+ * The caller must own the table (or be a superuser or an admin) and have EXECUTE on the
  * function; what is then done is done as the owner of the extension.
  *
  * Locks: ShareUpdateExclusiveLock on the table until the end of the
@@ -34,6 +34,7 @@
 #include "base/latest.h"
 #include "base/names.h"
 #include "ledger/owner.h"
+#include "ledger/reader.h"
 
 /* A notification has to hold these, with escapes. */
 #define MAX_NAME_BYTES     200
@@ -133,7 +134,8 @@ at_alert_drop(PG_FUNCTION_ARGS)
 		AtConfigRow row;
 
 		/* the table may be gone; then only the extension's owner is left to do it */
-		if (has_table && !pg_class_ownercheck(stored.target, GetUserId()))
+		if (has_table && !pg_class_ownercheck(stored.target, GetUserId()) &&
+			!at_reader_is_admin(GetUserId()))
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(stored.target));
 		at_owner_enter(&state);
 		at_config_begin(&row, AT_RULE_TABLE);
@@ -169,7 +171,7 @@ check_owner(Oid relid)
 	if (name == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", relid)));
-	if (!pg_class_ownercheck(relid, GetUserId()))
+	if (!pg_class_ownercheck(relid, GetUserId()) && !at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
 }
 

@@ -24,7 +24,7 @@
 /* Stored hashes and stored rows disagree. */
 #define ERRCODE_AT_INTEGRITY MAKE_SQLSTATE('T', 'R', '0', '0', '6')
 
-/* The guard refuses a command on an object of the audit trail. */
+/* The guard refuses a command on an object of the audit trail, or roles that exclude each other. */
 #define ERRCODE_AT_GUARDED MAKE_SQLSTATE('T', 'R', '0', '0', '7')
 
 /* A change is refused because nobody says who makes it. */

@@ -28,6 +28,7 @@
 #include "capture/definition.h"
 #include "capture/stored.h"
 #include "capture/trigger.h"
+#include "ledger/reader.h"
 
 /* Arguments of audit.enable(). */
 enum
@@ -226,7 +227,8 @@ check_below(Relation rel)
 void
 at_definition_check_owner(Relation rel)
 {
-	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()))
+	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()) &&
+		!at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
 }

@@ -55,7 +55,7 @@ typedef struct AtOptionArgs
 /* Check those of its arguments that do not depend on the table. */
 extern void at_definition_check_options(FunctionCallInfo fcinfo, const AtOptionArgs *args);
 
-/* Raises an error unless the current user owns the table. */
+/* Raises an error unless the current user owns the table, or is an admin of the audit trail. */
 extern void at_definition_check_owner(Relation rel);
 
 /* Names of the primary key's columns in its order; NIL without one. */

@@ -3,7 +3,7 @@
  *		audit.enable() and audit.disable(): the policy of a table, its version
  *		in the ledger, and its triggers, all in one transaction.
  *
- * The caller must own the table (or be a superuser) and have EXECUTE on the
+ * The caller must own the table (or be a superuser or an admin) and have EXECUTE on the
  * function; what is then done is done as the owner of the extension.
  *
  * Locks: ShareRowExclusiveLock on the table, as CREATE TRIGGER takes it.
@@ -39,6 +39,7 @@
 #include "ledger/init.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
+#include "ledger/shield.h"
 #include "ledger/target.h"
 
 /* What audit.policy holds about the table already. */
@@ -74,7 +75,7 @@ at_enable(PG_FUNCTION_ARGS)
 
 	at_definition_read(fcinfo, rel, &definition);
 	table_close(rel, NoLock); /* ALTER TABLE wants it closed */
-	(void) at_ledger_create();
+	(void) at_ledger_create(AT_LEDGER_OWNER_DEFAULT);
 
 	at_owner_enter(&state);
 	SPI_connect();

@@ -6,7 +6,7 @@
  * Each table is enabled by audit.enable(), with the rights of the caller, in
  * a subtransaction: what cannot be audited is told and does not hinder the
  * others. A rule concerns tables of others too, so it takes the owner of the
- * schema, or a superuser.
+ * schema, a superuser, or an admin of the audit trail.
  *
  * Locks: ExclusiveLock on audit.automatic before a rule is written (see
  * automatic.h), then ShareRowExclusiveLock on each table. A command that has
@@ -40,6 +40,8 @@
 #include "capture/stored.h"
 #include "ledger/init.h"
 #include "ledger/owner.h"
+#include "ledger/reader.h"
+#include "ledger/shield.h"
 
 /* Arguments of audit.enable_schema(). */
 enum
@@ -111,7 +113,7 @@ at_enable_schema(PG_FUNCTION_ARGS)
 	at_definition_check_options(fcinfo, &option_args);
 	(void) check_schema(PG_GETARG_OID(ARG_SCHEMA));
 	InitMaterializedSRF(fcinfo, 0);
-	(void) at_ledger_create();
+	(void) at_ledger_create(AT_LEDGER_OWNER_DEFAULT);
 	if (PG_GETARG_BOOL(ARG_AUTOMATIC))
 	{
 		check_owner(PG_GETARG_OID(ARG_SCHEMA));
@@ -180,7 +182,7 @@ check_schema(Oid schema)
 static void
 check_owner(Oid schema)
 {
-	if (!pg_namespace_ownercheck(schema, GetUserId()))
+	if (!pg_namespace_ownercheck(schema, GetUserId()) && !at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, get_namespace_name(schema));
 }
 

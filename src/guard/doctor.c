@@ -61,6 +61,7 @@ static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
 static void check_hash_key(const AtDoctor *doctor, const char *name);
 static void check_automatic(const AtDoctor *doctor, const char *name);
+static void check_access(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
 	{"library", check_library, false},
@@ -81,6 +82,7 @@ static const AtCheck checks[] = {
 	{"checkpoints", at_doctor_checkpoints, true},
 	{"anchor", at_doctor_anchor, true},
 	{"sealing", at_doctor_sealing, true},
+	{"access", check_access, true},
 };
 
 static void run_check(const AtDoctor *doctor, const AtCheck *check);
@@ -471,6 +473,19 @@ check_automatic(const AtDoctor *doctor, const char *name)
 				: "%s is not audited: it came while the library was not loaded, or it could "
 				  "not be audited.",
 			at_doctor_field(i, 1));
+}
+
+/* Roles that exclude each other, and the row security of the ledger. */
+static void
+check_access(const AtDoctor *doctor, const char *name)
+{
+	uint64 found = at_doctor_query("SELECT f.detail, f.remedy FROM audit.access_findings() AS f");
+
+	if (found == 0)
+		at_doctor_report(doctor, name, OK, NULL,
+						 "Nobody has roles that exclude each other, and row security is in force.");
+	for (uint64 i = 0; i < found; i++)
+		at_doctor_report(doctor, name, PROBLEM, at_doctor_field(i, 2), "%s", at_doctor_field(i, 1));
 }
 
 uint64

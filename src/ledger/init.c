@@ -24,26 +24,28 @@
 #include "ledger/log_read.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
+#include "ledger/shield.h"
 
 PG_FUNCTION_INFO_V1(at_init);
 
 /* Configuration tables, whose changes are events too. */
-static const char *const configuration[] = {"policy", "automatic", "alert_rule", "context_source"};
+static const char *const configuration[] = {"policy", "automatic",      "alert_rule",
+											"role",   "context_source", "grant"};
 
-static void create_objects(void);
+static void create_objects(const char *owner);
 static void begin_log(void);
 static void audit_configuration(void);
 
 Datum
 at_init(PG_FUNCTION_ARGS)
 {
-	bool created = at_ledger_create();
+	bool created = at_ledger_create(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 
 	PG_RETURN_TEXT_P(cstring_to_text(created ? "ledger created" : "ledger exists already"));
 }
 
 bool
-at_ledger_create(void)
+at_ledger_create(const char *owner)
 {
 	AtOwnerState state;
 
@@ -55,7 +57,7 @@ at_ledger_create(void)
 		return false;
 
 	at_owner_enter(&state);
-	create_objects();
+	create_objects(owner);
 	begin_log();
 	audit_configuration();
 	at_owner_leave(&state);
@@ -63,7 +65,7 @@ at_ledger_create(void)
 }
 
 static void
-create_objects(void)
+create_objects(const char *owner)
 {
 	SPI_connect();
 	if (SPI_execute("SELECT audit.create_ledger()", false, 0) != SPI_OK_SELECT)
@@ -72,6 +74,7 @@ create_objects(void)
 	at_partitions_create_months(AT_PARTITION_MONTHS_AHEAD);
 	if (SPI_execute("SELECT audit.create_views()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.create_views() failed");
+	at_shield(owner);
 	SPI_finish();
 }
 

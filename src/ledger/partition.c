@@ -32,6 +32,7 @@
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
+#include "ledger/shield.h"
 
 static const AtLedgerTable partitioned[] = {AT_LEDGER_EVENT, AT_LEDGER_TRANSACTION};
 
@@ -152,6 +153,7 @@ create_month(const char *table, int class, int year, int month)
 		return false;
 
 	at_own_command(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
+	at_shield_partition(name, table);
 	at_own_command(
 		psprintf("ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
 				 "FOR VALUES FROM ('%04d-%02d-01 00:00:00+00') TO ('%04d-%02d-01 00:00:00+00')",

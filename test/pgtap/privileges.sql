@@ -17,10 +17,22 @@ INSERT INTO open_to_all VALUES
 	('audit.former_key(text,json,json)'),
 	('audit.has_context(json)'),
 	('audit.is_preloaded()'),
+	('audit.is_shielded()'),
 	('audit.json_keys(json)'),
+	('audit.may_read(integer,timestamp with time zone)'),
+	('audit.may_read_all()'),
+	('audit.may_read_some()'),
 	('audit.set_context(text,text,text,text,jsonb,text,text,text)'),
 	('audit.tag_maintenance(text)'),
-	('audit.to_jsonb(json)');
+	('audit.to_jsonb(json)'),
+	('audit.visible_extra(json,integer,timestamp with time zone)'),
+	('audit.visible_values(json,integer,timestamp with time zone)');
+
+-- What only superusers are to call: it is given to nobody by audit.create_roles().
+CREATE TEMP TABLE for_superusers (name text);
+INSERT INTO for_superusers VALUES
+	('check_personal'), ('hash_value'),	-- for those who may know the values
+	('create_roles'), ('create_signing_key'), ('init'), ('new_incarnation'), ('shield');
 
 CREATE TEMP VIEW routine AS
 	SELECT p.oid::regprocedure::text AS signature, p.*
@@ -41,6 +53,18 @@ SELECT set_eq(
 SELECT is_empty(
 	$$SELECT signature FROM routine, aclexplode(proacl) a WHERE a.grantee NOT IN (0, proowner)$$,
 	'no other role may call a function from the beginning');
+SELECT is_empty(
+	$$SELECT signature FROM routine p
+		WHERE signature NOT IN (SELECT signature FROM open_to_all)
+		AND proname NOT IN (SELECT name FROM for_superusers)
+		AND obj_description(p.oid, 'pg_proc') NOT LIKE 'internal: %'
+		AND NOT EXISTS (SELECT FROM audit.role_rights() r WHERE r.command = 'GRANT EXECUTE ON FUNCTION ' || signature)$$,
+	'every function is for PUBLIC, for a kind of role (audit.role_rights()), internal, or for superusers by the list above');
+SELECT is_empty(
+	$$SELECT r.command FROM audit.role_rights() r
+		WHERE r.command !~ '^GRANT (SELECT|SELECT, INSERT, UPDATE, DELETE|EXECUTE) ON (FUNCTION )?audit\.'
+		OR r.kind NOT IN ('admin', 'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver')$$,
+	'roles get rights on what is ours, and no others');
 SELECT is_empty(
 	$$SELECT signature FROM routine p JOIN pg_language l ON l.oid = p.prolang
 		WHERE (l.lanname NOT IN ('c', 'internal') OR p.prosecdef)
@@ -90,8 +114,27 @@ SELECT is_empty(
 	'nothing vanishes in a crash');
 SELECT is_empty(
 	$$SELECT c.name, r.rolname FROM relation c JOIN pg_roles r ON r.oid = c.relowner
-		WHERE c.relowner <> (SELECT extowner FROM pg_extension WHERE extname = 'audit_trail')$$,
-	'the owner of the extension owns every table, view and sequence');
+		WHERE CASE WHEN EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = coalesce(
+				(SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = c.oid), c.oid) AND d.deptype = 'e')
+			THEN c.relowner <> (SELECT extowner FROM pg_extension WHERE extname = 'audit_trail')
+			ELSE r.rolname <> 'audit_ledger' END AND c.relkind <> 'c'$$,
+	'the owner of the extension owns what is a member, and a role of its own the ledger');
+SELECT is(
+	(SELECT row(rolcanlogin, rolsuper, rolbypassrls, rolcreaterole)::text FROM pg_roles WHERE rolname = 'audit_ledger'),
+	'(f,f,f,f)', 'which can do nothing else');
+SELECT is_empty(
+	$$SELECT name FROM relation c LEFT JOIN pg_am m ON m.oid = c.relam
+		WHERE (m.amname = 'audit_worm' OR relkind = 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
+	'every table of the ledger, and every partition, has forced row security');
+SELECT is_empty(
+	$$SELECT c.name, p.polname FROM relation c JOIN pg_policy p ON p.polrelid = c.oid
+		WHERE p.polcmd <> 'r' OR NOT p.polpermissive OR pg_get_expr(p.polqual, p.polrelid) !~ '^audit\.may_read(_all|_some)?\(.*\)$'
+		OR relispartition$$,
+	'policies are for reading, ask about the reader alone, and partitions have none');
+SELECT is_empty(
+	$$SELECT name FROM relation c WHERE c.relkind = 'v' AND c.relowner = 'audit_ledger'::regrole
+		AND name <> 'audit.public_keys' AND pg_get_viewdef(c.oid) !~ 'audit\.is_shielded\(\)'$$,
+	'a view over the ledger that names no other reader refuses to work without row security');
 
 -- the ledger is write-once and no member; what is no ledger is a member and configuration
 SELECT is_empty(

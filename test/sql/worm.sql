@@ -62,7 +62,7 @@ CREATE TABLE audit.mine USING audit_worm AS SELECT 1;
 ALTER TABLE orders SET ACCESS METHOD audit_worm;
 
 -- an index on an expression runs functions while it is built; they get no further
-CREATE FUNCTION remove() RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION remove() RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
 	DELETE FROM audit.target;
 EXCEPTION WHEN SQLSTATE 'TR001' THEN
@@ -73,6 +73,7 @@ BEGIN
 	PERFORM worm.remove();
 	RETURN $1;
 END $$;
+GRANT USAGE ON SCHEMA worm TO PUBLIC;
 CREATE INDEX CONCURRENTLY worm_forge ON audit.target (forge(target_id)) WHERE target_id = 1;
 DROP INDEX audit.worm_forge;
 

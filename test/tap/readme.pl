@@ -53,13 +53,17 @@ is($node->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('o
 is($node->safe_psql('postgres', q{SELECT enabled FROM audit.policy WHERE target = 'returns'::regclass}), 't',
 	'a table that came later is audited');
 is($node->safe_psql('postgres', q{
-		SET ROLE auditor;
+		SET ROLE anna;
 		SELECT (SELECT count(*) FROM audit.history('orders', '42')) > 0, (SELECT bool_or(covered) FROM audit.coverage('orders')),
 			(SELECT count(*) FROM audit.alerts_since(0)), (SELECT object FROM audit.verify()),
 			(SELECT count(*) FROM audit.doctor()) > 0, (SELECT transactions IS NOT NULL FROM audit.seal_lag());
-		RESET ROLE; GRANT SELECT ON orders TO auditor; SET ROLE auditor;
+		RESET ROLE; GRANT SELECT ON orders TO anna; SET ROLE anna;
 		SELECT detail FROM audit.reconcile('orders')}),
 	"t|t|1|ok|t|t\nok", 'an auditor can use what the role is granted');
+is($node->safe_psql('postgres', q{
+		SET ROLE bob;
+		SELECT string_agg(DISTINCT table_name, ' '), bool_or(new_values ->> 'status' = 'cancelled') FROM audit.events}),
+	'orders|t', 'a scoped auditor sees what was granted');
 
 is(join("\n", functions_told()), $node->safe_psql('postgres', q{
 		SELECT proname || '(' || coalesce(array_to_string(proargnames[1:pronargs], ', '), '') || ')'
