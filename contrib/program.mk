@@ -52,7 +52,7 @@ install: all
 	install -m 644 $(HERE)/$(PROGRAM).1 $(DESTDIR)$(mandir)/man1/
 
 clean:
-	rm -rf $(HERE)/build $(HERE)/build-sanitize
+	rm -rf $(HERE)/build $(HERE)/build-*
 
 -include $(wildcard $(DIR)/*.d $(DIR)/core/*.d $(DIR)/test/*.d)
 
