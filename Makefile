@@ -18,7 +18,7 @@ DATA_built = $(SCRIPT)
 PG_CPPFLAGS = -I$(srcdir)/src
 PG_CFLAGS = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-declaration-after-statement $(EXTRA_CFLAGS)
-SHLIB_LINK = -lcrypto -Wl,--version-script=$(srcdir)/src/exports.map
+SHLIB_LINK = -lcrypto -lzstd -Wl,--version-script=$(srcdir)/src/exports.map
 
 # Bitcode would need clang for everybody, and inlining our functions into queries gains nothing.
 override with_llvm := no

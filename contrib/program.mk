@@ -36,7 +36,7 @@ OBJS := $(patsubst $(HERE)/%.c,$(DIR)/%.o,$(wildcard $(HERE)/*.c))
 all: $(DIR)/$(PROGRAM)
 
 $(DIR)/$(PROGRAM): $(OBJS) $(CORE)
-	$(CC) $(CFLAGS) $(AT_CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto $(LDLIBS)
+	$(CC) $(CFLAGS) $(AT_CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto -lzstd $(LDLIBS)
 
 $(DIR)/core/%.o: $(TOP)/src/core/%.c
 	@mkdir -p $(@D)

@@ -72,6 +72,16 @@ static const char *const error_text[AT_ERR_COUNT] = {
 
 	[AT_ERR_STAMP_REFUSED] = "the time stamp authority did not give a time stamp",
 	[AT_ERR_STAMP] = "the time stamp is of other bytes than the checkpoint's",
+	[AT_ERR_SEGMENT] = "the file is not a segment of an archive",
+	[AT_ERR_CHECKSUM] = "the segment does not have the checksum that stands at its end",
+	[AT_ERR_FRAME] = "the content of the segment cannot be unpacked",
+	[AT_ERR_ITEM] = "an item of the segment is malformed, or not what can stand in its place",
+	[AT_ERR_PLACE] = "something is left out, comes twice, or is not in its place",
+	[AT_ERR_LEDGER] = "something is of another ledger",
+	[AT_ERR_PREVIOUS] = "an entry does not have the hash of the entry before it",
+	[AT_ERR_SESSION] = "a session is not the one that the transaction behind it names",
+	[AT_ERR_BATCH_ROOT] = "the events and transactions of a batch do not give its root",
+	[AT_ERR_COUNTS] = "counts or times are not those of the content",
 };
 
 const char *

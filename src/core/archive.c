@@ -1,0 +1,287 @@
+/*-------------------------------------------------------------------------
+ * archive.c
+ *		An archive: all that a log has sealed, checked item by item.
+ *
+ * Invariant: place.leaf is the number of leaves in `batch`. It is 0 between
+ * two entries, and then the batch of the last one is complete.
+ *-------------------------------------------------------------------------
+ */
+#include "core/archive.h"
+
+static AtError add_entry(AtArchive *archive, AtSpan bytes);
+static AtError begin_batch(AtArchive *archive, const AtEntryBody *entry);
+static AtError add_event(AtArchive *archive, AtSpan bytes);
+static AtError add_session(AtArchive *archive, AtSpan bytes);
+static AtError add_transaction(AtArchive *archive, AtSpan bytes);
+static AtError add_leaf(AtArchive *archive, const AtHash *leaf, int64_t tx_at);
+static AtError end_batch(AtArchive *archive);
+
+void
+at_archive_init(AtArchive *archive)
+{
+	memset(archive, 0, sizeof(*archive));
+	at_merkle_init(&archive->log);
+}
+
+static bool
+same_place(AtSegmentPlace one, AtSegmentPlace other)
+{
+	return one.log_index == other.log_index && one.leaf == other.leaf;
+}
+
+AtError
+at_archive_begin_segment(AtArchive *archive, const AtSegment *segment)
+{
+	if (!archive->has_log_id)
+		memcpy(archive->log_id, segment->log_id, AT_LOG_ID_LEN);
+	archive->has_log_id = true;
+	if (memcmp(archive->log_id, segment->log_id, AT_LOG_ID_LEN) != 0)
+		return AT_ERR_LEDGER;
+	if (!same_place(archive->place, segment->begin))
+		return AT_ERR_PLACE;
+	archive->segment = *segment;
+	archive->segment_events = 0;
+	archive->segment_transactions = 0;
+	archive->segment_first_tx_at = 0;
+	archive->segment_last_tx_at = 0;
+	archive->repeats_entry = archive->place.leaf > 0;
+	return AT_OK;
+}
+
+AtError
+at_archive_add(AtArchive *archive, char kind, AtSpan bytes)
+{
+	if (kind == AT_ARCHIVE_ENTRY)
+		return add_entry(archive, bytes);
+	if (archive->repeats_entry || archive->leaf_count == 0 ||
+		(archive->has_session && kind != AT_ARCHIVE_TRANSACTION))
+		return AT_ERR_ITEM;
+	switch (kind)
+	{
+		case AT_ARCHIVE_EVENT:
+			return add_event(archive, bytes);
+		case AT_ARCHIVE_SESSION:
+			return add_session(archive, bytes);
+		case AT_ARCHIVE_TRANSACTION:
+			return add_transaction(archive, bytes);
+		default:
+			return AT_ERR_ITEM;
+	}
+}
+
+static bool
+is_ours(const AtArchive *archive, const uint8_t *log_id)
+{
+	return memcmp(archive->log_id, log_id, AT_LOG_ID_LEN) == 0;
+}
+
+/* The next entry; or that of the batch in whose middle the segment begins. */
+static AtError
+add_entry(AtArchive *archive, AtSpan bytes)
+{
+	AtEntryBody entry;
+	AtHash leaf;
+
+	if (!at_entry_body_read(&entry, bytes.data, bytes.len) ||
+		(archive->leaf_count > 0 && !archive->repeats_entry))
+		return AT_ERR_ITEM;
+	if (!is_ours(archive, entry.log_id))
+		return AT_ERR_LEDGER;
+	if (!at_hash_leaf(bytes.data, bytes.len, &leaf))
+		return AT_ERR_LIBCRYPTO;
+	if (archive->repeats_entry)
+	{
+		archive->repeats_entry = false;
+		return memcmp(&leaf, &archive->entry_leaf, sizeof(leaf)) == 0 ? AT_OK : AT_ERR_PLACE;
+	}
+	if (entry.log_index != archive->place.log_index)
+		return AT_ERR_PLACE;
+	if (memcmp(&entry.previous, &archive->previous, sizeof(AtHash)) != 0)
+		return AT_ERR_PREVIOUS;
+	archive->entry_leaf = leaf;
+	if (!at_hash(bytes.data, bytes.len, &archive->previous) || !at_merkle_add(&archive->log, &leaf))
+		return AT_ERR_LIBCRYPTO;
+	return begin_batch(archive, &entry);
+}
+
+static AtError
+begin_batch(AtArchive *archive, const AtEntryBody *entry)
+{
+	archive->root = entry->root;
+	archive->leaf_count = entry->leaf_count;
+	archive->tx_count = entry->tx_count;
+	archive->event_count = entry->event_count;
+	archive->first_tx_at = entry->first_tx_at;
+	archive->last_tx_at = entry->last_tx_at;
+	at_merkle_init(&archive->batch);
+	archive->batch_transactions = 0;
+	archive->batch_events = 0;
+	archive->batch_first_tx_at = 0;
+	archive->batch_last_tx_at = 0;
+	return entry->leaf_count == 0 ? end_batch(archive) : AT_OK;
+}
+
+/* Events stand in their transaction by ordinal; where they do not it was broken. */
+static AtError
+add_event(AtArchive *archive, AtSpan bytes)
+{
+	AtEventBody event;
+	AtHash leaf;
+
+	if (!at_event_body_read(&event, bytes.data, bytes.len) ||
+		(archive->in_transaction && event.tx_id != archive->tx_id))
+		return AT_ERR_ITEM;
+	if (!is_ours(archive, event.log_id))
+		return AT_ERR_LEDGER;
+	if (!archive->in_transaction)
+	{
+		archive->in_transaction = true;
+		archive->tx_id = event.tx_id;
+		archive->ordinal = 0;
+		archive->is_broken = false;
+		if (!at_chain_start(event.log_id, event.tx_id, &archive->chain))
+			return AT_ERR_LIBCRYPTO;
+	}
+	archive->is_broken = archive->is_broken || event.ordinal != archive->ordinal + 1;
+	archive->ordinal = event.ordinal;
+	archive->batch_events++;
+	archive->segment_events++;
+	archive->events++;
+	if (!at_hash_leaf(bytes.data, bytes.len, &leaf) || !at_chain_add(&archive->chain, &leaf))
+		return AT_ERR_LIBCRYPTO;
+	return add_leaf(archive, &leaf, event.tx_at);
+}
+
+static AtError
+add_session(AtArchive *archive, AtSpan bytes)
+{
+	AtSessionBody session;
+
+	if (!at_session_body_read(&session, bytes.data, bytes.len))
+		return AT_ERR_ITEM;
+	if (!is_ours(archive, session.log_id))
+		return AT_ERR_LEDGER;
+	if (!at_hash(bytes.data, bytes.len, &archive->session))
+		return AT_ERR_LIBCRYPTO;
+	archive->has_session = true;
+	archive->session_id = session.session_id;
+	archive->sessions++;
+	return AT_OK;
+}
+
+/* Is the session that came before it the one whose digest it has? */
+static bool
+has_own_session(const AtArchive *archive, const AtTransactionBody *transaction)
+{
+	AtSpan digest = transaction->session_digest;
+
+	return archive->session_id == transaction->session_id && digest.len == AT_HASH_LEN &&
+		   memcmp(digest.data, &archive->session, AT_HASH_LEN) == 0;
+}
+
+static AtError
+add_transaction(AtArchive *archive, AtSpan bytes)
+{
+	AtTransactionBody transaction;
+	AtHash leaf;
+
+	if (!at_transaction_body_read(&transaction, bytes.data, bytes.len) ||
+		(archive->in_transaction && transaction.tx_id != archive->tx_id))
+		return AT_ERR_ITEM;
+	if (!is_ours(archive, transaction.log_id))
+		return AT_ERR_LEDGER;
+	if (archive->has_session && !has_own_session(archive, &transaction))
+		return AT_ERR_SESSION;
+	if (!archive->in_transaction)
+	{
+		archive->ordinal = 0;
+		archive->is_broken = false;
+		if (!at_chain_start(transaction.log_id, transaction.tx_id, &archive->chain))
+			return AT_ERR_LIBCRYPTO;
+	}
+	archive->is_broken = archive->is_broken || transaction.event_count != archive->ordinal ||
+						 memcmp(&transaction.digest, &archive->chain, sizeof(AtHash)) != 0 ||
+						 (!archive->has_session && transaction.session_digest.data != NULL);
+	archive->broken += archive->is_broken;
+	archive->in_transaction = false;
+	archive->has_session = false;
+	archive->batch_transactions++;
+	archive->segment_transactions++;
+	archive->transactions++;
+	if (archive->batch_transactions == 1 || transaction.tx_at < archive->batch_first_tx_at)
+		archive->batch_first_tx_at = transaction.tx_at;
+	if (archive->batch_transactions == 1 || transaction.tx_at > archive->batch_last_tx_at)
+		archive->batch_last_tx_at = transaction.tx_at;
+	if (!at_hash_leaf(bytes.data, bytes.len, &leaf))
+		return AT_ERR_LIBCRYPTO;
+	return add_leaf(archive, &leaf, transaction.tx_at);
+}
+
+static AtError
+add_leaf(AtArchive *archive, const AtHash *leaf, int64_t tx_at)
+{
+	bool is_first = archive->segment_events + archive->segment_transactions == 1;
+
+	if (is_first || tx_at < archive->segment_first_tx_at)
+		archive->segment_first_tx_at = tx_at;
+	if (is_first || tx_at > archive->segment_last_tx_at)
+		archive->segment_last_tx_at = tx_at;
+	if (!at_merkle_add(&archive->batch, leaf))
+		return AT_ERR_LIBCRYPTO;
+	archive->place.leaf++;
+	return archive->place.leaf == archive->leaf_count ? end_batch(archive) : AT_OK;
+}
+
+static AtError
+end_batch(AtArchive *archive)
+{
+	AtHash root;
+
+	if (!at_merkle_root(&archive->batch, &root))
+		return AT_ERR_LIBCRYPTO;
+	if (memcmp(&root, &archive->root, sizeof(root)) != 0)
+		return AT_ERR_BATCH_ROOT;
+	if (archive->in_transaction || archive->batch_transactions != archive->tx_count ||
+		archive->batch_events != archive->event_count ||
+		archive->batch_first_tx_at != archive->first_tx_at ||
+		archive->batch_last_tx_at != archive->last_tx_at)
+		return AT_ERR_COUNTS;
+	archive->leaf_count = 0;
+	archive->place.log_index++;
+	archive->place.leaf = 0;
+	return AT_OK;
+}
+
+/* What the header says of the content must be so: it is what people search by. */
+AtError
+at_archive_end_segment(AtArchive *archive)
+{
+	const AtSegment *segment = &archive->segment;
+
+	if (archive->has_session || archive->repeats_entry ||
+		!same_place(archive->place, segment->end) ||
+		(archive->leaf_count > 0 && archive->place.leaf == 0))
+		return AT_ERR_PLACE;
+	if (archive->segment_events != segment->events ||
+		archive->segment_transactions != segment->transactions ||
+		archive->segment_first_tx_at != segment->first_tx_at ||
+		archive->segment_last_tx_at != segment->last_tx_at)
+		return AT_ERR_COUNTS;
+	return AT_OK;
+}
+
+AtError
+at_archive_read(AtArchive *archive, const AtSegment *segment, AtText content)
+{
+	AtError error = at_archive_begin_segment(archive, segment);
+	AtSpan bytes;
+	char kind;
+
+	while (error == AT_OK && content.len > 0)
+	{
+		error = at_segment_item_next(&content, &kind, &bytes);
+		if (error == AT_OK)
+			error = at_archive_add(archive, kind, bytes);
+	}
+	return error != AT_OK ? error : at_archive_end_segment(archive);
+}
