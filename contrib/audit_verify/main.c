@@ -15,6 +15,7 @@
 #include "file.h"
 #include "message.h"
 #include "options.h"
+#include "verify_archive.h"
 #include "verify_bundle.h"
 #include "verify_checkpoint.h"
 #include "verify_log.h"
@@ -28,7 +29,7 @@
 
 static void verify(AtResult *result, const AtOptions *options);
 static void verify_file(AtResult *result, const AtOptions *options, AtText text);
-static bool is_log(const char *directory);
+static bool has(const char *directory, const char *name);
 static bool is_archive(AtText text);
 static bool is_note(AtText text);
 
@@ -58,7 +59,9 @@ verify(AtResult *result, const AtOptions *options)
 
 	if (stat(options->input, &input) != 0)
 		at_fatal("could not open \"%s\": %s", options->input, strerror(errno));
-	if (S_ISDIR(input.st_mode) && is_log(options->input))
+	if (S_ISDIR(input.st_mode) && has(options->input, "segment"))
+		at_verify_archive(result, options->input, &options->trust, &options->kept);
+	else if (S_ISDIR(input.st_mode) && has(options->input, "tile"))
 		at_verify_log(result, options->input, &options->trust, &options->kept);
 	else if (S_ISDIR(input.st_mode))
 		at_verify_bundle_directory(result, options->input, &options->trust, &options->kept);
@@ -91,13 +94,13 @@ verify_file(AtResult *result, const AtOptions *options, AtText text)
 }
 
 static bool
-is_log(const char *directory)
+has(const char *directory, const char *name)
 {
 	char path[4096];
-	struct stat tiles;
-	int len = snprintf(path, sizeof(path), "%s/tile", directory);
+	struct stat status;
+	int len = snprintf(path, sizeof(path), "%s/%s", directory, name);
 
-	return len < (int) sizeof(path) && lstat(path, &tiles) == 0;
+	return len < (int) sizeof(path) && lstat(path, &status) == 0;
 }
 
 static bool

@@ -19,7 +19,6 @@
 #include "log_entry.h"
 #include "message.h"
 
-#define CHECKPOINT     "checkpoint"
 #define CHECKPOINT_MAX 65536
 #define BUNDLE_MAX     (AT_LOG_TILE_WIDTH * (2 + AT_BUNDLE_MAX_ENTRY))
 
@@ -44,7 +43,6 @@ typedef struct TileFile
 	AtText text;
 } TileFile;
 
-static bool read_checkpoint(LogCheck *check);
 static bool check_entries(LogCheck *check);
 static bool check_bundle(LogCheck *check, const AtLogTile *tile);
 static void add_entry(LogCheck *check, AtText entry);
@@ -67,13 +65,14 @@ at_verify_log(AtResult *result, const char *directory, const AtUserTrust *trust,
 	check->walk.trust = trust;
 	check->walk.result = result;
 
-	if (read_checkpoint(check) && check_entries(check) && check_root(check) &&
-		at_key_chain_open(&check->walk.keys, trust, check->note, CHECKPOINT, &check->checkpoint,
-						  result))
+	if (at_log_read_checkpoint(result, directory, trust, &check->note, &check->checkpoint) &&
+		check_entries(check) && check_root(check) &&
+		at_key_chain_open(&check->walk.keys, trust, check->note, AT_LOG_CHECKPOINT,
+						  &check->checkpoint, result))
 	{
 		at_describe_checkpoint(result, &check->checkpoint);
 		at_log_walk_say(&check->walk);
-		at_kept_compare_end(result, kept, check->next_kept, &check->checkpoint, CHECKPOINT);
+		at_kept_compare_end(result, kept, check->next_kept, &check->checkpoint, AT_LOG_CHECKPOINT);
 		at_result_add(
 			result, AT_NOT_PROVED,
 			"the events: a log has the hashes of batches, so it takes proofs of events, or "
@@ -86,24 +85,20 @@ at_verify_log(AtResult *result, const char *directory, const AtUserTrust *trust,
 	free(check);
 }
 
-static bool
-read_checkpoint(LogCheck *check)
+bool
+at_log_read_checkpoint(AtResult *result, const char *directory, const AtUserTrust *trust,
+					   AtText *bytes, AtCheckpoint *checkpoint)
 {
 	AtNote note;
 
-	if (!at_file_read_in(check->directory, CHECKPOINT, CHECKPOINT_MAX, &check->note))
+	if (!at_file_read_in(directory, AT_LOG_CHECKPOINT, CHECKPOINT_MAX, bytes))
 	{
-		at_result_fault(check->result, CHECKPOINT, "the file is missing");
+		at_result_fault(result, AT_LOG_CHECKPOINT, "the file is missing");
 		return false;
 	}
-
-	/* by which key it must be signed the entries will tell, but a wrong signature can be told now
-	 */
-	return at_result_error(check->result, CHECKPOINT, at_note_read(&note, check->note)) &&
-		   at_result_error(check->result, CHECKPOINT,
-						   at_trust_verify_given(check->walk.trust, &note)) &&
-		   at_result_error(check->result, CHECKPOINT,
-						   at_checkpoint_read(&check->checkpoint, note.text));
+	return at_result_error(result, AT_LOG_CHECKPOINT, at_note_read(&note, *bytes)) &&
+		   at_result_error(result, AT_LOG_CHECKPOINT, at_trust_verify_given(trust, &note)) &&
+		   at_result_error(result, AT_LOG_CHECKPOINT, at_checkpoint_read(checkpoint, note.text));
 }
 
 static bool
@@ -161,7 +156,7 @@ add_entry(LogCheck *check, AtText entry)
 
 		at_check_machine(at_tiling_root(&check->tiling, &root));
 		at_kept_compare_root(check->result, check->kept, &check->next_kept, &root,
-							 &check->checkpoint, CHECKPOINT);
+							 &check->checkpoint, AT_LOG_CHECKPOINT);
 	}
 }
 
@@ -216,8 +211,8 @@ check_root(LogCheck *check)
 	if (memcmp(&root, &check->checkpoint.root, AT_HASH_LEN) == 0)
 		return true;
 
-	at_result_fault(check->result, CHECKPOINT, "its root is not that of the %" PRIu64 " entries",
-					check->checkpoint.size);
+	at_result_fault(check->result, AT_LOG_CHECKPOINT,
+					"its root is not that of the %" PRIu64 " entries", check->checkpoint.size);
 	return false;
 }
 

@@ -13,6 +13,18 @@
 
 #include "kept.h"
 
+/* Name of the checkpoint in the directory of a log or an archive. */
+#define AT_LOG_CHECKPOINT "checkpoint"
+
+/*
+ * Read the checkpoint in the directory of a log, and look whether a signature by a
+ * key of the trust is wrong; the key that it must be signed with is known later. The caller
+ * frees the note, to which *checkpoint points. False, with a fault said, if it is not good.
+ */
+extern bool at_log_read_checkpoint(AtResult *result, const char *directory,
+								   const AtUserTrust *trust, AtText *note,
+								   AtCheckpoint *checkpoint);
+
 extern void at_verify_log(AtResult *result, const char *directory, const AtUserTrust *trust,
 						  const AtKept *kept);
 

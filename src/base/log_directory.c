@@ -25,11 +25,11 @@
 #include "base/log_directory.h"
 
 #define CHECKPOINT_NAME "checkpoint"
-#define TILES_NAME      "tile"
 #define ASIDE_NAME      ".writing"
 
 static void check_directory(const AtLogDirectory *directory);
 static void read_note(AtLogDirectory *directory);
+static void check_contents(const AtLogDirectory *directory);
 static void check_empty(const AtLogDirectory *directory);
 static void make_parents(AtLogDirectory *directory, const char *path);
 static void write_aside(const char *path, const void *bytes, Size len);
@@ -59,10 +59,11 @@ path_of(const AtLogDirectory *directory, const char *name)
 }
 
 void
-at_log_directory_open(AtLogDirectory *directory, const char *path)
+at_log_directory_open(AtLogDirectory *directory, const char *path, const char *contents)
 {
 	memset(directory, 0, sizeof(*directory));
 	directory->path = pstrdup(path);
+	directory->contents = contents;
 	directory->lock = OpenTransientFile(path, O_RDONLY | O_DIRECTORY | PG_BINARY);
 	if (directory->lock < 0)
 		fail("open directory", path);
@@ -73,7 +74,9 @@ at_log_directory_open(AtLogDirectory *directory, const char *path)
 						errdetail("Perhaps another export of the log is writing it."),
 						errhint("Try again when that has ended.")));
 	read_note(directory);
-	if (!directory->has_note)
+	if (directory->has_note)
+		check_contents(directory);
+	else
 		check_empty(directory);
 	at_debug_point("export-opened");
 }
@@ -118,11 +121,27 @@ read_note(AtLogDirectory *directory)
 	directory->has_note = true;
 }
 
+/* An export of another kind has a checkpoint too. */
+static void
+check_contents(const AtLogDirectory *directory)
+{
+	struct stat status;
+	char *path = path_of(directory, directory->contents);
+
+	if (stat(path, &status) == 0)
+		return;
+	if (errno != ENOENT)
+		fail("examine directory", path);
+	refuse(directory,
+		   psprintf("It has a checkpoint, but no directory \"%s\".", directory->contents),
+		   "Name an empty directory, or the one of an earlier export of the same kind.");
+}
+
 /* Without a checkpoint there may be what a killed export left, and nothing else. */
 static void
 check_empty(const AtLogDirectory *directory)
 {
-	static const char *const left[] = {".", "..", TILES_NAME, ASIDE_NAME, "lost+found"};
+	const char *left[] = {".", "..", directory->contents, ASIDE_NAME, "lost+found"};
 	DIR *dir = AllocateDir(directory->path);
 	struct dirent *entry;
 

@@ -27,6 +27,7 @@
 typedef struct AtLogDirectory
 {
 	char *path;
+	const char *contents;
 	int lock;        /* open while we are the only writer */
 	List *unsynced;  /* paths of directories that got a new entry */
 	uint64 nwritten; /* files */
@@ -38,11 +39,12 @@ typedef struct AtLogDirectory
 
 /*
  * Open, until at_log_directory_close() or the end of the transaction. It must
- * be there: with the checkpoint of a log, or with nothing but what a killed
- * export left. Raises an error with path and cause if it cannot be used,
- * ERRCODE_LOCK_NOT_AVAILABLE while somebody else writes it.
+ * be there: with the checkpoint of a log and the directory `contents`, below which
+ * files are written, or with nothing but what a killed export left. Raises an error with path and
+ * cause if it cannot be used, ERRCODE_LOCK_NOT_AVAILABLE while somebody else writes it.
  */
-extern void at_log_directory_open(AtLogDirectory *directory, const char *path);
+extern void at_log_directory_open(AtLogDirectory *directory, const char *path,
+								  const char *contents);
 
 /* Write a file: a path below the directory, whose own directories are made. */
 extern void at_log_directory_write(AtLogDirectory *directory, const char *name, const void *bytes,

@@ -23,6 +23,15 @@ at_archive_init(AtArchive *archive)
 	at_merkle_init(&archive->log);
 }
 
+void
+at_archive_resume(AtArchive *archive, const AtMerkle *log, const AtHash *last)
+{
+	at_archive_init(archive);
+	archive->log = *log;
+	archive->previous = *last;
+	archive->place.log_index = log->size;
+}
+
 static bool
 same_place(AtSegmentPlace one, AtSegmentPlace other)
 {
@@ -202,7 +211,8 @@ add_transaction(AtArchive *archive, AtSpan bytes)
 	archive->is_broken = archive->is_broken || transaction.event_count != archive->ordinal ||
 						 memcmp(&transaction.digest, &archive->chain, sizeof(AtHash)) != 0 ||
 						 (!archive->has_session && transaction.session_digest.data != NULL);
-	archive->broken += archive->is_broken;
+	if (archive->is_broken && archive->broken++ == 0)
+		archive->first_broken = transaction.tx_id;
 	archive->in_transaction = false;
 	archive->has_session = false;
 	archive->batch_transactions++;

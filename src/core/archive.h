@@ -82,11 +82,15 @@ typedef struct AtArchive
 	uint64_t events;
 	uint64_t transactions;
 	uint64_t sessions;
-	uint64_t broken; /* transactions that contradict themselves */
+	uint64_t broken;       /* transactions that contradict themselves */
+	uint64_t first_broken; /* tx_id */
 } AtArchive;
 
 /* Begin with the log's first entry. */
 extern void at_archive_init(AtArchive *archive);
+
+/* Begin behind the entries of this tree, of which the last one has this hash. */
+extern void at_archive_resume(AtArchive *archive, const AtMerkle *log, const AtHash *last);
 
 /*
  * Begin with a segment, which must be the next one; then all of its items; then end with it.

@@ -72,6 +72,7 @@ static const char *const error_text[AT_ERR_COUNT] = {
 
 	[AT_ERR_STAMP_REFUSED] = "the time stamp authority did not give a time stamp",
 	[AT_ERR_STAMP] = "the time stamp is of other bytes than the checkpoint's",
+
 	[AT_ERR_SEGMENT] = "the file is not a segment of an archive",
 	[AT_ERR_CHECKSUM] = "the segment does not have the checksum that stands at its end",
 	[AT_ERR_FRAME] = "the content of the segment cannot be unpacked",

@@ -85,6 +85,7 @@ typedef enum AtError
 	/* receipts */
 	AT_ERR_STAMP_REFUSED,
 	AT_ERR_STAMP,
+
 	/* archives */
 	AT_ERR_SEGMENT,
 	AT_ERR_CHECKSUM,

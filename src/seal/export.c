@@ -1,67 +1,26 @@
 /*-------------------------------------------------------------------------
  * export.c
- *		The log as files, for those who read transparency logs: C2SP tlog-tiles.
- *
- * An export goes on where the one before it in the same directory ended: at
- * the first tile that was not full. From there each entry is read and hashed,
- * and put into tiles. Three things must be met, or there is no new checkpoint:
- * the root when the size of the earlier checkpoint is reached, the root in
- * the end (see core/tiling.h for what that proves), and the stored tiles.
- *
- * Files of an earlier export are not read again. Those of its tiles that were
- * not full stay: whoever holds the earlier checkpoint may still ask for them.
+ *		What all exports of the log to a directory of the server begin and end
+ *		with.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "catalog/pg_authid.h"
-#include "fmgr.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
-#include "base/checkpoint_file.h"
 #include "base/errors.h"
-#include "base/log_directory.h"
-#include "core/bundle.h"
-#include "core/tiling.h"
-#include "ledger/datum.h"
-#include "ledger/log_read.h"
-#include "ledger/log_tiles.h"
-#include "ledger/log_tree.h"
 #include "ledger/owner.h"
 #include "ledger/public_key.h"
-
-#define BUNDLE_ROOM (AT_LOG_TILE_WIDTH * (2 + AT_BUNDLE_MAX_ENTRY))
-
-typedef struct Export
-{
-	AtLogDirectory directory;
-	uint64 old_size; /* of the earlier export; 0 without one */
-	AtCheckpoint checkpoint;
-	Snapshot snapshot;
-
-	AtLogTileReader *stored;
-	AtTiling tiling;
-	AtWriter writer; /* has the entries that are in no bundle yet */
-} Export;
+#include "seal/export.h"
 
 static char *check_arguments(const char *path);
 static void check_signature(const AtCheckpointFile *file);
-static void go_on(Export *export);
-static void write_tiles(Export *export);
-static void add_entry(Export *export, const AtEntryRow *row);
-static void write_bundle(Export *export);
-static bool put_tile(void *arg, const AtLogTile *tile, const AtHash *hashes);
-static void write_tile(Export *export, const AtLogTile *tile, const void *bytes, Size len);
-static bool root_is(const AtTiling *tiling, const AtHash *expected);
-static Datum make_result(FunctionCallInfo fcinfo, const Export *export);
+static void go_on(AtExport *export);
 
-PG_FUNCTION_INFO_V1(at_export_tlog);
-
-static pg_attribute_noreturn() void refuse(const Export *export, const char *detail,
+static pg_attribute_noreturn() void refuse(const AtExport *export, const char *detail,
 										   const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -69,48 +28,42 @@ static pg_attribute_noreturn() void refuse(const Export *export, const char *det
 					errdetail("%s", detail), errhint("%s", hint)));
 }
 
-/* The ledger is not what was signed. */
-static pg_attribute_noreturn() void broken(const char *detail)
+void
+at_export_refuse_other(const AtExport *export)
+{
+	refuse(export,
+		   psprintf("The log does not have its checkpoint of size " UINT64_FORMAT
+					" as its beginning.",
+					export->old_size),
+		   "Name another directory, and ask which of the two logs is the true one.");
+}
+
+void
+at_export_broken(const char *detail)
 {
 	ereport(ERROR, (errcode(ERRCODE_AT_INTEGRITY), errmsg("the audit log cannot be exported"),
 					errdetail("%s", detail), errhint("SELECT * FROM audit.verify();")));
 }
 
-static void
-demand(AtError error)
+void
+at_export_begin(AtExport *export, const char *path, const char *contents)
 {
-	if (error != AT_OK)
-		elog(ERROR, "could not make tiles of the log: %s", at_error_text(error));
-}
+	char *canonical = check_arguments(path);
 
-/* export_tlog(directory text): (size, files) */
-Datum
-at_export_tlog(PG_FUNCTION_ARGS)
-{
-	char *path = check_arguments(text_to_cstring(PG_GETARG_TEXT_PP(0)));
-	Export *export = palloc0(sizeof(Export));
-	AtCheckpointFile file;
-
-	at_checkpoint_file_read(&file);
-	if (!file.has_note)
+	at_checkpoint_file_read(&export->file);
+	if (!export->file.has_note)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("there is nothing to export"),
 						errdetail("No checkpoint of the log was signed yet."),
 						errhint("SELECT * FROM audit.doctor();")));
-	export->checkpoint = file.last;
+	export->checkpoint = export->file.last;
 
-	/* after the file was read, so that the snapshot has all that it speaks of */
+	/* after the file was read */
 	PushActiveSnapshot(GetLatestSnapshot());
 	export->snapshot = GetActiveSnapshot();
-	check_signature(&file);
-	at_log_directory_open(&export->directory, path);
+	check_signature(&export->file);
+	at_log_directory_open(&export->directory, canonical, contents);
 	go_on(export);
-	write_tiles(export);
-	if (export->old_size < export->checkpoint.size)
-		at_log_directory_publish(&export->directory, at_text(file.note));
-	at_log_directory_close(&export->directory);
-	PopActiveSnapshot();
-	PG_RETURN_DATUM(make_result(fcinfo, export));
 }
 
 /* As for COPY to a file. */
@@ -149,13 +102,13 @@ check_signature(const AtCheckpointFile *file)
 		error = at_checkpoint_open(&checkpoint, at_text(file->note), &(AtTrust){.log_key = &key});
 	at_owner_leave(&state);
 	if (error != AT_OK)
-		broken(psprintf("Of the last checkpoint in file \"%s\": %s.", file->path,
-						at_error_text(error)));
+		at_export_broken(psprintf("Of the last checkpoint in file \"%s\": %s.", file->path,
+								  at_error_text(error)));
 }
 
 /* Where the earlier export ended. */
 static void
-go_on(Export *export)
+go_on(AtExport *export)
 {
 	const AtLogDirectory *directory = &export->directory;
 
@@ -172,135 +125,11 @@ go_on(Export *export)
 	export->old_size = directory->last.size;
 }
 
-static void
-write_tiles(Export *export)
+void
+at_export_end(AtExport *export)
 {
-	AtLogTree *tree = at_log_tree_open(export->snapshot);
-	AtEntryReader *entries = at_entry_reader_open(export->snapshot);
-	AtTiling *tiling = &export->tiling;
-	uint64 first = export->old_size - export->old_size % AT_LOG_TILE_WIDTH;
-	uint64 size = export->checkpoint.size;
-
-	export->stored = at_log_tile_reader_open(export->snapshot);
-	export->writer = at_writer(palloc_extended(BUNDLE_ROOM, MCXT_ALLOC_HUGE), BUNDLE_ROOM);
-	if (at_tiling_start(tiling, first, at_log_tree_subtree, tree) != AT_OK)
-		broken(psprintf("Entries before " UINT64_FORMAT " are missing or were changed.", first));
-
-	at_entry_reader_start(entries, first, size - 1);
-	for (;;)
-	{
-		if (tiling->size == export->old_size && export->directory.has_note &&
-			!root_is(tiling, &export->directory.last.root))
-			refuse(export,
-				   psprintf("The log does not have its checkpoint of size " UINT64_FORMAT
-							" as its beginning.",
-							export->old_size),
-				   "Name another directory, and ask which of the two logs is the true one.");
-		if (tiling->size == size)
-			break;
-		add_entry(export, at_entry_reader_next(entries));
-	}
-	if (!root_is(tiling, &export->checkpoint.root))
-		broken(psprintf(
-			"Its entries do not give the root that was signed for size " UINT64_FORMAT ".", size));
-	demand(at_tiling_put_partial(tiling, put_tile, export));
-	if (size % AT_LOG_TILE_WIDTH != 0)
-		write_bundle(export);
-	at_log_tile_reader_close(export->stored);
-	at_entry_reader_close(entries);
-	at_log_tree_close(tree);
-}
-
-static bool
-root_is(const AtTiling *tiling, const AtHash *expected)
-{
-	AtHash root;
-
-	demand(at_tiling_root(tiling, &root));
-	return memcmp(&root, expected, sizeof(root)) == 0;
-}
-
-/* The next entry goes into its bundle, its leaf into the tiles. */
-static void
-add_entry(Export *export, const AtEntryRow *row)
-{
-	uint64 place = export->tiling.size;
-	AtError error;
-
-	if (row == NULL || row->is_odd || row->place != place)
-		broken(psprintf("Entry " UINT64_FORMAT " is missing or was changed.", place));
-
-	size_t len = at_entry_body_size(&row->body);
-	uint8 *bytes = palloc_extended(len, MCXT_ALLOC_HUGE);
-
-	at_entry_body_write(&row->body, bytes);
-	error = at_bundle_add(&export->writer, bytes, len);
-	pfree(bytes);
-	if (error != AT_OK)
-		broken(psprintf("Entry " UINT64_FORMAT " has %zu bytes; %d are the limit.", place, len,
-						AT_BUNDLE_MAX_ENTRY));
-	demand(at_tiling_add(&export->tiling, &row->leaf, put_tile, export));
-	if (export->tiling.size % AT_LOG_TILE_WIDTH == 0)
-		write_bundle(export);
-}
-
-/* The entries that were added since the last bundle. */
-static void
-write_bundle(Export *export)
-{
-	uint64 size = export->tiling.size;
-	uint64 index = (size - 1) / AT_LOG_TILE_WIDTH;
-
-	write_tile(export,
-			   &(AtLogTile){AT_LOG_TILE_ENTRIES, index,
-							at_log_tile_width(size, AT_LOG_TILE_ENTRIES, index)},
-			   export->writer.data, export->writer.len);
-	export->writer = at_writer(export->writer.data, BUNDLE_ROOM);
-}
-
-/* An AtTilingPut. What is stored must be what the entries give. */
-static bool
-put_tile(void *arg, const AtLogTile *tile, const AtHash *hashes)
-{
-	Export *export = arg;
-	Size len = sizeof(AtHash) * tile->width;
-
-	if (tile->width == AT_LOG_TILE_WIDTH)
-	{
-		const AtLogTileRow *row = at_log_tile_reader_find(export->stored, tile->level, tile->index);
-
-		if (row == NULL || memcmp(row->hash, hashes, len) != 0)
-			broken(psprintf("Tile " UINT64_FORMAT " of level %d is %s.", (uint64) tile->index,
-							tile->level, row == NULL ? "missing" : "not what the entries give"));
-	}
-	write_tile(export, tile, hashes, len);
-	return true;
-}
-
-/* Unless the earlier export has it as it is. */
-static void
-write_tile(Export *export, const AtLogTile *tile, const void *bytes, Size len)
-{
-	char name[AT_LOG_TILE_PATH_MAX + 1];
-	AtWriter writer = at_writer(name, AT_LOG_TILE_PATH_MAX);
-
-	if (tile->index < at_log_tile_first_new(export->old_size, export->checkpoint.size, tile->level))
-		return;
-	at_log_tile_write_path(&writer, tile);
-	name[writer.len] = '\0';
-	at_log_directory_write(&export->directory, name, bytes, len);
-}
-
-static Datum
-make_result(FunctionCallInfo fcinfo, const Export *export)
-{
-	TupleDesc desc;
-	Datum values[2];
-	bool nulls[2] = {false};
-
-	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
-		elog(ERROR, "return type must be a row type");
-	values[0] = Int64GetDatum(export->checkpoint.size);
-	values[1] = Int64GetDatum(export->directory.nwritten);
-	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+	if (export->old_size < export->checkpoint.size)
+		at_log_directory_publish(&export->directory, at_text(export->file.note));
+	at_log_directory_close(&export->directory);
+	PopActiveSnapshot();
 }

@@ -263,6 +263,26 @@ test_whole(void)
 		  "or in three, all of the same batch");
 }
 
+/* The part behind a checkpoint, whose tree is known. */
+static void
+test_resumed(void)
+{
+	AtMerkle log;
+	AtHash last;
+
+	at_archive_init(&archive);
+	check(read_segment(0, 9) == AT_OK && archive.log.size == 2, "the first two entries are read");
+	log = archive.log;
+	last = archive.previous;
+	at_archive_resume(&archive, &log, &last);
+	check(read_segment(9, nitems) == AT_OK && archive.log.size == 4 && archive.events == 0 &&
+			  archive.transactions == 1,
+		  "and the others by themselves");
+	last.bytes[0]++;
+	at_archive_resume(&archive, &log, &last);
+	check(read_segment(9, nitems) == AT_ERR_PREVIOUS, "behind the right one");
+}
+
 static void
 test_cut_badly(void)
 {
@@ -442,7 +462,8 @@ static void
 test_broken(void)
 {
 	make_log(1);
-	check(read_all() == AT_OK && archive.broken == 1, "a transaction that lacks an event is told");
+	check(read_all() == AT_OK && archive.broken == 1 && archive.first_broken == 8,
+		  "a transaction that lacks an event is told");
 	make_log(0);
 }
 
@@ -512,6 +533,7 @@ int
 main(void)
 {
 	test_whole();
+	test_resumed();
 	test_cut_badly();
 	test_each_item();
 	test_header();

@@ -1,0 +1,45 @@
+/*-------------------------------------------------------------------------
+ * export.h
+ *		What all exports of the log to a directory of the server begin and end
+ *		with.
+ *
+ * An export is of the newest checkpoint that was signed, and goes on where an
+ * earlier one in the same directory ended. What it writes becomes valid with
+ * the checkpoint, which is written last (base/log_directory.h).
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_EXPORT_H
+#define AT_EXPORT_H
+
+#include "utils/snapshot.h"
+
+#include "base/checkpoint_file.h"
+#include "base/log_directory.h"
+
+typedef struct AtExport
+{
+	AtCheckpointFile file;
+	AtCheckpoint checkpoint; /* the newest one */
+	Snapshot snapshot;       /* has all that the checkpoint speaks of */
+	AtLogDirectory directory;
+	uint64 old_size; /* of the earlier export; 0 without one */
+} AtExport;
+
+/*
+ * Begin, until at_export_end() or the end of the transaction; what is written
+ * goes below the directory `contents` in the one of the path. Pushes a
+ * snapshot. Checked are the privileges for server files, the path, and the
+ * checkpoint's signature.
+ */
+extern void at_export_begin(AtExport *export, const char *path, const char *contents);
+
+/* Publish the checkpoint, if it is a new one. */
+extern void at_export_end(AtExport *export);
+
+/* Raise an error: the earlier export is of another log. */
+extern void at_export_refuse_other(const AtExport *export) pg_attribute_noreturn();
+
+/* Raise ERRCODE_AT_INTEGRITY: the ledger is not what was signed. */
+extern void at_export_broken(const char *detail) pg_attribute_noreturn();
+
+#endif
