@@ -150,6 +150,7 @@ CREATE FUNCTION audit.export_evidence(event_ids text[] DEFAULT NULL, query text 
 COMMENT ON FUNCTION audit.export_evidence(text[], text, text) IS
 	'makes a bundle that proves events to others: of these names, or of those that a query of the caller returns; to a directory of the server, or else as a tar archive. Tells how many events, the size of the log that they are proved against, the SHA-256 of the manifest, and the event that records this';
 REVOKE ALL ON FUNCTION audit.export_evidence(text[], text, text) FROM PUBLIC;
+
 CREATE FUNCTION audit.export_archive(directory text, OUT size bigint, OUT segments bigint, OUT events bigint)
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_archive';
 COMMENT ON FUNCTION audit.export_archive(text) IS
