@@ -3,15 +3,18 @@
 use strict;
 use warnings;
 use File::Copy qw(copy);
+use FindBin;
+use lib $FindBin::RealBin;
 use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Tlog;
 
 my $deadline = 180;    # seconds, for each thing that is waited for
-my $rounds = $ENV{AUDIT_TRAIL_SLOW} ? 17 : 3;
-my @points = qw(sealer-before-commit publish-committed publish-compared publish-signed publish-written publish-synced);
+my $rounds = $ENV{AUDIT_TRAIL_SLOW} ? 15 : 3;
+my @points = qw(sealer-picked sealer-before-commit publish-committed publish-compared publish-signed publish-written publish-synced);
 my $node = PostgreSQL::Test::Cluster->new('checkpoint');
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $file = "$folder/checkpoints";
@@ -26,7 +29,7 @@ wal_writer_delay = 10s
 audit_trail.seal_interval = 1h
 audit_trail.signing_key_file = '$folder/key'
 audit_trail.checkpoint_file = '$file'
-audit_trail.debug_points = '@{[ join(',', @points) ]}'
+audit_trail.debug_points = '@{[ join(',', @points, 'export-written') ]}'
 });
 $node->start;
 $node->safe_psql('postgres', q{
@@ -59,17 +62,32 @@ insert() for 1 .. 3;
 is(scalar(notes()), $count + 3, 'each seal is signed');
 is(doctor(), 'ok', 'the doctor is content');
 
-# kill -9 of the sealer, or of all, at each step
+# kill -9 of the sealer, or of all, at each step: in the first round where the entry makes a tile of the
+# log's tree full, and in between where the log is being exported
+my $kills = 0;
+mkdir "$folder/log";
 foreach my $round (1 .. $rounds)
 {
 	foreach my $point (@points)
 	{
+		fill_but_one() if $round == 1;
 		die_at($point, $round % 2 ? 'sealer' : 'postmaster');
+		$kills++;
 		is_sound("round $round, killed at $point");
+		is_whole("round $round, killed at $point");
+		next if $round > 1;
+		die_exporting();
+		$kills++;
+		is_whole("round $round, killed while it was exported");
 	}
 }
 seal();
 is_sound('in the end');
+is_whole("after $kills kills");
+is($node->safe_psql('postgres', 'SELECT min(id) = 1 AND max(id) = count(*) FROM orders'), 't',
+	'no row was lost');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action = 'insert'}), $node->safe_psql('postgres', 'SELECT count(*) FROM orders'),
+	'each has its event');
 
 # A pass that is cancelled does not leave the key behind; the pause after it is long enough to look.
 my $seed = substr(decode_base64((split /\+/, (split /\n/, slurp_file("$folder/key"))[0], 5)[4]), 1);
@@ -259,6 +277,52 @@ sub is_sound
 	is_sound_file($when);
 	is(doctor(), 'ok', "$when: all is signed");
 	unlike(slurp_file($node->logfile, $said), qr/is not signed|cannot be signed/, "$when: no false alarm");
+}
+
+# Nothing waits to be sealed, what is sealed verifies, and a client of the exported log agrees.
+sub is_whole
+{
+	my ($when) = @_;
+
+	is($node->safe_psql('postgres', 'SELECT transactions FROM audit.seal_lag()'), 0, "$when: nothing is unsealed");
+	is($node->safe_psql('postgres', 'SELECT object FROM audit.verify()'), 'ok', 'all of it verifies');
+	is($node->safe_psql('postgres', 'SELECT count(*) = (SELECT count(*) / 256 FROM audit.log_entry) FROM audit.log_tile'), 't', 'each full tile is stored');
+	$node->safe_psql('postgres', "SELECT audit.export_tlog('$folder/log')");
+
+	my $checkpoint = read_checkpoint("$folder/log");
+
+	is($checkpoint->{text} eq ((notes())[-1] =~ /\A(.*\n)\n/s)[0] && tree_hash(read_log("$folder/log", $checkpoint->{size})->{hashes}[0]) eq $checkpoint->{root} ? 1 : 0, 1, 'and is exported');
+	return;
+}
+
+# Seal until the next entry makes a tile full: the one before is the 255th of it.
+sub fill_but_one
+{
+	my $size = seal();
+
+	until ($size % 256 == 255)
+	{
+		$size = insert();
+	}
+	return;
+}
+
+# Kill the postmaster in the middle of an export.
+sub die_exporting
+{
+	my $hold = hold('export-written');
+	my $run;
+
+	insert();
+	$run = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', "SELECT audit.export_tlog('$folder/log')" ],
+		'<', \undef, '>', \my $out, '2>', \my $err);
+	wait_until_held('export-written');
+	$node->kill9;
+	$run->kill_kill;
+	$hold->{run}->kill_kill;
+	start_again();
+	wait_for('a pass', sub { $node->psql('postgres', 'SELECT audit.seal_now()') == 0 });
+	return;
 }
 
 sub is_sound_file
