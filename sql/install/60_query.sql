@@ -217,6 +217,35 @@ COMMENT ON COLUMN audit.record_event.former_key IS 'of an update that changed th
 COMMENT ON COLUMN audit.record_event.only_counted IS 'a TRUNCATE that did not tell the rows it took';
 REVOKE ALL ON audit.record_event FROM PUBLIC;
 
+-- The lives of the ledger. Only a restore of rows into another server or database has a row in audit.incarnation:
+-- that is about whose transaction ids count. The rest is in the log alone.
+CREATE VIEW audit.incarnations AS
+SELECT log_index, sealed_at, incarnation,
+	CASE kind WHEN 'boot' THEN 'created' WHEN 'incarnation' THEN 'restored' WHEN 'declared' THEN 'declared'
+		WHEN 'timeline' THEN 'promoted' ELSE 'copied' END AS what,
+	(payload ->> 'system_identifier')::numeric AS system_identifier,
+	(payload ->> 'database_oid')::oid AS database_oid,
+	(payload ->> 'timeline')::int AS timeline,
+	payload ->> 'after' AS not_continued,
+	payload ->> 'by' AS declared_by,
+	payload ->> 'reason' AS reason
+FROM audit.log_entry
+WHERE (kind IN ('boot', 'incarnation', 'declared', 'timeline') OR (kind = 'start' AND payload ->> 'before' = 'copy'))
+	AND audit.is_shielded();
+COMMENT ON VIEW audit.incarnations IS
+	'the lives of the ledger: where it was created, restored, set back or copied, or its server was promoted or recovered';
+COMMENT ON COLUMN audit.incarnations.log_index IS 'entry of the log that says so';
+COMMENT ON COLUMN audit.incarnations.sealed_at IS 'when that was made';
+COMMENT ON COLUMN audit.incarnations.incarnation IS 'see audit.incarnation';
+COMMENT ON COLUMN audit.incarnations.what IS 'created; restored into another server or database; declared not to continue the last signed checkpoint; promoted, or recovered to a point in time; copied: started from a base backup';
+COMMENT ON COLUMN audit.incarnations.system_identifier IS 'server, where it was created or restored';
+COMMENT ON COLUMN audit.incarnations.database_oid IS 'database, likewise';
+COMMENT ON COLUMN audit.incarnations.timeline IS 'timeline of the server from then on, where it was promoted or recovered';
+COMMENT ON COLUMN audit.incarnations.not_continued IS 'size and root of the checkpoint that was declared not to be continued; none if it was lost';
+COMMENT ON COLUMN audit.incarnations.declared_by IS 'who declared it';
+COMMENT ON COLUMN audit.incarnations.reason IS 'why';
+REVOKE ALL ON audit.incarnations FROM PUBLIC;
+
 CREATE VIEW audit.public_keys AS
 SELECT
 	payload ->> 'vkey' AS vkey,

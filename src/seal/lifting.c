@@ -11,12 +11,10 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
-#include "utils/memutils.h"
-
 #include "base/guc.h"
 #include "ledger/log_read.h"
 #include "seal/lifting.h"
+#include "seal/query.h"
 
 /* Right after an error: the log is asked again, unless what it says was committed. */
 static struct
@@ -35,7 +33,6 @@ static const char payload_query[] =
 	"FROM pg_catalog.pg_settings AS s WHERE s.name = 'audit_trail.guard'";
 
 static bool read_last(void);
-static char *query(const char *sql);
 
 void
 at_lifting_seal(AtLogHead *head, int32 incarnation)
@@ -47,7 +44,7 @@ at_lifting_seal(AtLogHead *head, int32 incarnation)
 	lifting.said = true;
 	if (read_last() == at_guc_guard)
 		return;
-	at_log_append_control(head, incarnation, AT_KIND_GUARD, NULL, query(payload_query));
+	at_log_append_control(head, incarnation, AT_KIND_GUARD, NULL, at_query_value(payload_query));
 	ereport(LOG, (errmsg(at_guc_guard ? "the guard of the audit trail is on again"
 									  : "the guard of the audit trail is lifted")));
 }
@@ -67,26 +64,8 @@ static bool
 read_last(void)
 {
 	char *state =
-		query("SELECT pg_catalog.json_extract_path_text(payload, 'guard') "
-			  "FROM audit.log_entry WHERE kind = 'guard' ORDER BY log_index DESC LIMIT 1");
+		at_query_value("SELECT pg_catalog.json_extract_path_text(payload, 'guard') "
+					   "FROM audit.log_entry WHERE kind = 'guard' ORDER BY log_index DESC LIMIT 1");
 
 	return state == NULL || strcmp(state, "on") == 0;
-}
-
-/* The first value of the query, in the caller's context; NULL if there is none. */
-static char *
-query(const char *sql)
-{
-	MemoryContext context = CurrentMemoryContext;
-	char *value = NULL;
-
-	SPI_connect();
-	if (SPI_execute(sql, true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "unexpected result of: %s", sql);
-	if (SPI_processed > 0)
-		value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
-	if (value != NULL)
-		value = MemoryContextStrdup(context, value);
-	SPI_finish();
-	return value;
 }

@@ -49,6 +49,7 @@
 #include "seal/publish.h"
 #include "seal/sealer.h"
 #include "seal/start.h"
+#include "seal/timeline.h"
 #include "seal/verifier.h"
 
 #define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
@@ -141,6 +142,7 @@ seal_settled(void)
 			begin_incarnation(&pass);
 		if (pass.is_ours)
 		{
+			at_timeline_seal(&pass.head, pass.current.incarnation);
 			at_start_seal(&pass.head, pass.current.incarnation);
 			seal_window(&pass, pass.snapshot_text);
 			at_lifting_seal(&pass.head, pass.current.incarnation);
@@ -152,6 +154,7 @@ seal_settled(void)
 	}
 	CommitTransactionCommand();
 	sealer.passed = true;
+	at_timeline_sealed();
 	at_start_sealed();
 	at_lifting_sealed();
 	at_keying_sealed();
