@@ -1,7 +1,7 @@
 -- Schemas whose tables are audited, those that are there and those that will come.
 
 CREATE TABLE audit.automatic (
-	schema regnamespace,
+	schema text COLLATE "C",
 	pattern text CONSTRAINT automatic_pattern_check CHECK (pattern ~ '^([^\\]|\\.)*$'),
 	exceptions text[] NOT NULL,
 	context text NOT NULL CONSTRAINT automatic_context_check CHECK (context <> ''),
@@ -20,7 +20,7 @@ CREATE TABLE audit.automatic (
 );
 COMMENT ON TABLE audit.automatic IS
 	'configuration: rules by which new tables are audited as they come; changed by audit.enable_schema() and audit.disable_schema(). Of several that a table matches, the first pattern in the order of bytes counts';
-COMMENT ON COLUMN audit.automatic.schema IS 'the schema';
+COMMENT ON COLUMN audit.automatic.schema IS 'name of the schema';
 COMMENT ON COLUMN audit.automatic.pattern IS 'of the tables'' names, as in LIKE';
 COMMENT ON COLUMN audit.automatic.exceptions IS 'names of tables that are left out';
 COMMENT ON COLUMN audit.automatic.context IS 'as of audit.enable()';
@@ -83,10 +83,11 @@ SELECT c.oid::regclass AS target, c.relpersistence = 'u' AS unlogged, r.pattern,
 	audit.columns_there(c.oid, r.masked_columns) AS masked_columns,
 	audit.columns_there(c.oid, r.hashed_columns) AS hashed_columns, r.truncate, r.query
 FROM pg_catalog.pg_class c
+	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	CROSS JOIN LATERAL (
 		SELECT *
 		FROM audit.automatic a
-		WHERE a.enabled AND a.schema = c.relnamespace
+		WHERE a.enabled AND a.schema = n.nspname::text
 			AND c.relname::text COLLATE "C" LIKE a.pattern AND c.relname <> ALL (a.exceptions)
 		ORDER BY a.pattern COLLATE "C"
 		LIMIT 1

@@ -47,7 +47,7 @@
 /* A row of audit.automatic; lists are of C strings. */
 typedef struct Rule
 {
-	Oid schema;
+	char *schema;
 	char *pattern;
 	List *exceptions;
 	char *context;
@@ -60,7 +60,7 @@ typedef struct Rule
 } Rule;
 
 static bool may_be_new(Oid relid);
-static List *read_rules(Oid schema);
+static List *read_rules(const char *schema);
 static Rule *make_rule(const Datum *values);
 static List *tables_of_rules(List *rules);
 static void enable_missing(List *relids);
@@ -81,7 +81,7 @@ at_automatic_settle(List *touched, bool all)
 	{
 		LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), RowShareLock);
 		touched = NIL;
-		wanted = tables_of_rules(read_rules(InvalidOid));
+		wanted = tables_of_rules(read_rules(NULL));
 	}
 	foreach (cell, touched)
 	{
@@ -92,7 +92,7 @@ at_automatic_settle(List *touched, bool all)
 		if (!locked)
 			LockRelationOid(at_audit_relid(AT_AUTOMATIC_TABLE), RowShareLock);
 		locked = true;
-		if (read_rules(get_rel_namespace(relid)) != NIL)
+		if (read_rules(get_namespace_name(get_rel_namespace(relid))) != NIL)
 			wanted = lappend_oid(wanted, relid);
 	}
 	if (wanted != NIL)
@@ -114,9 +114,9 @@ may_be_new(Oid relid)
 		   !at_stored_find(relid, &stored);
 }
 
-/* The rules that are enabled, of one schema or of all. */
+/* The rules that are enabled, of one schema or, if it is NULL, of all. */
 static List *
-read_rules(Oid schema)
+read_rules(const char *schema)
 {
 	List *rules = NIL;
 	AtLatest latest;
@@ -129,9 +129,13 @@ read_rules(Oid schema)
 		bool nulls[Natts_automatic];
 
 		heap_deform_tuple(tuple, latest.desc, values, nulls);
-		if (DatumGetBool(values[Anum_automatic_enabled - 1]) &&
-			(!OidIsValid(schema) || DatumGetObjectId(values[Anum_automatic_schema - 1]) == schema))
-			rules = lappend(rules, make_rule(values));
+		if (!DatumGetBool(values[Anum_automatic_enabled - 1]))
+			continue;
+
+		Rule *rule = make_rule(values);
+
+		if (schema == NULL || strcmp(rule->schema, schema) == 0)
+			rules = lappend(rules, rule);
 	}
 	at_latest_end(&latest);
 	return rules;
@@ -157,7 +161,7 @@ make_rule(const Datum *values)
 {
 	Rule *rule = palloc(sizeof(Rule));
 
-	rule->schema = DatumGetObjectId(values[Anum_automatic_schema - 1]);
+	rule->schema = TextDatumGetCString(values[Anum_automatic_schema - 1]);
 	rule->pattern = TextDatumGetCString(values[Anum_automatic_pattern - 1]);
 	rule->exceptions = names_in(values[Anum_automatic_exceptions - 1]);
 	rule->context = TextDatumGetCString(values[Anum_automatic_context - 1]);
@@ -188,7 +192,7 @@ rule_for(Oid relid)
 	/* a policy of its own that is disabled: somebody decided so */
 	if (name == NULL || !may_be_new(relid) || at_stored_read_any(relid, &stored))
 		return NULL;
-	rules = read_rules(get_rel_namespace(relid));
+	rules = read_rules(get_namespace_name(get_rel_namespace(relid)));
 	list_sort(rules, compare_rules);
 	foreach (cell, rules)
 	{
@@ -215,7 +219,8 @@ tables_of_rules(List *rules)
 	ListCell *cell;
 
 	foreach (cell, rules)
-		schemas = list_append_unique_oid(schemas, ((Rule *) lfirst(cell))->schema);
+		schemas = list_append_unique_oid(schemas,
+										 get_namespace_oid(((Rule *) lfirst(cell))->schema, true));
 	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
 	{
 		Form_pg_class form = (Form_pg_class) GETSTRUCT(tuple);
@@ -336,13 +341,13 @@ has_rows(Oid relid)
 }
 
 void
-at_automatic_forget(Oid schema, const char *command)
+at_automatic_forget(const char *schema, const char *command)
 {
 	(void) at_automatic_disable(schema, NULL, psprintf("dropped by %s", command));
 }
 
 int
-at_automatic_disable(Oid schema, const char *pattern, const char *reason)
+at_automatic_disable(const char *schema, const char *pattern, const char *reason)
 {
 	List *rules = read_rules(schema);
 	int disabled = 0;
@@ -354,7 +359,7 @@ at_automatic_disable(Oid schema, const char *pattern, const char *reason)
 		return 0;
 	at_owner_enter(&state);
 	at_config_begin(&row, AT_AUTOMATIC_TABLE);
-	at_config_set(&row, Anum_automatic_schema, ObjectIdGetDatum(schema));
+	at_config_set_text(&row, Anum_automatic_schema, schema);
 	at_config_set(&row, Anum_automatic_enabled, BoolGetDatum(false));
 	at_config_set(&row, Anum_automatic_changed_at,
 				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
@@ -371,4 +376,53 @@ at_automatic_disable(Oid schema, const char *pattern, const char *reason)
 	at_config_end(&row);
 	at_owner_leave(&state);
 	return disabled;
+}
+
+/* A rule under another name of its schema; one that is there already gives way. */
+static void
+rename_rule(AtConfigRow *row, HeapTuple tuple, TupleDesc desc, const char *new_name)
+{
+	Datum values[Natts_automatic];
+	bool nulls[Natts_automatic];
+
+	heap_deform_tuple(tuple, desc, values, nulls);
+	for (int i = 0; i < Natts_automatic; i++)
+	{
+		row->values[i] = values[i];
+		row->nulls[i] = nulls[i];
+		row->given[i] = true;
+	}
+	(void) at_config_delete(row);
+	at_config_set_text(row, Anum_automatic_schema, new_name);
+	if (!at_config_update(row))
+		at_config_insert(row);
+}
+
+void
+at_automatic_rename(const char *old_name, const char *new_name)
+{
+	List *tuples = NIL;
+	AtOwnerState state;
+	AtConfigRow row;
+	AtLatest latest;
+	HeapTuple tuple;
+	ListCell *cell;
+	bool isnull;
+
+	at_latest_begin(&latest, at_audit_relid(AT_AUTOMATIC_TABLE), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+		if (strcmp(TextDatumGetCString(
+					   heap_getattr(tuple, Anum_automatic_schema, latest.desc, &isnull)),
+				   old_name) == 0)
+			tuples = lappend(tuples, heap_copytuple(tuple));
+	at_latest_end(&latest);
+	if (tuples == NIL)
+		return;
+
+	at_owner_enter(&state);
+	at_config_begin(&row, AT_AUTOMATIC_TABLE);
+	foreach (cell, tuples)
+		rename_rule(&row, lfirst(cell), RelationGetDescr(row.rel), new_name);
+	at_config_end(&row);
+	at_owner_leave(&state);
 }

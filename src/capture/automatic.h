@@ -42,10 +42,13 @@
  */
 extern void at_automatic_settle(List *touched, bool all);
 
-/* A schema is dropped: its rules end. */
-extern void at_automatic_forget(Oid schema, const char *command);
+/* A schema of this name is dropped: its rules end. */
+extern void at_automatic_forget(const char *schema, const char *command);
+
+/* A schema has another name: its rules follow it. */
+extern void at_automatic_rename(const char *old_name, const char *new_name);
 
 /* End the rules of a schema, or the one of this pattern; returns how many there were. */
-extern int at_automatic_disable(Oid schema, const char *pattern, const char *reason);
+extern int at_automatic_disable(const char *schema, const char *pattern, const char *reason);
 
 #endif

@@ -203,17 +203,11 @@ static void
 write_rule(const Datum *args)
 {
 	static const int columns[ARGS] = {
-		[ARG_SCHEMA] = Anum_automatic_schema,
-		[ARG_LIKE] = Anum_automatic_pattern,
-		[ARG_EXCEPT] = Anum_automatic_exceptions,
-		[ARG_AUTOMATIC] = Anum_automatic_enabled,
-		[ARG_CONTEXT] = Anum_automatic_context,
-		[ARG_OPERATIONS] = Anum_automatic_operations,
-		[ARG_IGNORE] = Anum_automatic_ignored_columns,
-		[ARG_MASK] = Anum_automatic_masked_columns,
-		[ARG_HASH] = Anum_automatic_hashed_columns,
-		[ARG_TRUNCATE] = Anum_automatic_truncate,
-		[ARG_QUERY] = Anum_automatic_query,
+		[ARG_LIKE] = Anum_automatic_pattern,          [ARG_EXCEPT] = Anum_automatic_exceptions,
+		[ARG_AUTOMATIC] = Anum_automatic_enabled,     [ARG_CONTEXT] = Anum_automatic_context,
+		[ARG_OPERATIONS] = Anum_automatic_operations, [ARG_IGNORE] = Anum_automatic_ignored_columns,
+		[ARG_MASK] = Anum_automatic_masked_columns,   [ARG_HASH] = Anum_automatic_hashed_columns,
+		[ARG_TRUNCATE] = Anum_automatic_truncate,     [ARG_QUERY] = Anum_automatic_query,
 	};
 	AtOwnerState state;
 	AtConfigRow row;
@@ -224,6 +218,8 @@ write_rule(const Datum *args)
 	for (int i = 0; i < ARGS; i++)
 		if (columns[i] != 0)
 			at_config_set(&row, columns[i], args[i]);
+	at_config_set_text(&row, Anum_automatic_schema,
+					   get_namespace_name(DatumGetObjectId(args[ARG_SCHEMA])));
 	at_config_set(&row, Anum_automatic_changed_at,
 				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
 	at_config_set_text(&row, Anum_automatic_reason, NULL);
@@ -359,7 +355,7 @@ at_disable_schema(PG_FUNCTION_ARGS)
 						   "reason part of it."),
 				 errhint("SELECT audit.disable_schema(%s, 'why');", quote_literal_cstr(name))));
 
-	rules = at_automatic_disable(schema, pattern, reason);
+	rules = at_automatic_disable(name, pattern, reason);
 	PG_RETURN_TEXT_P(
 		cstring_to_text(psprintf("%s: %s", rules > 0 ? "no longer automatic" : "was not automatic",
 								 quote_identifier(name))));

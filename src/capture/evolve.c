@@ -51,6 +51,13 @@
 /* A command that touches more relations has all audited tables compared. */
 #define MAX_TOUCHED 64
 
+/* A schema and the name that it had. */
+typedef struct Renamed
+{
+	Oid schema;
+	char *old_name;
+} Renamed;
+
 /* A running command and what it has touched; lists are in its memory context. */
 typedef struct Command
 {
@@ -64,7 +71,8 @@ typedef struct Command
 
 	List *created; /* oids of relations */
 	List *dropped; /* oids of tables that policies name */
-	List *schemas; /* oids of schemas that are dropped */
+	List *schemas; /* names of schemas that are dropped */
+	List *renamed; /* of Renamed: schemas */
 	List *notes;   /* of AtFamilyNote */
 
 	AtRetype retype;
@@ -91,6 +99,7 @@ static void prepare_rewrite(Command *command, const AlterTableStmt *statement);
 static uint64 files_of(Oid relid);
 static void settle(Command *command);
 static void settle_all(Command *command);
+static void settle_renamed(const Renamed *renamed);
 static void settle_rewrite(Command *command);
 static void touch(Datum arg, Oid relid);
 static void access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -230,7 +239,8 @@ static void
 settle(Command *command)
 {
 	if (!command->all && command->ntouched == 0 && command->notes == NIL &&
-		command->dropped == NIL && command->schemas == NIL && !OidIsValid(command->retype.type))
+		command->dropped == NIL && command->schemas == NIL && command->renamed == NIL &&
+		!OidIsValid(command->retype.type))
 		return;
 	if (!at_stored_ready())
 		return;
@@ -286,11 +296,23 @@ settle_all(Command *command)
 	}
 
 	foreach (cell, command->schemas)
-		at_automatic_forget(lfirst_oid(cell), command->change.command);
+		at_automatic_forget(lfirst(cell), command->change.command);
+	foreach (cell, command->renamed)
+		settle_renamed(lfirst(cell));
 	tables = list_concat(tables, command->created);
 	list_sort(tables, list_oid_cmp);
 	list_deduplicate_oid(tables);
 	at_automatic_settle(tables, command->all);
+}
+
+/* Rules name schemas, since a dump, and pg_upgrade, know none of their oids. */
+static void
+settle_renamed(const Renamed *renamed)
+{
+	char *name = get_namespace_name(renamed->schema);
+
+	if (name != NULL && strcmp(name, renamed->old_name) != 0)
+		at_automatic_rename(renamed->old_name, name);
 }
 
 /* Which columns have other values in rows that were there already? */
@@ -362,7 +384,8 @@ access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 		if (access == OAT_DROP && class_id == RelationRelationId && sub_id == 0)
 			note_drop(object_id);
 		if (access == OAT_DROP && class_id == NamespaceRelationId)
-			evolve.running->schemas = lappend_oid(evolve.running->schemas, object_id);
+			evolve.running->schemas =
+				lappend(evolve.running->schemas, get_namespace_name(object_id));
 		MemoryContextSwitchTo(save);
 	}
 	if (evolve.next_access)
@@ -383,6 +406,14 @@ note_alter(Oid class_id, Oid object_id, int sub_id)
 {
 	Command *command = evolve.running;
 
+	if (class_id == NamespaceRelationId)
+	{
+		Renamed *renamed = palloc(sizeof(Renamed));
+
+		renamed->schema = object_id;
+		renamed->old_name = get_namespace_name(object_id);
+		command->renamed = lappend(command->renamed, renamed);
+	}
 	if (class_id == InheritsRelationId && at_stored_ready())
 		command->notes = lappend(command->notes, at_family_note(object_id));
 	if (class_id == RelationRelationId && sub_id > 0 && is_table(object_id))

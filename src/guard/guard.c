@@ -101,6 +101,14 @@ is_on(void)
 		   OidIsValid(at_audit_schema()) && at_incarnation_begun();
 }
 
+/* Is there what a dump restores, and no ledger has begun? */
+static bool
+is_restoring(void)
+{
+	return !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() &&
+		   OidIsValid(at_audit_schema()) && !at_incarnation_begun();
+}
+
 /* ---- commands ---- */
 
 static void
@@ -204,8 +212,10 @@ look_at(const Command *command, PlannedStmt *pstmt)
 	if (!command->passes && is_on())
 	{
 		check_statement(command->statement);
-		pstmt = at_all_triggers(pstmt);
+		pstmt = at_all_triggers(pstmt, false);
 	}
+	else if (!command->passes && is_restoring())
+		pstmt = at_all_triggers(pstmt, true);
 	return at_whole_vacuum(pstmt);
 }
 

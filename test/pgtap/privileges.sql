@@ -136,6 +136,14 @@ SELECT is_empty(
 		AND name <> 'audit.public_keys' AND pg_get_viewdef(c.oid) !~ 'audit\.is_shielded\(\)'$$,
 	'a view over the ledger that names no other reader refuses to work without row security');
 
+SELECT is_empty(
+	$$SELECT c.name, a.attname, a.atttypid::regtype FROM relation c JOIN pg_attribute a ON a.attrelid = c.oid
+		LEFT JOIN pg_type t ON t.oid = a.atttypid
+		WHERE c.relkind IN ('r', 'p', 'i', 'I') AND a.attnum > 0 AND coalesce(nullif(t.typelem, 0), t.oid) IN ('regcollation'::regtype,
+			'regconfig'::regtype, 'regdictionary'::regtype, 'regnamespace'::regtype, 'regoper'::regtype, 'regoperator'::regtype,
+			'regproc'::regtype, 'regprocedure'::regtype)$$,
+	'no column holds oids that pg_upgrade does not keep: it would refuse the database');
+
 -- the ledger is write-once and no member; what is no ledger is a member and configuration
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam

@@ -220,6 +220,22 @@ SELECT pattern, context, enabled, reason FROM audit.automatic WHERE pattern = 'm
 SELECT action, changed, audit.to_jsonb(new_values) ->> 'reason' AS reason FROM audit.events
 	WHERE resource_type = 'audit.automatic' AND resource_id ~ '"m%"' ORDER BY tx_id, ordinal;
 
+-- rules go with the name of their schema, and take the place of what was left under it
+CREATE SCHEMA first;
+SELECT count(*) FROM audit.enable_schema('first', automatic => true, context => 'old');
+DROP SCHEMA first;
+CREATE SCHEMA "It's 2nd";
+SELECT count(*) FROM audit.enable_schema('"It''s 2nd"', automatic => true, context => 'new');
+ALTER SCHEMA "It's 2nd" RENAME TO first;
+CREATE TABLE first.a ();
+SELECT schema, context, enabled, reason FROM audit.automatic WHERE schema ~ '^(first|It.*)$' ORDER BY schema;
+BEGIN;
+ALTER SCHEMA first RENAME TO third;
+ROLLBACK;
+SELECT schema, context FROM audit.automatic WHERE schema IN ('first', 'third');
+SELECT context FROM audit.policy WHERE target = 'first.a'::regclass;
+DROP SCHEMA first CASCADE;
+
 SELECT audit.disable_schema('shop', 'end of the test');
 SELECT finding, object FROM audit.verify() WHERE finding <> 'summary';
 SELECT status FROM audit.doctor() WHERE "check" IN ('capture', 'automatic');
