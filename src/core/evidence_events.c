@@ -23,8 +23,11 @@ typedef struct Document
 } Document;
 
 static void write_log(Document *document, const AtEvidence *evidence, const AtEvidenceHead *head);
-static void write_keys(Document *document, const AtEvidence *evidence, const AtEvidenceHead *head);
-static void write_stamps(Document *document, const AtEvidence *evidence);
+static AtError write_keys(Document *document, const AtEvidence *evidence,
+						  const AtEvidenceHead *head);
+static void write_signatures(Document *document, const AtEvidenceHead *head);
+static void write_stamps(Document *document, const AtEvidence *evidence,
+						 const AtEvidenceHead *head);
 static void write_entries(Document *document, const AtEvidence *evidence);
 static AtError write_transactions(Document *document, const AtEvidence *evidence);
 static AtError write_transaction(Document *document, const AtEvidenceTransaction *transaction);
@@ -39,6 +42,7 @@ static void put_text(Document *document, const char *name, AtSpan span);
 static void put_json(Document *document, const char *name, AtSpan span);
 static void put_bytes(Document *document, const char *name, AtText text);
 static void put_number(Document *document, const char *name, uint64_t number);
+static void put_flag(Document *document, const char *name, bool flag);
 static void put_time(Document *document, const char *name, int64_t time);
 static void put_hash(Document *document, const char *name, const AtHash *hash);
 
@@ -52,8 +56,10 @@ at_evidence_write_events(AtOutput *output, const AtEvidence *evidence)
 	begin(&document, NULL, "{");
 	put_string(&document, "format", at_text(FORMAT));
 	write_log(&document, evidence, &head);
-	write_keys(&document, evidence, &head);
-	write_stamps(&document, evidence);
+	if (error == AT_OK)
+		error = write_keys(&document, evidence, &head);
+	write_signatures(&document, &head);
+	write_stamps(&document, evidence, &head);
 	write_entries(&document, evidence);
 	write_sessions(&document, evidence);
 	if (error == AT_OK)
@@ -81,7 +87,7 @@ write_log(Document *document, const AtEvidence *evidence, const AtEvidenceHead *
 	end(document, "}");
 }
 
-static void
+static AtError
 write_keys(Document *document, const AtEvidence *evidence, const AtEvidenceHead *head)
 {
 	AtText keys = evidence->keys;
@@ -91,27 +97,53 @@ write_keys(Document *document, const AtEvidence *evidence, const AtEvidenceHead 
 	begin(document, "keys", "[");
 	while (at_evidence_key_next(&keys, &line, &key))
 	{
-		uint64_t when;
-		bool signed_it = at_evidence_key_signed(head, &key, &when);
-
 		begin(document, NULL, "{");
 		put_string(document, "vkey", line);
 		put_string(document, "of", at_text(at_evidence_key_is_own(head, &key) ? "log" : "witness"));
-		next(document, "signed_checkpoint");
-		at_out_string(document->output, signed_it ? "true" : "false");
-		if (when > 0)
-			put_number(document, "signed_at_unix_seconds", when);
+		end(document, "}");
+	}
+	end(document, "]");
+	return keys.len == 0 ? AT_OK : AT_ERR_LIBCRYPTO; /* they could be read before */
+}
+
+static void
+write_signatures(Document *document, const AtEvidenceHead *head)
+{
+	begin(document, "signatures", "[");
+	for (int i = 0; i < head->note.signature_count; i++)
+	{
+		const AtEvidenceLine *line = &head->line[i];
+
+		begin(document, NULL, "{");
+		put_string(document, "name", head->note.signature[i].name);
+		put_flag(document, "holds_under_a_key_here", line->is_verified);
+		if (line->when > 0)
+			put_number(document, "unix_seconds", line->when);
 		end(document, "}");
 	}
 	end(document, "]");
 }
 
 static void
-write_stamps(Document *document, const AtEvidence *evidence)
+write_stamps(Document *document, const AtEvidence *evidence, const AtEvidenceHead *head)
 {
 	begin(document, "timestamps", "[");
 	for (size_t i = 0; i < evidence->stamp_count; i++)
-		put_string(document, NULL, evidence->stamp[i].name);
+	{
+		int64_t when;
+		bool is_ours = at_evidence_stamped(head, evidence, evidence->stamp[i].response, &when) !=
+					   AT_STAMPED_NOTHING;
+
+		begin(document, NULL, "{");
+		put_string(document, "name", evidence->stamp[i].name);
+		put_flag(document, "of_this_checkpoint", is_ours);
+		if (is_ours)
+		{
+			next(document, "unix_seconds");
+			at_out_signed(document->output, when);
+		}
+		end(document, "}");
+	}
 	end(document, "]");
 }
 
@@ -366,6 +398,13 @@ put_number(Document *document, const char *name, uint64_t number)
 {
 	next(document, name);
 	at_out_decimal(document->output, number);
+}
+
+static void
+put_flag(Document *document, const char *name, bool flag)
+{
+	next(document, name);
+	at_out_string(document->output, flag ? "true" : "false");
 }
 
 static void

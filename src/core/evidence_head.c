@@ -4,14 +4,25 @@
  *		signed it, and the numbers of it all.
  *-------------------------------------------------------------------------
  */
+#include "core/base64.h"
+#include "core/bytes.h"
+#include "core/calendar.h"
 #include "core/cosignature.h"
 #include "core/evidence_head.h"
+#include "core/receipt.h"
+
+/* The bytes of a cosignature's line: id of the key, time, signature. */
+#define ID_LEN          4
+#define COSIGNATURE_LEN (ID_LEN + 8 + AT_ED25519_SIGNATURE_LEN)
+
+#define MICROSECONDS INT64_C(1000000)
+#define SECONDS_MAX  (INT64_MAX / MICROSECONDS)
 
 static const void *find(const void *array, size_t count, size_t size, uint64_t name);
-static AtError find_key(AtEvidenceHead *head, AtText keys);
-static int find_signature(const AtNote *note, const AtPublicKey *key);
+static AtError verify_lines(AtEvidenceHead *head, AtText keys);
+static AtError verify_key(AtEvidenceHead *head, AtText line, const AtPublicKey *key);
+static uint64_t time_of(const AtNoteSignature *signature);
 static void count_events(AtEvidenceHead *head, const AtEvidence *evidence);
-static bool contains(AtText text, const AtHash *hash);
 
 AtError
 at_evidence_head_read(AtEvidenceHead *head, const AtEvidence *evidence)
@@ -21,7 +32,7 @@ at_evidence_head_read(AtEvidenceHead *head, const AtEvidence *evidence)
 	if (error == AT_OK)
 		error = at_checkpoint_read(&head->checkpoint, head->note.text);
 	if (error == AT_OK)
-		error = find_key(head, evidence->keys);
+		error = verify_lines(head, evidence->keys);
 	count_events(head, evidence);
 	return error;
 }
@@ -29,22 +40,19 @@ at_evidence_head_read(AtEvidenceHead *head, const AtEvidence *evidence)
 bool
 at_evidence_key_next(AtText *keys, AtText *line, AtPublicKey *key)
 {
-	return at_text_line(keys, line) && at_key_read_public(key, *line) == AT_OK;
+	AtText rest = *keys;
+
+	if (!at_text_line(&rest, line) || at_key_read_public(key, *line) != AT_OK)
+		return false;
+
+	*keys = rest;
+	return true;
 }
 
 bool
 at_evidence_key_is_own(const AtEvidenceHead *head, const AtPublicKey *key)
 {
 	return key->type == AT_KEY_NOTE && at_text_equal(at_text(key->name), head->checkpoint.origin);
-}
-
-bool
-at_evidence_key_signed(const AtEvidenceHead *head, const AtPublicKey *key, uint64_t *when)
-{
-	*when = 0;
-	if (key->type == AT_KEY_NOTE)
-		return at_note_verify(&head->note, key) == AT_OK;
-	return at_cosignature_verify(&head->note, key, when) == AT_OK;
 }
 
 const AtEvidenceEntry *
@@ -76,26 +84,30 @@ at_evidence_first(const AtEvidence *evidence)
 	return NULL;
 }
 
-AtError
-at_evidence_stamped(AtStamped *stamped, const AtEvidenceHead *head, const AtEvidence *evidence,
-					AtText response)
+AtStamped
+at_evidence_stamped(const AtEvidenceHead *head, const AtEvidence *evidence, AtText response,
+					int64_t *when)
 {
 	AtText file = evidence->checkpoint;
 	AtText lines = {file.data + head->note.text.len + 1, file.len - head->note.text.len - 1};
 	AtText line;
-	AtHash hash[3];
 
 	(void) at_text_line(&lines, &line);
-	if (!at_hash(file.data, file.len, &hash[0]) ||
-		!at_hash(file.data, file.len - lines.len, &hash[1]) ||
-		!at_hash(file.data, head->note.text.len, &hash[2]))
-		return AT_ERR_LIBCRYPTO;
+	if (at_receipt_is_stamp(response, file, when))
+		return AT_STAMPED_FILE;
+	if (at_receipt_is_stamp(response, (AtText){file.data, file.len - lines.len}, when))
+		return AT_STAMPED_NOTE;
+	return at_receipt_is_stamp(response, head->note.text, when) ? AT_STAMPED_TEXT
+																: AT_STAMPED_NOTHING;
+}
 
-	*stamped = contains(response, &hash[0])   ? AT_STAMPED_FILE
-			   : contains(response, &hash[1]) ? AT_STAMPED_NOTE
-			   : contains(response, &hash[2]) ? AT_STAMPED_TEXT
-											  : AT_STAMPED_NOTHING;
-	return AT_OK;
+void
+at_evidence_out_seconds(AtOutput *output, int64_t when)
+{
+	if (when > -SECONDS_MAX && when < SECONDS_MAX)
+		at_out_long_time(output, when * MICROSECONDS);
+	else
+		at_out_string(output, "a time that cannot be");
 }
 
 int
@@ -132,38 +144,64 @@ find(const void *array, size_t count, size_t size, uint64_t name)
 	return NULL;
 }
 
-/* The key of the log whose signature verifies. */
+/* Verify what can be, and find the key of the log among those that signed. */
 static AtError
-find_key(AtEvidenceHead *head, AtText keys)
+verify_lines(AtEvidenceHead *head, AtText keys)
 {
 	AtText line;
 	AtPublicKey key;
-	uint64_t when;
-	bool found = false;
 
+	head->signature = -1;
+	for (int i = 0; i < head->note.signature_count; i++)
+		head->line[i] = (AtEvidenceLine){.when = time_of(&head->note.signature[i])};
 	while (at_evidence_key_next(&keys, &line, &key))
-		if (at_evidence_key_is_own(head, &key) && at_evidence_key_signed(head, &key, &when))
-		{
-			head->key = key;
-			head->key_line = line;
-			head->signature = find_signature(&head->note, &key);
-			found = true;
-		}
+	{
+		AtError error = verify_key(head, line, &key);
 
+		if (error != AT_OK)
+			return error;
+	}
 	if (keys.len > 0)
 		return AT_ERR_KEY_FORM;
-	return found ? AT_OK : AT_ERR_NOT_SIGNED;
+	return head->signature >= 0 ? AT_OK : AT_ERR_NOT_SIGNED;
 }
 
-/* There is one: it was verified. */
-static int
-find_signature(const AtNote *note, const AtPublicKey *key)
+/* That a key has not signed, or not this, is no error. */
+static AtError
+verify_key(AtEvidenceHead *head, AtText line, const AtPublicKey *key)
 {
-	uint8_t bytes[AT_ED25519_SIGNATURE_LEN];
-	int next = 0;
+	uint64_t when;
+	AtError error = key->type == AT_KEY_NOTE ? at_note_verify(&head->note, key)
+											 : at_cosignature_verify(&head->note, key, &when);
 
-	(void) at_note_find(note, key, &next, bytes, sizeof(bytes));
-	return next - 1;
+	if (error != AT_OK)
+		return error == AT_ERR_LIBCRYPTO ? error : AT_OK;
+	for (int i = 0; i < head->note.signature_count; i++)
+	{
+		const AtNoteSignature *signature = &head->note.signature[i];
+
+		if (signature->key_id != key->id || !at_text_equal(signature->name, at_text(key->name)))
+			continue;
+		head->line[i].is_verified = true;
+		head->line[i].key_line = line;
+		if (at_evidence_key_is_own(head, key))
+		{
+			head->key = *key;
+			head->key_line = line;
+			head->signature = i;
+		}
+	}
+	return AT_OK;
+}
+
+/* What the line of a cosignature says. */
+static uint64_t
+time_of(const AtNoteSignature *signature)
+{
+	uint8_t bytes[COSIGNATURE_LEN];
+
+	return at_base64_decode(signature->base64, bytes, sizeof(bytes)) ? at_get_u64(bytes + ID_LEN)
+																	 : 0;
 }
 
 static void
@@ -192,14 +230,4 @@ count_events(AtEvidenceHead *head, const AtEvidence *evidence)
 				head->last_at = event.occurred_at;
 		}
 	}
-}
-
-static bool
-contains(AtText text, const AtHash *hash)
-{
-	for (size_t i = 0; i + AT_HASH_LEN <= text.len; i++)
-		if (memcmp(text.data + i, hash->bytes, AT_HASH_LEN) == 0)
-			return true;
-
-	return false;
 }

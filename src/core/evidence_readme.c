@@ -18,10 +18,10 @@ static void write_beginning(AtOutput *output, const AtEvidenceHead *head,
 static void write_manifest(AtOutput *output);
 static void write_key(AtOutput *output, const AtEvidenceHead *head);
 static void write_signature(AtOutput *output, const AtEvidenceHead *head);
-static void write_cosignatures(AtOutput *output, const AtEvidenceHead *head,
-							   const AtEvidence *evidence);
-static AtError write_stamps(AtOutput *output, const AtEvidenceHead *head,
-							const AtEvidence *evidence);
+static void write_cosignatures(AtOutput *output, const AtEvidenceHead *head);
+static void write_stamps(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence);
+static void write_stamp(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence,
+						const AtEvidenceStamp *stamp);
 static void write_event(AtOutput *output, const AtEvidence *evidence);
 static void write_batch(AtOutput *output, const AtEvidence *evidence);
 static void write_log(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence);
@@ -43,8 +43,8 @@ at_evidence_write_readme(AtOutput *output, const AtEvidence *evidence)
 		write_manifest(output);
 		write_key(output, &head);
 		write_signature(output, &head);
-		write_cosignatures(output, &head, evidence);
-		error = write_stamps(output, &head, evidence);
+		write_cosignatures(output, &head);
+		write_stamps(output, &head, evidence);
 		write_event(output, evidence);
 		write_batch(output, evidence);
 		write_log(output, &head, evidence);
@@ -157,68 +157,72 @@ write_signature(AtOutput *output, const AtEvidenceHead *head)
 
 /* "4." is always there, so that the numbers are the same in all bundles. */
 static void
-write_cosignatures(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence)
+write_cosignatures(AtOutput *output, const AtEvidenceHead *head)
 {
-	AtText keys = evidence->keys;
-	AtText line;
-	AtPublicKey key;
-	uint64_t when;
-	bool any = false;
-
 	at_out_string(output, "4. Who else has seen this checkpoint, and when?\n\n");
-	while (at_evidence_key_next(&keys, &line, &key))
+	if (head->note.signature_count == 1)
 	{
-		if (at_evidence_key_is_own(head, &key) || !at_evidence_key_signed(head, &key, &when))
+		at_out_string(output, "No witness has signed it.\n\n");
+		return;
+	}
+	at_out_string(output, "It has signature lines by the following too. Ask them for their public "
+						  "keys, which\naudit_verify takes (--witness).\n\n");
+	for (int i = 0; i < head->note.signature_count; i++)
+	{
+		if (i == head->signature)
 			continue;
-		if (!any)
-			at_out_string(output, "These keys of witnesses have signed it too; whether they are "
-								  "theirs, ask them:\n\n");
-		any = true;
 		at_out_string(output, "  ");
-		at_out(output, line);
+		at_out(output, head->note.signature[i].name);
 		at_out_string(output, "\n");
 	}
-	at_out_string(output, any ? "\n" : "No witness of the file keys has signed it.\n\n");
+	at_out_string(output, "\n");
 }
 
-static AtError
+static void
 write_stamps(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence)
 {
 	for (size_t i = 0; i < evidence->stamp_count; i++)
-	{
-		const AtEvidenceStamp *stamp = &evidence->stamp[i];
-		int lines = at_evidence_text_lines(head);
-		AtStamped stamped;
-		AtError error = at_evidence_stamped(&stamped, head, evidence, stamp->response);
+		write_stamp(output, head, evidence, &evidence->stamp[i]);
+}
 
-		if (error != AT_OK)
-			return error;
-		at_out_string(output, "The time stamp timestamp/");
-		at_out(output, stamp->name);
-		if (stamped == AT_STAMPED_NOTHING)
-		{
+static void
+write_stamp(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *evidence,
+			const AtEvidenceStamp *stamp)
+{
+	int lines = at_evidence_text_lines(head);
+	int64_t when;
+
+	at_out_string(output, "The time stamp timestamp/");
+	at_out(output, stamp->name);
+	switch (at_evidence_stamped(head, evidence, stamp->response, &when))
+	{
+		case AT_STAMPED_NOTHING:
 			at_out_string(output, ".tsr is not of this checkpoint, and proves nothing here.\n\n");
-			continue;
-		}
-		at_out_string(output, ".tsr is checked with the certificate of its authority, which you\n"
-							  "have from there: put its file's name into tsa.\n\n"
-							  "    : \"${tsa:?is not set}\"\n"
-							  "    head -n ");
-		at_out_decimal(output, (uint64_t) (stamped == AT_STAMPED_TEXT ? lines
-										   : stamped == AT_STAMPED_NOTE
-											   ? lines + 2
-											   : lines + 1 + head->note.signature_count));
-		at_out_string(output, " checkpoint > \"$work/stamped\"\n"
-							  "    openssl ts -verify -data \"$work/stamped\" -in timestamp/");
-		at_out(output, stamp->name);
-		at_out_string(output, ".tsr -CAfile \"$tsa\" > \"$work/said\" 2>&1 || "
-							  "{ cat \"$work/said\"; exit 1; }\n"
-							  "    openssl ts -reply -in timestamp/");
-		at_out(output, stamp->name);
-		at_out_string(output,
-					  ".tsr -text 2> \"$work/said\" | sed -n 's/^Time stamp: /4. stamped: /p'\n\n");
+			return;
+		case AT_STAMPED_FILE:
+			lines += 1 + head->note.signature_count;
+			break;
+		case AT_STAMPED_NOTE:
+			lines += 2;
+			break;
+		default:
+			break;
 	}
-	return AT_OK;
+	at_out_string(output,
+				  ".tsr is checked with the certificate of its\n"
+				  "authority, which you have from there: put the name of its file into tsa.\n\n"
+				  "    : \"${tsa:?is not set}\"\n"
+				  "    head -n ");
+	at_out_decimal(output, (uint64_t) lines);
+	at_out_string(output, " checkpoint > \"$work/stamped\"\n"
+						  "    openssl ts -verify -data \"$work/stamped\" -in timestamp/");
+	at_out(output, stamp->name);
+	at_out_string(output, ".tsr -CAfile \"$tsa\" > \"$work/said\" 2>&1 || "
+						  "{ cat \"$work/said\"; exit 1; }\n"
+						  "    openssl ts -reply -in timestamp/");
+	at_out(output, stamp->name);
+	at_out_string(output, ".tsr -text 2> \"$work/said\" | "
+						  "sed -n 's/^Time stamp: /4. stamped: /p'\n\n");
 }
 
 static void

@@ -21,7 +21,9 @@
 
 static AtError take_lines(AtText *output, AtText *lines);
 static AtError take_stamp(AtText *output, AtText note, AtText *stamp);
+static TS_TST_INFO *granted(TS_RESP *response);
 static AtError check_stamp(TS_RESP *response, AtText note);
+static bool read_time(TS_TST_INFO *info, int64_t *when);
 static bool is_of(TS_MSG_IMPRINT *imprint, AtText bytes);
 static AtText text_of(AtText note);
 static bool has_line(AtText note, AtText line);
@@ -106,15 +108,53 @@ take_stamp(AtText *output, AtText note, AtText *stamp)
 	return error;
 }
 
+bool
+at_receipt_is_stamp(AtText stamp, AtText bytes, int64_t *when)
+{
+	const unsigned char *at = (const unsigned char *) stamp.data;
+	TS_RESP *response = d2i_TS_RESP(NULL, &at, stamp.len);
+	TS_TST_INFO *info = response != NULL ? granted(response) : NULL;
+	bool good = info != NULL && at == (const unsigned char *) stamp.data + stamp.len &&
+				is_of(TS_TST_INFO_get_msg_imprint(info), bytes) && read_time(info, when);
+
+	TS_RESP_free(response);
+	ERR_clear_error();
+	return good;
+}
+
+/* What was stamped; NULL if nothing was. */
+static TS_TST_INFO *
+granted(TS_RESP *response)
+{
+	const ASN1_INTEGER *status = TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(response));
+	uint64_t number;
+
+	if (!ASN1_INTEGER_get_uint64(&number, status) || number > GRANTED_MAX)
+		return NULL;
+	return TS_RESP_get_tst_info(response);
+}
+
+static bool
+read_time(TS_TST_INFO *info, int64_t *when)
+{
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days;
+	int seconds;
+	bool good = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, TS_TST_INFO_get_time(info));
+
+	if (good)
+		*when = (int64_t) days * 86400 + seconds;
+	ASN1_TIME_free(epoch);
+	return good;
+}
+
 static AtError
 check_stamp(TS_RESP *response, AtText note)
 {
-	const ASN1_INTEGER *status = TS_STATUS_INFO_get0_status(TS_RESP_get_status_info(response));
-	TS_TST_INFO *info = TS_RESP_get_tst_info(response);
-	uint64_t number;
+	TS_TST_INFO *info = granted(response);
 	TS_MSG_IMPRINT *imprint;
 
-	if (!ASN1_INTEGER_get_uint64(&number, status) || number > GRANTED_MAX || info == NULL)
+	if (info == NULL)
 		return AT_ERR_STAMP_REFUSED;
 	imprint = TS_TST_INFO_get_msg_imprint(info);
 	return is_of(imprint, note) || is_of(imprint, text_of(note)) ? AT_OK : AT_ERR_STAMP;

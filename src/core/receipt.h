@@ -43,6 +43,12 @@ extern const char *at_receipt_name(AtReceiptKind kind);
 extern AtError at_receipt_next(AtText *output, AtText note, AtReceipt *receipt);
 
 /*
+ * Is this one whole time stamp, granted, of exactly these bytes, by a hash of 32
+ * bytes or more? Tells its time, in seconds since 1970. Its signature is not verified.
+ */
+extern bool at_receipt_is_stamp(AtText stamp, AtText bytes, int64_t *when);
+
+/*
  * Append to a note, which the writer has in its buffer from the beginning,
  * those of these signature lines that it does not have yet. AT_ERR_NO_ROOM or
  * AT_ERR_SIGNATURE_COUNT where there are too many; what fits stays.

@@ -11,14 +11,12 @@
 #include "core/json_text.h"
 #include "core/report.h"
 
-static AtError count_stamps(uint64_t *stamps, const AtEvidence *evidence,
-							const AtEvidenceHead *head);
-static void write_document(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head,
-						   uint64_t stamps);
+static AtError write_document(AtOutput *output, const AtEvidence *evidence,
+							  const AtEvidenceHead *head);
 static void write_beginning(AtOutput *output, const AtEvidence *evidence,
-							const AtEvidenceHead *head, uint64_t stamps);
-static void write_witnesses(AtOutput *output, const AtEvidence *evidence,
 							const AtEvidenceHead *head);
+static void write_witnesses(AtOutput *output, const AtEvidenceHead *head);
+static void write_stamps(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head);
 static void write_end(AtOutput *output, const AtEvidence *evidence);
 static AtText cut_value(AtText value);
 
@@ -26,38 +24,18 @@ AtError
 at_evidence_write_report(AtOutput *output, const AtEvidence *evidence)
 {
 	AtEvidenceHead head;
-	uint64_t stamps = 0;
 	AtError error = at_evidence_head_read(&head, evidence);
 
 	if (error == AT_OK)
-		error = count_stamps(&stamps, evidence, &head);
-	if (error == AT_OK)
-		write_document(output, evidence, &head, stamps);
+		error = write_document(output, evidence, &head);
 
 	AtError end_error = at_output_end(output);
 
 	return error != AT_OK ? error : end_error;
 }
 
-/* Those that are over the checkpoint. */
 static AtError
-count_stamps(uint64_t *stamps, const AtEvidence *evidence, const AtEvidenceHead *head)
-{
-	for (size_t i = 0; i < evidence->stamp_count; i++)
-	{
-		AtStamped stamped;
-		AtError error = at_evidence_stamped(&stamped, head, evidence, evidence->stamp[i].response);
-
-		if (error != AT_OK)
-			return error;
-		*stamps += stamped != AT_STAMPED_NOTHING;
-	}
-	return AT_OK;
-}
-
-static void
-write_document(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head,
-			   uint64_t stamps)
+write_document(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head)
 {
 	at_out_string(output,
 				  "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -66,19 +44,21 @@ write_document(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHea
 				  "<meta name=\"viewport\" content=\"width=device-width\">\n<title>Evidence from ");
 	at_out_html(output, head->checkpoint.origin);
 	at_out_string(output, "</title>\n<style>\n");
-	at_out_string(output, at_report_style);
+	at_report_style(output);
 	at_out_string(output, "</style>\n</head>\n<body>\n");
-	write_beginning(output, evidence, head, stamps);
+	write_beginning(output, evidence, head);
 	at_out_string(output, "<h2>What happened</h2>\n");
-	at_report_transactions(output, evidence);
-	at_report_statements(output, evidence, head, stamps);
+
+	AtError error = at_report_transactions(output, evidence);
+
+	at_report_statements(output, evidence, head);
 	at_report_history(output, evidence);
 	write_end(output, evidence);
+	return error;
 }
 
 static void
-write_beginning(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head,
-				uint64_t stamps)
+write_beginning(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head)
 {
 	at_out_string(output, "<p class=\"label\">Evidence from an audit trail</p>\n<h1>");
 	at_report_count(output, head->event_count, "event", "events");
@@ -103,46 +83,70 @@ write_beginning(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHe
 	at_out_string(output, "</code></td></tr>\n<tr><th>Signed by the key</th><td><code>");
 	at_out_html(output, head->key_line);
 	at_out_string(output, "</code></td></tr>\n");
-	write_witnesses(output, evidence, head);
-	at_out_string(output, "<tr><th>Time stamps</th><td>");
-	if (stamps == 0)
-		at_out_string(output, "none");
-	else
-		at_report_count(output, stamps, "stamp of this head, in timestamp/",
-						"stamps of this head, in timestamp/");
+	write_witnesses(output, head);
+	write_stamps(output, evidence, head);
 	at_out_string(
 		output,
-		"</td></tr>\n</table>\n"
+		"</table>\n"
 		"<p>This report is one of the files of a bundle. The other files prove what it says; "
 		"README.txt tells how to check that without trusting whoever made the bundle. "
 		"All times are in UTC, by the clock of the database server.</p>\n");
 }
 
+/* What signature lines say, and whether a key of the bundle verifies them. */
 static void
-write_witnesses(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head)
+write_witnesses(AtOutput *output, const AtEvidenceHead *head)
 {
-	AtText keys = evidence->keys;
-	AtText line;
-	AtPublicKey key;
-	uint64_t when;
 	bool any = false;
 
 	at_out_string(output, "<tr><th>Seen by witnesses</th><td>");
-	while (at_evidence_key_next(&keys, &line, &key))
+	for (int i = 0; i < head->note.signature_count; i++)
 	{
-		if (at_evidence_key_is_own(head, &key) || !at_evidence_key_signed(head, &key, &when))
+		const AtEvidenceLine *line = &head->line[i];
+
+		if (i == head->signature)
 			continue;
 		at_out_string(output, any ? "<br>" : "");
-		at_out_html(output, at_text(key.name));
-		/* the seconds of a cosignature are below 2^63; those of far ages are not told */
-		if (when > 0 && when < INT64_MAX / 1000000)
+		at_out_html(output, head->note.signature[i].name);
+		if (line->when > 0 && line->when <= INT64_MAX)
 		{
 			at_out_string(output, ", ");
-			at_out_long_time(output, (int64_t) when * 1000000);
+			at_evidence_out_seconds(output, (int64_t) line->when);
 		}
-		at_out_string(output, "<br><code>");
-		at_out_html(output, line);
-		at_out_string(output, "</code>");
+		at_out_string(output, "<br><span class=\"small\">");
+		if (line->is_verified)
+		{
+			at_out_string(output, "the signature is by the key</span> <code>");
+			at_out_html(output, line->key_line);
+			at_out_string(output, "</code>");
+		}
+		else
+			at_out_string(output, "not checked here: that takes the public key that this witness "
+								  "gives out</span>");
+		any = true;
+	}
+	at_out_string(output, any ? "</td></tr>\n" : "none</td></tr>\n");
+}
+
+static void
+write_stamps(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head)
+{
+	bool any = false;
+
+	at_out_string(output, "<tr><th>Time stamps</th><td>");
+	for (size_t i = 0; i < evidence->stamp_count; i++)
+	{
+		const AtEvidenceStamp *stamp = &evidence->stamp[i];
+		int64_t when;
+
+		if (at_evidence_stamped(head, evidence, stamp->response, &when) == AT_STAMPED_NOTHING)
+			continue;
+		at_out_string(output, any ? "<br>" : "");
+		at_evidence_out_seconds(output, when);
+		at_out_string(output, ", in the file timestamp/");
+		at_out_html(output, stamp->name);
+		at_out_string(output, ".tsr<br><span class=\"small\">not checked here: that takes the "
+							  "certificate of its authority</span>");
 		any = true;
 	}
 	at_out_string(output, any ? "</td></tr>\n" : "none</td></tr>\n");
@@ -178,28 +182,6 @@ at_report_row(AtOutput *output, const char *what, AtText value, const char *whos
 	at_out_string(output, "</th><td>");
 	at_out_html(output, cut_value(value));
 	at_out_string(output, cut_value(value).len < value.len ? " ...</td>" : "</td>");
-	if (whose != NULL)
-	{
-		at_out_string(output, "<td class=\"word\">");
-		at_out_string(output, whose);
-		at_out_string(output, "</td>");
-	}
-	at_out_string(output, "</tr>\n");
-}
-
-void
-at_report_member(AtOutput *output, AtText object, const char *key, const char *what,
-				 const char *whose)
-{
-	AtText value;
-
-	if (!at_json_text_find(object, key, &value))
-		return;
-	at_out_string(output, "<tr><th>");
-	at_out_string(output, what);
-	at_out_string(output, "</th><td>");
-	at_report_value(output, value);
-	at_out_string(output, "</td>");
 	if (whose != NULL)
 	{
 		at_out_string(output, "<td class=\"word\">");

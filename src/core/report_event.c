@@ -15,25 +15,28 @@
 #define SAID  "the application says so"
 #define KNOWN "the server knows it"
 
-static void write_transaction(AtOutput *output, const AtEvidence *evidence,
-							  const AtEvidenceTransaction *transaction);
-static void write_summary(AtOutput *output, const AtEvidence *evidence,
-						  const AtTransactionBody *body);
+static void write_left_out(AtOutput *output, uint64_t count);
+static AtError write_transaction(AtOutput *output, const AtEvidence *evidence,
+								 const AtEvidenceTransaction *transaction);
+static void write_summary(AtOutput *output, const AtTransactionBody *body);
 static void write_who(AtOutput *output, const AtEvidence *evidence, const AtTransactionBody *body);
 static void write_session(AtOutput *output, const AtEvidence *evidence, uint64_t session_id);
 static void write_completeness(AtOutput *output, const AtEvidence *evidence,
 							   const AtEvidenceTransaction *transaction, uint32_t event_count);
-static void write_event(AtOutput *output, AtText bytes);
+static AtError write_event(AtOutput *output, AtText bytes);
 static void write_what(AtOutput *output, const AtEventBody *body);
 static void write_changes(AtOutput *output, const AtEventBody *body);
 static bool have_equal_keys(AtText one, AtText other);
 static void write_both(AtOutput *output, AtText old_members, AtText new_members);
 static void write_one(AtOutput *output, AtSpan values, const char *title, const char *class_name);
+static void write_context(AtOutput *output, const AtEventBody *body);
 static void write_besides(AtOutput *output, const AtEventBody *body);
+static void write_members(AtOutput *output, const char *title, AtText members);
+static void write_label(AtOutput *output, AtText key);
 static void write_cell(AtOutput *output, const char *class_name, AtText value);
 static bool is_actor_claimed(const AtTransactionBody *body);
 
-void
+AtError
 at_report_transactions(AtOutput *output, const AtEvidence *evidence)
 {
 	size_t left = AT_REPORT_EVENTS;
@@ -42,36 +45,33 @@ at_report_transactions(AtOutput *output, const AtEvidence *evidence)
 	for (size_t i = 0; i < evidence->transaction_count; i++)
 	{
 		const AtEvidenceTransaction *transaction = &evidence->transaction[i];
-		size_t shown = 0;
+		size_t shown = transaction->event_count < left ? transaction->event_count : left;
 
-		if (transaction->event_count > 0 && left > 0)
-		{
-			write_transaction(output, evidence, transaction);
-			shown = at_report_events(output, transaction, left);
-		}
+		AtError error = shown > 0 ? write_transaction(output, evidence, transaction) : AT_OK;
+
+		for (size_t j = 0; j < shown && error == AT_OK; j++)
+			error = write_event(output, transaction->event[j].body);
+		if (error != AT_OK)
+			return error;
 		left -= shown;
 		left_out += transaction->event_count - shown;
 	}
-	if (left_out == 0)
-		return;
+	if (left_out > 0)
+		write_left_out(output, left_out);
+	return AT_OK;
+}
+
+static void
+write_left_out(AtOutput *output, uint64_t count)
+{
 	at_out_string(output, "<p class=\"no\"><strong>");
-	at_report_count(output, left_out, "more event is", "more events are");
+	at_report_count(output, count, "more event is", "more events are");
 	at_out_string(output,
 				  " in this bundle and not in this report.</strong> They are in events.json, "
 				  "and proved like those above.</p>\n");
 }
 
-size_t
-at_report_events(AtOutput *output, const AtEvidenceTransaction *transaction, size_t most)
-{
-	size_t count = transaction->event_count < most ? transaction->event_count : most;
-
-	for (size_t i = 0; i < count; i++)
-		write_event(output, transaction->event[i].body);
-	return count;
-}
-
-static void
+static AtError
 write_transaction(AtOutput *output, const AtEvidence *evidence,
 				  const AtEvidenceTransaction *transaction)
 {
@@ -79,18 +79,19 @@ write_transaction(AtOutput *output, const AtEvidence *evidence,
 	AtTransactionBody body;
 
 	if (!at_transaction_body_read(&body, at_text_bytes(bytes), bytes.len))
-		return;
+		return AT_ERR_EVIDENCE_BODY;
 	at_out_string(output, "<h3>Transaction ");
 	at_out_decimal(output, body.tx_id);
 	at_out_string(output, "</h3>\n");
-	write_summary(output, evidence, &body);
+	write_summary(output, &body);
 	write_who(output, evidence, &body);
 	write_completeness(output, evidence, transaction, body.event_count);
+	return AT_OK;
 }
 
 /* One sentence. */
 static void
-write_summary(AtOutput *output, const AtEvidence *evidence, const AtTransactionBody *body)
+write_summary(AtOutput *output, const AtTransactionBody *body)
 {
 	at_out_string(output, "<p>On ");
 	at_out_long_time(output, body->committed_at);
@@ -98,8 +99,8 @@ write_summary(AtOutput *output, const AtEvidence *evidence, const AtTransactionB
 	at_out_html(output, at_span_text(body->actor));
 	at_out_string(output, is_actor_claimed(body) ? "</strong> (as the application says)"
 												 : "</strong> (a user of the database)");
-	at_out_string(output, " made ");
-	at_report_count(output, body->event_count, "recorded change", "recorded changes");
+	at_out_string(output, " made this transaction, with ");
+	at_report_count(output, body->event_count, "recorded event", "recorded events");
 	if (body->reason.data != NULL)
 	{
 		at_out_string(output, ", for the reason &ldquo;");
@@ -107,7 +108,6 @@ write_summary(AtOutput *output, const AtEvidence *evidence, const AtTransactionB
 		at_out_string(output, "&rdquo;");
 	}
 	at_out_string(output, ".</p>\n");
-	(void) evidence;
 }
 
 static void
@@ -197,13 +197,16 @@ write_completeness(AtOutput *output, const AtEvidence *evidence,
 	at_out_string(output, "</p>\n");
 }
 
-static void
+static AtError
 write_event(AtOutput *output, AtText bytes)
 {
 	AtEventBody body;
+	AtHash leaf;
 
 	if (!at_event_body_read(&body, at_text_bytes(bytes), bytes.len))
-		return;
+		return AT_ERR_EVIDENCE_BODY;
+	if (!at_hash_leaf(bytes.data, bytes.len, &leaf))
+		return AT_ERR_LIBCRYPTO;
 	at_out_string(output, "<h4>");
 	at_out_decimal(output, body.tx_id);
 	at_out_string(output, ".");
@@ -221,9 +224,13 @@ write_event(AtOutput *output, AtText bytes)
 		at_out_string(output, ", event ");
 		at_out_html(output, at_span_text(body.event_type));
 	}
-	at_out_string(output, "</p>\n");
+	at_out_string(output, "<br>Fingerprint <code>");
+	at_out_hex(output, leaf.bytes, sizeof(leaf.bytes));
+	at_out_string(output, "</code></p>\n");
+	write_context(output, &body);
 	write_changes(output, &body);
 	write_besides(output, &body);
+	return AT_OK;
 }
 
 /* "order 42 was changed" */
@@ -359,32 +366,99 @@ write_one(AtOutput *output, AtSpan values, const char *title, const char *class_
 	at_out_string(output, "</table>\n");
 }
 
+/* Who acted, where that is not, or not only, who the transaction names. */
+static void
+write_context(AtOutput *output, const AtEventBody *body)
+{
+	AtText text = at_span_text(body->extra);
+	AtText context;
+
+	if (body->extra.data != NULL && at_json_text_check(text) &&
+		at_json_text_find(text, "context", &context) && at_json_text_open(context, &context))
+		write_members(output, "For this event alone", context);
+}
+
 /* What else was recorded with the event. */
 static void
 write_besides(AtOutput *output, const AtEventBody *body)
 {
 	AtText text = at_span_text(body->extra);
 	AtText members;
-	AtText key;
-	AtText value;
 
 	if (body->extra.data == NULL)
 		return;
-	at_out_string(output,
-				  "<table class=\"facts\">\n<thead><tr><th>Recorded besides</th><th></th></tr>"
-				  "</thead>\n");
 	if (!at_json_text_check(text) || !at_json_text_open(text, &members))
-		at_report_row(output, "(all)", text, NULL);
-	else
-		while (at_json_text_next(&members, &key, &value))
+	{
+		at_out_string(output, "<table class=\"facts\">\n");
+		at_report_row(output, "Recorded besides", text, NULL);
+		at_out_string(output, "</table>\n");
+		return;
+	}
+	write_members(output, "Recorded besides", members);
+}
+
+/* All but the context, by what they are called. */
+static void
+write_members(AtOutput *output, const char *title, AtText members)
+{
+	bool any = false;
+	AtText key;
+	AtText value;
+
+	while (at_json_text_next(&members, &key, &value))
+	{
+		if (at_text_equal(key, at_text("context")))
+			continue;
+		if (!any)
 		{
-			at_out_string(output, "<tr><th>");
-			at_out_html_string(output, key);
-			at_out_string(output, "</th>");
-			write_cell(output, "text", value);
-			at_out_string(output, "</tr>\n");
+			at_out_string(output, "<table class=\"facts\">\n<thead><tr><th>");
+			at_out_string(output, title);
+			at_out_string(output, "</th><th></th></tr></thead>\n");
 		}
-	at_out_string(output, "</table>\n");
+		at_out_string(output, "<tr><th>");
+		write_label(output, key);
+		at_out_string(output, "</th>");
+		write_cell(output, "text", value);
+		at_out_string(output, "</tr>\n");
+		any = true;
+	}
+	if (any)
+		at_out_string(output, "</table>\n");
+}
+
+/* What people call a member; its key, where they call it nothing. */
+static void
+write_label(AtOutput *output, AtText key)
+{
+	static const char *const labels[][2] = {
+		{"actor", "Who"},
+		{"actor_source", "As told by"},
+		{"actor_type", "What kind of actor"},
+		{"app_session", "Their session"},
+		{"client_ip", "Their address"},
+		{"command", "Command"},
+		{"db_role", "Acting as role"},
+		{"db_user", "Database user"},
+		{"maintenance", "Maintenance, because"},
+		{"moved", "Moved between partitions"},
+		{"partition", "Partition"},
+		{"query", "Text of the command"},
+		{"reason", "Why"},
+		{"request_id", "Request"},
+		{"shortened", "Recorded in short"},
+		{"statement", "Kind of command"},
+		{"subject", "Person concerned"},
+		{"trace_parent", "Trace"},
+		{"trigger_depth", "Within triggers"},
+	};
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+		if (at_text_equal(key, at_text(labels[i][0])))
+		{
+			at_out_string(output, labels[i][1]);
+			return;
+		}
+	at_out_html_string(output, key);
 }
 
 static void

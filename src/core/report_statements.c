@@ -9,39 +9,37 @@
 #include "core/escape.h"
 #include "core/report.h"
 
-static uint64_t count_witnesses(const AtEvidence *evidence, const AtEvidenceHead *head);
-static void write_proved(AtOutput *output, const AtEvidenceHead *head, uint64_t witnesses,
-						 uint64_t stamps);
-static void write_not_proved(AtOutput *output, uint64_t witnesses, uint64_t stamps);
+static bool has_stamps(const AtEvidence *evidence, const AtEvidenceHead *head);
+static void write_proved(AtOutput *output, const AtEvidenceHead *head, bool witnesses, bool stamps);
+static void write_not_proved(AtOutput *output, bool witnesses, bool stamps);
 static void write_check(AtOutput *output);
 
 void
-at_report_statements(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head,
-					 uint64_t stamps)
+at_report_statements(AtOutput *output, const AtEvidence *evidence, const AtEvidenceHead *head)
 {
-	uint64_t witnesses = count_witnesses(evidence, head);
+	bool witnesses = head->note.signature_count > 1; /* there are lines besides the log's */
+	bool stamps = has_stamps(evidence, head);
 
 	write_proved(output, head, witnesses, stamps);
 	write_not_proved(output, witnesses, stamps);
 	write_check(output);
 }
 
-static uint64_t
-count_witnesses(const AtEvidence *evidence, const AtEvidenceHead *head)
+static bool
+has_stamps(const AtEvidence *evidence, const AtEvidenceHead *head)
 {
-	AtText keys = evidence->keys;
-	uint64_t count = 0;
-	AtText line;
-	AtPublicKey key;
-	uint64_t when;
+	int64_t when;
 
-	while (at_evidence_key_next(&keys, &line, &key))
-		count += !at_evidence_key_is_own(head, &key) && at_evidence_key_signed(head, &key, &when);
-	return count;
+	for (size_t i = 0; i < evidence->stamp_count; i++)
+		if (at_evidence_stamped(head, evidence, evidence->stamp[i].response, &when) !=
+			AT_STAMPED_NOTHING)
+			return true;
+
+	return false;
 }
 
 static void
-write_proved(AtOutput *output, const AtEvidenceHead *head, uint64_t witnesses, uint64_t stamps)
+write_proved(AtOutput *output, const AtEvidenceHead *head, bool witnesses, bool stamps)
 {
 	at_out_string(
 		output,
@@ -59,22 +57,25 @@ write_proved(AtOutput *output, const AtEvidenceHead *head, uint64_t witnesses, u
 	at_report_count(output, head->checkpoint.size, "entry", "entries");
 	at_out_string(output, ", by whoever has the private key that belongs to the public key above. "
 						  "Nobody can make that signature without the private key.</li>\n");
-	if (witnesses > 0)
-		at_out_string(output,
-					  "<li><strong>Witnesses have seen this log</strong> at the time that they "
-					  "signed. They sign only what continues what they have seen before. So from "
-					  "then on nobody, not even the owner of the key, could change what is in it "
-					  "unnoticed.</li>\n");
-	if (stamps > 0)
-		at_out_string(output,
-					  "<li><strong>A time stamp authority has certified</strong> that this head of "
-					  "the log existed at the time in the stamp. So the events are not younger "
-					  "than that.</li>\n");
+	if (witnesses)
+		at_out_string(
+			output,
+			"<li><strong>Witnesses have seen this log,</strong> if their signatures above hold "
+			"under the "
+			"keys that they give out. A witness signs only what continues all that it has seen "
+			"before. So from the time of its signature on nobody, not even the owner of "
+			"the log's key, could change unnoticed what is in it.</li>\n");
+	if (stamps)
+		at_out_string(
+			output, "<li><strong>The log was there at the time of the time stamp,</strong> if the "
+					"stamp holds "
+					"under the certificate of its authority. So these events are not younger than "
+					"that.</li>\n");
 	at_out_string(output, "</ul>\n");
 }
 
 static void
-write_not_proved(AtOutput *output, uint64_t witnesses, uint64_t stamps)
+write_not_proved(AtOutput *output, bool witnesses, bool stamps)
 {
 	at_out_string(
 		output,
@@ -93,7 +94,7 @@ write_not_proved(AtOutput *output, uint64_t witnesses, uint64_t stamps)
 		"(<code>audit.coverage()</code>).</li>\n"
 		"<li><strong>The exact time.</strong> Times are those of the server's clock, which its "
 		"administrators can set.</li>\n");
-	if (witnesses == 0 && stamps == 0)
+	if (!witnesses && !stamps)
 		at_out_string(output,
 					  "<li><strong>When this log was made.</strong> No witness has signed its head "
 					  "and no time stamp is here. Whoever has the private key could have "

@@ -5,7 +5,7 @@
  */
 #include "core/report.h"
 
-const char *const at_report_style =
+static const char style[] =
 	"html{background:#eceae5}\n"
 	"body{font:16px/1.5 Georgia,'Liberation Serif','Times New Roman',serif;color:#1d1d1b;"
 	"max-width:54em;margin:2em auto;padding:3em 4em;background:#fff;"
@@ -26,9 +26,9 @@ const char *const at_report_style =
 	"overflow-wrap:anywhere}\n"
 	"th{font-weight:600;font-size:.88em;color:#444}\n"
 	"thead th{border-bottom:1.5px solid #777}\n"
-	".facts th{width:11em}\n"
+	".facts th:first-child{width:11em}\n"
 	".facts .word{width:13em;color:#666;font-size:.85em}\n"
-	".change th{width:30%}\n"
+	".change th:first-child{width:30%}\n"
 	".old{background:#fbf3f1}\n"
 	".new{background:#f1f7f1}\n"
 	"td,.text{white-space:pre-wrap}\n"
@@ -47,3 +47,9 @@ const char *const at_report_style =
 	"font-size:10.5pt}h2,h3,h4{break-after:avoid}tr,li{break-inside:avoid}"
 	"h3,.old,.new,.no,pre{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n"
 	"@page{margin:18mm 16mm}\n";
+
+void
+at_report_style(AtOutput *output)
+{
+	at_out_string(output, style);
+}

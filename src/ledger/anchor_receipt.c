@@ -81,6 +81,12 @@ at_anchor_receipt_reader_open(Snapshot snapshot)
 }
 
 AtAnchorReceiptReader *
+at_anchor_receipt_reader_open_from(Snapshot snapshot, uint64 size)
+{
+	return open_reader(AT_SCAN_ANCHOR_RECEIPT_BY_SIZE, snapshot, size, PG_INT64_MAX);
+}
+
+AtAnchorReceiptReader *
 at_anchor_receipt_reader_open_size(Snapshot snapshot, uint64 size)
 {
 	return open_reader(AT_SCAN_ANCHOR_RECEIPT_BY_SIZE, snapshot, size, size);

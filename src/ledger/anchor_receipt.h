@@ -44,8 +44,9 @@ extern void at_anchor_receipts_append(const AtAnchorReceipt *receipts, int count
 
 typedef struct AtAnchorReceiptReader AtAnchorReceiptReader;
 
-/* Readers are as those of log_read.h: all rows, or those of one size. */
+/* Readers are as those of log_read.h: all rows, those of one size, or from a size on, by size. */
 extern AtAnchorReceiptReader *at_anchor_receipt_reader_open(Snapshot snapshot);
+extern AtAnchorReceiptReader *at_anchor_receipt_reader_open_from(Snapshot snapshot, uint64 size);
 extern AtAnchorReceiptReader *at_anchor_receipt_reader_open_size(Snapshot snapshot, uint64 size);
 extern const AtAnchorReceipt *at_anchor_receipt_reader_next(AtAnchorReceiptReader *reader);
 extern void at_anchor_receipt_reader_close(AtAnchorReceiptReader *reader);

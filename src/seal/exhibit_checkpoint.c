@@ -2,9 +2,9 @@
  * exhibit_checkpoint.c
  *		The signed checkpoint that a bundle of evidence is proved against.
  *
- * It is the earliest one that has all of it and is signed by the log's last
- * key. So it is the same however far the log has gone since, and nearest
- * to the events.
+ * It is the earliest one that has all of it, is signed by the log's last key, and was
+ * cosigned or stamped outside; or the earliest of all, if none was. So it
+ * is the same however far the log has gone since, and nearest to the events.
  *
  * Caveat: which one is the earliest is found by bisection in the checkpoint
  * file. Where the log was declared to go on from an earlier size, that may
@@ -15,10 +15,12 @@
 
 #include "access/xlog.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/snapmgr.h"
 
 #include "base/checkpoint_file.h"
 #include "base/worker.h"
+#include "ledger/anchor_receipt.h"
 #include "ledger/log_read.h"
 #include "ledger/log_tree.h"
 #include "ledger/owner.h"
@@ -29,6 +31,10 @@ static const AtEventName *find_missing(AtExhibit *exhibit, AtCheckpointFile *fil
 static void take_snapshot(AtExhibit *exhibit);
 static pg_attribute_noreturn() void not_covered(const AtEventName *name);
 static void choose(AtExhibit *exhibit, AtCheckpointFile *newest, uint64 needed);
+static bool choose_anchored(AtExhibit *exhibit, uint64 least);
+static void add_stamps(AtExhibit *exhibit);
+static int compare_stamps(const void *a, const void *b);
+static AtText copy_of(AtText text);
 static bool take(AtExhibit *exhibit, AtText note);
 static uint64 read_keys(AtExhibit *exhibit, uint64 size);
 
@@ -93,15 +99,79 @@ static void
 choose(AtExhibit *exhibit, AtCheckpointFile *newest, uint64 needed)
 {
 	AtCheckpointFile *file = palloc(sizeof(AtCheckpointFile));
-	uint64 signed_from = read_keys(exhibit, newest->last.size);
+	uint64 least = Max(read_keys(exhibit, newest->last.size), needed);
 
-	at_checkpoint_file_find(file, Max(needed, signed_from));
-	if (file->has_note && file->last.size >= Max(needed, signed_from) &&
-		take(exhibit, at_text(file->note)))
+	if (choose_anchored(exhibit, least))
+		return;
+	at_checkpoint_file_find(file, least);
+	if (file->has_note && file->last.size >= least && take(exhibit, at_text(file->note)))
 		return;
 	if (!take(exhibit, at_text(pstrdup(newest->note))))
 		at_exhibit_broken(psprintf("The log is not what was signed for size " UINT64_FORMAT ".",
 								   (uint64) newest->last.size));
+}
+
+/* The first one for which somebody outside has signed; false if there is none. */
+static bool
+choose_anchored(AtExhibit *exhibit, uint64 least)
+{
+	AtAnchorReceiptReader *reader = at_anchor_receipt_reader_open_from(exhibit->snapshot, least);
+	const AtAnchorReceipt *row;
+	bool taken = false;
+
+	while (!taken && (row = at_anchor_receipt_reader_next(reader)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		taken = !row->is_odd && row->receipt.kind != AT_RECEIPT_OTHER &&
+				take(exhibit, copy_of(row->checkpoint));
+	}
+	at_anchor_receipt_reader_close(reader);
+	if (!taken)
+		return false;
+	add_stamps(exhibit);
+	exhibit->note = at_cosigned(exhibit->note, exhibit->checkpoint.size, exhibit->snapshot);
+	return true;
+}
+
+/* All time stamps of the note, by the numbers of their receipts. */
+static void
+add_stamps(AtExhibit *exhibit)
+{
+	AtAnchorReceiptReader *reader =
+		at_anchor_receipt_reader_open_size(exhibit->snapshot, exhibit->checkpoint.size);
+	const AtAnchorReceipt *row;
+
+	exhibit->stamp = palloc(sizeof(AtEvidenceStamp));
+	while ((row = at_anchor_receipt_reader_next(reader)) != NULL)
+	{
+		if (row->is_odd || row->receipt.kind != AT_RECEIPT_TIMESTAMP ||
+			!at_text_equal(row->checkpoint, exhibit->note))
+			continue;
+		exhibit->stamp =
+			repalloc(exhibit->stamp, sizeof(AtEvidenceStamp) * (exhibit->stamp_count + 1));
+		exhibit->stamp[exhibit->stamp_count++] = (AtEvidenceStamp){
+			.name = at_text(psprintf(INT64_FORMAT, row->receipt_id)),
+			.response = copy_of(row->receipt.bytes),
+		};
+	}
+	at_anchor_receipt_reader_close(reader);
+	qsort(exhibit->stamp, exhibit->stamp_count, sizeof(AtEvidenceStamp), compare_stamps);
+}
+
+static int
+compare_stamps(const void *a, const void *b)
+{
+	return at_text_compare(((const AtEvidenceStamp *) a)->name,
+						   ((const AtEvidenceStamp *) b)->name);
+}
+
+static AtText
+copy_of(AtText text)
+{
+	char *bytes = palloc(Max(text.len, 1));
+
+	memcpy(bytes, text.data, text.len);
+	return (AtText){bytes, text.len};
 }
 
 /* The note, if the key signed it and the log has its root. */

@@ -11,8 +11,10 @@
 #include "core/evidence.h"
 #include "core/merkle.h"
 #include "evidence_sample.h"
+#include "proof_vectors.h"
+#include "stamp_vectors.h"
 
-#define ORIGIN  "audit.example/shop"
+#define ORIGIN  "audit.example/o'shop"
 #define TIME    INT64_C(1795330800000000)
 #define BATCH_1 3
 #define BATCH_2 6
@@ -107,6 +109,8 @@ make_events(Sample *sample, const SampleTexts *texts)
 		};
 		uint8_t *bytes = (uint8_t *) sample->event[i];
 
+		if (i == 3)
+			body.event_type = span("evidence.exported");
 		if (i == 3)
 			body.old_values = (AtSpan){NULL, 0};
 		must(at_event_body_size(&body) <= SAMPLE_BODY_MAX);
@@ -266,17 +270,59 @@ sign(Sample *sample, Leaves *log, bool cosigned)
 	sample->evidence.checkpoint = (AtText){note.data, note.len};
 }
 
-/* The second one is over something else. */
+/* Bytes of a string of hexadecimal digits. */
+static size_t
+put_hex(const char *hex, uint8_t *out)
+{
+	size_t len = strlen(hex) / 2;
+
+	for (size_t i = 0; i < len; i++)
+	{
+		char digits[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+		out[i] = (uint8_t) strtoul(digits, NULL, 16);
+	}
+	return len;
+}
+
+/* A time stamp of a vector, made one of these bytes; nobody has signed it. */
+static AtText
+make_stamp(char *place, AtText bytes)
+{
+	size_t len = put_hex(STAMP_OF_NOTE, (uint8_t *) place);
+	AtText vector = at_text(vector_checkpoint[2].note);
+	AtHash from;
+	AtHash to;
+
+	must(at_hash(vector.data, vector.len, &from) && at_hash(bytes.data, bytes.len, &to));
+	for (size_t i = 0; i + sizeof(from) <= len; i++)
+		if (memcmp(place + i, &from, sizeof(from)) == 0)
+			memcpy(place + i, &to, sizeof(to));
+	return (AtText){place, len};
+}
+
+/* Of something else, of the file, of the log's note, of its text. */
 static void
 make_stamps(Sample *sample)
 {
-	static const char *const names[] = {"1-other", "2-tsa_example"};
+	static const char *const names[] = {"1-other", "2-file", "3-note", "4_text"};
+	AtText file = sample->evidence.checkpoint;
+	AtNote note;
 
-	memset(sample->stamp, '.', sizeof(sample->stamp));
-	must(at_hash(sample->evidence.checkpoint.data, sample->evidence.checkpoint.len,
-				 (AtHash *) (sample->stamp[1] + 101)));
-	for (int i = 0; i < 2; i++)
-		sample->stamps[i] = (AtEvidenceStamp){at_text(names[i]), {sample->stamp[i], 200}};
+	must(at_note_read(&note, file) == AT_OK);
+
+	AtText lines = {file.data + note.text.len + 1, file.len - note.text.len - 1};
+	AtText line;
+
+	must(at_text_line(&lines, &line));
+
+	AtText stamped[] = {at_text("other"), file, {file.data, file.len - lines.len}, note.text};
+
+	for (int i = 0; i < SAMPLE_STAMPS; i++)
+		sample->stamps[i] = (AtEvidenceStamp){
+			at_text(names[i]),
+			make_stamp(sample->stamp[i], stamped[i]),
+		};
 }
 
 void
@@ -307,7 +353,7 @@ sample_make(Sample *sample, const SampleTexts *texts, bool cosigned)
 								 &batch) == AT_OK);
 	must(at_proof_make_inclusion(&sample->example.log.proof, BATCH_1, (uint64_t) log.count, subtree,
 								 &log) == AT_OK);
-	sample->evidence.stamp_count = 2;
+	sample->evidence.stamp_count = SAMPLE_STAMPS;
 	sample->evidence.stamp = sample->stamps;
 	sample->evidence.entry_count = SAMPLE_ENTRIES;
 	sample->evidence.entry = sample->entries;

@@ -14,6 +14,7 @@
 
 #define SAMPLE_ENTRIES      8
 #define SAMPLE_TRANSACTIONS 3
+#define SAMPLE_STAMPS       4
 #define SAMPLE_BODY_MAX     100000
 
 /* What somebody else may have put in; NULL stands for what is there by itself. */
@@ -44,13 +45,13 @@ typedef struct Sample
 	char session[2][500];
 	char checkpoint[2000];
 	char keys[2000];
-	char stamp[2][200];
+	char stamp[SAMPLE_STAMPS][2000];
 
 	AtEvidenceEntry entries[SAMPLE_ENTRIES];
 	AtEvidenceEvent events[4];
 	AtEvidenceTransaction transactions[SAMPLE_TRANSACTIONS];
 	AtEvidenceSession sessions[2];
-	AtEvidenceStamp stamps[2];
+	AtEvidenceStamp stamps[SAMPLE_STAMPS];
 	AtEventProof example;
 } Sample;
 
