@@ -14,6 +14,7 @@
 #include "alert/alert.h"
 #include "base/catalog.h"
 #include "base/guc.h"
+#include "base/ring.h"
 #include "base/run.h"
 #include "base/shmem.h"
 #include "base/worker.h"
@@ -31,6 +32,7 @@
 #include "ledger/source.h"
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
+#include "observe/collector.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -60,9 +62,11 @@ _PG_init(void)
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */
 	at_alert_init();
 	at_seal_init();
+	at_collector_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();
+		at_ring_init();
 		at_worker_init();
 		at_run_init();
 	}

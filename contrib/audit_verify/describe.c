@@ -133,6 +133,8 @@ operation(uint8_t op)
 			return "altered";
 		case 'M':
 			return "maintenance";
+		case 'R':
+			return "refused";
 		case 'X':
 			return "export";
 		default:

@@ -30,11 +30,13 @@
 static struct
 {
 	AtChangeHook next;
+	AtChangeHook next_attempt;
 	AtChangeWantedHook next_wanted;
 	bool raised; /* the running transaction has raised alerts */
 } alert;
 
 static void check_change(const AtChange *change);
+static void raise_attempt(const AtChange *change);
 static bool is_wanted(Oid relid);
 static void end_transaction(XactEvent event, void *arg);
 static Datum watched_changes(const AtRule *rule, const AtChange *change);
@@ -45,6 +47,8 @@ at_alert_init(void)
 {
 	alert.next = at_change_hook;
 	at_change_hook = check_change;
+	alert.next_attempt = at_attempt_hook;
+	at_attempt_hook = raise_attempt;
 	alert.next_wanted = at_change_wanted_hook;
 	at_change_wanted_hook = is_wanted;
 	RegisterXactCallback(end_transaction, NULL);
@@ -74,6 +78,18 @@ check_change(const AtChange *change)
 	}
 	if (alert.next != NULL)
 		alert.next(change);
+}
+
+/* There is no rule for these, and no way to be spared them. */
+static void
+raise_attempt(const AtChange *change)
+{
+	static AtRule rule = {
+		.name = "refused attempt", .severity = "critical", .channel = "audit_alert"};
+
+	append_alert(&rule, change, PointerGetDatum(construct_empty_array(TEXTOID)));
+	if (alert.next_attempt != NULL)
+		alert.next_attempt(change);
 }
 
 /* The columns that the rule watches and that changed, as text[]; 0 if there are none. */

@@ -14,6 +14,7 @@
 
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "base/compat.h"
@@ -40,6 +41,8 @@ int at_guc_max_value_size;
 char *at_guc_reason;
 char *at_guc_request_id;
 int at_guc_require_context;
+int at_guc_ring_size;
+int at_guc_ring_timeout;
 int at_guc_seal_interval;
 char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
@@ -189,6 +192,18 @@ define_m_to_z(void)
 							 "Refuses changes for which the application names no actor.", NULL,
 							 &at_guc_require_context, AT_REQUIRE_CONTEXT_OFF,
 							 require_context_options, PGC_SUSET, 0, NULL, NULL, NULL);
+
+	/* a library that comes later has no shared memory */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomIntVariable(
+			"audit_trail.ring_size",
+			"Sets the shared memory for refused commands on their way into the trail.", NULL,
+			&at_guc_ring_size, 4096, 64, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL,
+			NULL);
+
+	DefineCustomIntVariable(
+		"audit_trail.ring_timeout", "Sets how long a session waits for room there.", NULL,
+		&at_guc_ring_timeout, 1000, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
 
 	DefineCustomIntVariable(
 		"audit_trail.seal_interval", "Sets the time between two passes of the sealer.", NULL,

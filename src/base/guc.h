@@ -29,6 +29,8 @@ extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and 
 extern char *at_guc_reason;
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
+extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */
+extern int at_guc_ring_timeout;       /* ms that one waits for room in it */
 extern int at_guc_seal_interval;      /* ms between two passes of the sealer */
 extern char *at_guc_signing_key_file; /* path of the log's key; see signing_key.h */
 extern char *at_guc_trace_parent;

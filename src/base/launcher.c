@@ -47,6 +47,7 @@
 #include "base/clock.h"
 #include "base/guc.h"
 #include "base/launcher.h"
+#include "base/ring.h"
 #include "base/shmem.h"
 
 #define AT_ROUND_MS       10000 /* from one round to the next */
@@ -220,8 +221,10 @@ at_launcher_forget_dropped(void)
 	hash_seq_init(&status, at_launcher.known);
 	while ((known = hash_seq_search(&status)) != NULL)
 	{
-		if (known->round != at_launcher.round)
-			hash_search(at_launcher.known, &known->database, HASH_REMOVE, NULL);
+		if (known->round == at_launcher.round)
+			continue;
+		at_ring_forget(known->database);
+		hash_search(at_launcher.known, &known->database, HASH_REMOVE, NULL);
 	}
 }
 

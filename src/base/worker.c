@@ -35,7 +35,8 @@
 /* How many processes may stand between the worker and the session in a deadlock. */
 #define AT_DEADLOCK_STEPS 3
 
-const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier", "anchorer"};
+const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier", "anchorer",
+													  "collector"};
 
 static struct
 {

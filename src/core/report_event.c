@@ -251,6 +251,7 @@ write_what(AtOutput *output, const AtEventBody *body)
 		{'A', ": the table itself was altered", ": the table itself was altered"},
 		{'M', ": changes were made as maintenance, and only counted",
 		 ": changes were made as maintenance, and only counted"},
+		{'R', ": an attempt was refused", ": an attempt was refused"},
 		{'X', ": evidence was exported from the trail", ": evidence was exported from the trail"},
 	};
 

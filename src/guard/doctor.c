@@ -52,6 +52,7 @@ static void check_unseen_time(const AtDoctor *doctor, const char *name);
 static void check_launcher(const AtDoctor *doctor, const char *name);
 static void check_sealer(const AtDoctor *doctor, const char *name);
 static void check_notifier(const AtDoctor *doctor, const char *name);
+static void check_collector(const AtDoctor *doctor, const char *name);
 static void check_worker_slots(const AtDoctor *doctor, const char *name);
 static void check_ledger(const AtDoctor *doctor, const char *name);
 static void check_incarnation(const AtDoctor *doctor, const char *name);
@@ -69,6 +70,7 @@ static const AtCheck checks[] = {
 	{"launcher", check_launcher, false},
 	{"sealer", check_sealer, false},
 	{"notifier", check_notifier, false},
+	{"collector", check_collector, false},
 	{"worker slots", check_worker_slots, false},
 	{"ledger", check_ledger, false},
 	{"incarnation", check_incarnation, true},
@@ -206,6 +208,12 @@ static void
 check_notifier(const AtDoctor *doctor, const char *name)
 {
 	at_doctor_worker(doctor, name, AT_WORKER_NOTIFIER);
+}
+
+static void
+check_collector(const AtDoctor *doctor, const char *name)
+{
+	at_doctor_worker(doctor, name, AT_WORKER_COLLECTOR);
 }
 
 void

@@ -41,6 +41,7 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "guard/all_triggers.h"
+#include "guard/grant.h"
 #include "guard/guard.h"
 #include "guard/guarded.h"
 #include "guard/refuse.h"
@@ -239,6 +240,9 @@ check_statement(Node *statement)
 			break;
 		case T_AlterObjectDependsStmt:
 			check_depends((AlterObjectDependsStmt *) statement);
+			break;
+		case T_GrantStmt:
+			at_grant_check((GrantStmt *) statement);
 			break;
 		case T_AlterSystemStmt:
 			check_setting(((AlterSystemStmt *) statement)->setstmt->name);

@@ -19,13 +19,16 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "guard/refuse.h"
+#include "ledger/attempt.h"
 
 #define GUARD_DETAIL                                                                               \
-	errdetail("The guard is on: what belongs to the audit trail is neither altered nor dropped, "  \
-			  "by nobody.")
+	"The guard is on: what belongs to the audit trail is neither altered nor dropped, by nobody."
 #define GUARD_HINT                                                                                 \
-	errhint("Only audit_trail.guard = off in the server's configuration file lifts the guard; "    \
-			"that is recorded.")
+	"Only audit_trail.guard = off in the server's configuration file lifts the guard; that is "    \
+	"recorded."
+
+static void refuse(const char *object, const char *message, const char *detail, const char *hint)
+	pg_attribute_noreturn();
 
 /* What objects are called that hang on a relation. */
 static const struct
@@ -38,49 +41,63 @@ static const struct
 	{ConstraintRelationId, "a constraint"}, {StatisticExtRelationId, "statistics"},
 };
 
-void
-at_refuse(const char *verb, const ObjectAddress *object)
+/* The attempt is on record whatever becomes of the transaction. */
+static void
+refuse(const char *object, const char *message, const char *detail, const char *hint)
+{
+	at_attempt_tell(ERRCODE_AT_GUARDED, message, object);
+	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED), errmsg_internal("%s", message),
+					errdetail_internal("%s", detail), errhint("%s", hint)));
+}
+
+/* What an object is called. */
+static const char *
+describe(const ObjectAddress *object)
 {
 	char *name = getObjectDescription(object, true);
 
-	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-					errmsg("cannot %s %s: it is part of the audit trail", verb,
-						   name != NULL ? name : "an object"),
-					GUARD_DETAIL, GUARD_HINT));
+	return name != NULL ? name : "an object";
+}
+
+void
+at_refuse(const char *verb, const ObjectAddress *object)
+{
+	const char *name = describe(object);
+
+	refuse(name, psprintf("cannot %s %s: it is part of the audit trail", verb, name), GUARD_DETAIL,
+		   GUARD_HINT);
 }
 
 void
 at_refuse_name(const char *verb, const char *kind, const char *name)
 {
-	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-					errmsg("cannot %s %s %s: it is part of the audit trail", verb, kind, name),
-					GUARD_DETAIL, GUARD_HINT));
+	refuse(psprintf("%s %s", kind, name),
+		   psprintf("cannot %s %s %s: it is part of the audit trail", verb, kind, name),
+		   GUARD_DETAIL, GUARD_HINT);
 }
 
 void
 at_refuse_addition(const ObjectAddress *object, Oid relation)
 {
 	ObjectAddress target = {RelationRelationId, relation, 0};
+	const char *name = describe(&target);
 	const char *what = "an object";
 
 	for (int i = 0; i < lengthof(additions); i++)
 		if (additions[i].catalog == object->classId)
 			what = additions[i].name;
-	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-					errmsg("cannot add %s to %s: it is part of the audit trail", what,
-						   getObjectDescription(&target, false)),
-					GUARD_DETAIL, GUARD_HINT));
+	refuse(name, psprintf("cannot add %s to %s: it is part of the audit trail", what, name),
+		   GUARD_DETAIL, GUARD_HINT);
 }
 
 void
 at_refuse_creation(const ObjectAddress *object)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_AT_GUARDED),
-			 errmsg("cannot create %s in schema \"%s\": it is part of the audit trail",
+	refuse("schema " AT_SCHEMA,
+		   psprintf("cannot create %s in schema \"%s\": it is part of the audit trail",
 					object->classId == ProcedureRelationId ? "a function" : "an object", AT_SCHEMA),
-			 errdetail("Objects of others have no place between those of the audit trail."),
-			 errhint("Create it in another schema.")));
+		   "Objects of others have no place between those of the audit trail.",
+		   "Create it in another schema.");
 }
 
 void
@@ -89,19 +106,18 @@ at_refuse_trigger(const char *verb, const AtGuarded *trigger)
 	char *table = quote_qualified_identifier(
 		get_namespace_name(get_rel_namespace(trigger->relation)), get_rel_name(trigger->relation));
 
-	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-					errmsg("cannot %s trigger \"%s\": table \"%s\" is audited", verb,
-						   trigger->trigger, get_rel_name(trigger->relation)),
-					errdetail("It records what happens to the rows of the table."),
-					errhint("To end the audit, SELECT audit.disable(%s, 'why');",
-							quote_literal_cstr(table))));
+	refuse(
+		psprintf("trigger %s on table %s", quote_identifier(trigger->trigger), table),
+		psprintf("cannot %s trigger \"%s\": table \"%s\" is audited", verb, trigger->trigger,
+				 get_rel_name(trigger->relation)),
+		"It records what happens to the rows of the table.",
+		psprintf("To end the audit, SELECT audit.disable(%s, 'why');", quote_literal_cstr(table)));
 }
 
 void
 at_refuse_setting(const char *name)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_AT_GUARDED), errmsg("cannot set %s by ALTER SYSTEM", name),
-			 errdetail("Who may change the guard is who can change the server's files."),
-			 errhint("Edit the configuration file; that the guard was lifted is recorded.")));
+	refuse(psprintf("setting %s", name), psprintf("cannot set %s by ALTER SYSTEM", name),
+		   "Who may change the guard is who can change the server's files.",
+		   "Edit the configuration file; that the guard was lifted is recorded.");
 }

@@ -100,7 +100,7 @@ at_context_clean_part(const char *text, int len, int limit)
 }
 
 void
-at_context_take(AtContext *context)
+at_context_look(AtContext *context)
 {
 	memset(context, 0, sizeof(*context));
 	context->version = at_guc_context_version;
@@ -114,7 +114,12 @@ at_context_take(AtContext *context)
 		if (context->field[i].value != NULL)
 			context->field[i].value = pstrdup(context->field[i].value);
 	}
+}
 
+void
+at_context_take(AtContext *context)
+{
+	at_context_look(context);
 	if (at_guc_require_context == AT_REQUIRE_CONTEXT_ERROR &&
 		context->field[AT_CONTEXT_ACTOR].value == NULL)
 		ereport(ERROR,

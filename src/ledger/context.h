@@ -53,8 +53,11 @@ typedef struct AtContext
 	AtContextValue hint[AT_CONTEXT_FIELDS]; /* what counts while our setting is unset */
 } AtContext;
 
+/* Look at the context as it is now, in the current memory context. */
+extern void at_context_look(AtContext *context);
+
 /*
- * Take the context as it is now, in the current memory context. ERRCODE_AT_NO_CONTEXT if nobody
+ * The same for a transaction that is recorded. ERRCODE_AT_NO_CONTEXT if nobody
  * says who acts and audit_trail.require_context wants it.
  */
 extern void at_context_take(AtContext *context);

@@ -36,7 +36,7 @@ at_event_append(const AtEvent *event)
 {
 	const AtTransaction *tx = at_transaction_join();
 	struct varlena *extra = make_extra(event, tx);
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = event->occurred_at != 0 ? event->occurred_at : GetCurrentTimestamp();
 	AtEventName name = {.tx_id = tx->tx_id, .ordinal = tx->event_count + 1};
 	AtEventBody body = {
 		.log_id = at_log_id(),

@@ -6,6 +6,7 @@
 #ifndef AT_EVENT_H
 #define AT_EVENT_H
 
+#include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 
 #include "core/body.h"
@@ -26,7 +27,8 @@ typedef struct AtEvent
 	struct varlena *event_type;
 	struct varlena *old_values;
 	struct varlena *new_values;
-	StringInfo extra; /* members of a JSON object, without braces */
+	StringInfo extra;        /* members of a JSON object, without braces */
+	TimestampTz occurred_at; /* 0: now */
 } AtEvent;
 
 /* The name of an event. */

@@ -9,6 +9,7 @@
 
 #include "ledger/hooks.h"
 
+AtChangeHook at_attempt_hook = NULL;
 AtChangeHook at_change_hook = NULL;
 AtChangeWantedHook at_change_wanted_hook = NULL;
 AtAlarmHook at_alarm_hook = NULL;

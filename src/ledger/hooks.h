@@ -43,6 +43,10 @@ extern AtChangeHook at_change_hook;
 typedef bool (*AtChangeWantedHook)(Oid relid);
 extern AtChangeWantedHook at_change_wanted_hook;
 
+/* Called after an event that tells of a refused attempt; of the change, what and where is not set.
+ */
+extern AtChangeHook at_attempt_hook;
+
 /*
  * Set by capture: does the audit of this relation rest on a trigger of this
  * name? A policy of its own, or of a table above it, decides. Needs a

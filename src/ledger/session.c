@@ -28,16 +28,31 @@
 #include "ledger/number.h"
 #include "ledger/session.h"
 
+/* Sessions that another process remembers to have written a row of. */
+#define OTHERS 64
+
+typedef struct Other
+{
+	TimestampTz started_at; /* these two name a session of this server */
+	int backend_pid;
+	uint64 id;      /* 0: none */
+	bool committed; /* else its row was appended in the running transaction */
+} Other;
+
 /* Right after an error: at_session_aborted() follows every abort. */
 static struct
 {
 	uint64 id; /* 0: none drawn */
 	bool committed;
 	bool pending; /* the row was appended in the running transaction */
+
+	Other other[OTHERS];
+	int next_other; /* to be forgotten for a new one */
 } session;
 
 static void read_client(AtSessionFacts *facts);
-static void append_row(const AtSessionFacts *facts, AtHash *digest);
+static void append_row(uint64 id, const AtSessionFacts *facts, AtHash *digest);
+static void end_others(bool committed);
 
 uint64
 at_session_join(AtHash *digest, bool *digest_set)
@@ -51,20 +66,51 @@ at_session_join(AtHash *digest, bool *digest_set)
 	if (session.id == 0)
 		session.id = at_number_draw("session_id_seq");
 	at_session_facts(&facts);
-	append_row(&facts, digest);
+	append_row(session.id, &facts, digest);
 	session.pending = true;
 	*digest_set = true;
 	return session.id;
+}
+
+uint64
+at_session_join_other(const AtSessionFacts *facts, AtHash *digest, bool *digest_set)
+{
+	Other *other = &session.other[session.next_other];
+
+	*digest_set = false;
+	for (int i = 0; i < OTHERS; i++)
+		if (session.other[i].id != 0 && session.other[i].backend_pid == facts->backend_pid &&
+			session.other[i].started_at == facts->started_at)
+			return session.other[i].id;
+
+	*other = (Other){
+		.started_at = facts->started_at,
+		.backend_pid = facts->backend_pid,
+		.id = at_number_draw("session_id_seq"),
+	};
+	session.next_other = (session.next_other + 1) % OTHERS;
+	append_row(other->id, facts, digest);
+	*digest_set = true;
+	return other->id;
+}
+
+uint64
+at_session_known(void)
+{
+	return session.committed ? session.id : 0;
 }
 
 void
 at_session_facts(AtSessionFacts *facts)
 {
 	Oid login = GetAuthenticatedUserId();
+	const char *application = at_session_application();
 
 	*facts = (AtSessionFacts){
+		.started_at = MyStartTimestamp,
+		.backend_pid = MyProcPid,
 		.login_user = OidIsValid(login) ? GetUserNameFromId(login, true) : NULL,
-		.application = at_session_application(),
+		.application = application != NULL ? pstrdup(application) : NULL,
 	};
 	read_client(facts);
 }
@@ -103,15 +149,15 @@ read_client(AtSessionFacts *facts)
 }
 
 static void
-append_row(const AtSessionFacts *facts, AtHash *digest)
+append_row(uint64 id, const AtSessionFacts *facts, AtHash *digest)
 {
 	Datum values[Natts_session];
 	bool nulls[Natts_session] = {false};
 	AtSessionBody body = {
 		.log_id = at_log_id(),
-		.session_id = session.id,
-		.started_at = at_unix_microseconds(MyStartTimestamp),
-		.backend_pid = MyProcPid,
+		.session_id = id,
+		.started_at = at_unix_microseconds(facts->started_at),
+		.backend_pid = facts->backend_pid,
 		.client_port = facts->client_port,
 		.login_user = at_span_of(facts->login_user),
 		.client_addr = at_span_of(facts->client_addr),
@@ -124,9 +170,9 @@ append_row(const AtSessionFacts *facts, AtHash *digest)
 	if (!at_hash(bytes, len, digest))
 		at_hash_failed();
 
-	values[Anum_session_session_id - 1] = Int64GetDatum(session.id);
-	values[Anum_session_started_at - 1] = TimestampTzGetDatum(MyStartTimestamp);
-	values[Anum_session_backend_pid - 1] = Int32GetDatum(MyProcPid);
+	values[Anum_session_session_id - 1] = Int64GetDatum(id);
+	values[Anum_session_started_at - 1] = TimestampTzGetDatum(facts->started_at);
+	values[Anum_session_backend_pid - 1] = Int32GetDatum(facts->backend_pid);
 	values[Anum_session_client_port - 1] = Int32GetDatum(facts->client_port);
 	at_set_text(values, nulls, Anum_session_login_user, facts->login_user);
 	at_set_text(values, nulls, Anum_session_client_addr, facts->client_addr);
@@ -141,6 +187,7 @@ at_session_committed(void)
 	if (session.pending)
 		session.committed = true;
 	session.pending = false;
+	end_others(true);
 }
 
 void
@@ -158,4 +205,17 @@ at_session_aborted(void)
 	if (session.pending)
 		session.id = 0;
 	session.pending = false;
+	end_others(false);
+}
+
+/* Rows that were not committed are as if they had not been written. */
+static void
+end_others(bool committed)
+{
+	for (int i = 0; i < OTHERS; i++)
+	{
+		if (!committed && !session.other[i].committed)
+			session.other[i].id = 0;
+		session.other[i].committed = session.other[i].id != 0;
+	}
 }

@@ -127,13 +127,12 @@ at_statement_query(Oid relid)
 	Portal portal = find_portal();
 	StringInfoData json;
 
+	const char *text;
+	int len;
+
 	if (portal == NULL || portal->stmts == NIL || !is_first(portal, relid))
 		return NULL;
-
-	const PlannedStmt *first = linitial_node(PlannedStmt, portal->stmts);
-	int location = first->stmt_location;
-	int len = first->stmt_len;
-	const char *text = CleanQuerytext(portal->sourceText, &location, &len);
+	text = at_statement_text(&len);
 
 	initStringInfo(&json);
 	appendStringInfoString(&json, "\"query\":");
@@ -141,6 +140,21 @@ at_statement_query(Oid relid)
 	if (len > AT_MAX_QUERY_LENGTH)
 		appendStringInfo(&json, ",\"query_bytes\":%d", len);
 	return json.data;
+}
+
+const char *
+at_statement_text(int *len)
+{
+	Portal portal = find_portal();
+	const PlannedStmt *first;
+	int location;
+
+	if (portal == NULL || portal->stmts == NIL)
+		return NULL;
+	first = linitial_node(PlannedStmt, portal->stmts);
+	location = first->stmt_location;
+	*len = first->stmt_len;
+	return CleanQuerytext(portal->sourceText, &location, len);
 }
 
 /* Is it the first time that this command asks for the table? Notes that it has. */

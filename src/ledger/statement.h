@@ -44,6 +44,9 @@ extern char *at_statement_query(Oid relid);
  */
 extern void at_statement_presume(CommandTag tag);
 
+/* The text of the command, as it was sent; *len gets its length. NULL if none is known. */
+extern const char *at_statement_text(int *len);
+
 /* Register the callbacks. */
 extern void at_statement_init(void);
 

@@ -51,35 +51,64 @@ get_text(HeapTuple tuple, int column, TupleDesc desc)
 	return TextDatumGetCString(heap_getattr(tuple, column, desc, &isnull));
 }
 
+static AtTarget
+make_target(HeapTuple tuple, TupleDesc desc)
+{
+	bool isnull;
+
+	return (AtTarget){
+		.target_id = DatumGetInt32(heap_getattr(tuple, Anum_target_target_id, desc, &isnull)),
+		.lineage = DatumGetInt32(heap_getattr(tuple, Anum_target_lineage, desc, &isnull)),
+		.retention_class =
+			DatumGetInt16(heap_getattr(tuple, Anum_target_retention_class, desc, &isnull)),
+		.table_schema = get_text(tuple, Anum_target_table_schema, desc),
+		.table_name = get_text(tuple, Anum_target_table_name, desc),
+		.resource_type = get_text(tuple, Anum_target_resource_type, desc),
+		.context = get_text(tuple, Anum_target_context, desc),
+		.key_columns = get_text(tuple, Anum_target_key_columns, desc),
+		.columns = get_text(tuple, Anum_target_columns, desc),
+	};
+}
+
 bool
 at_target_read(int32 target_id, AtTarget *target)
 {
 	AtLatest latest;
 	ScanKeyData key;
 	HeapTuple tuple;
-	bool isnull;
 
 	ScanKeyInit(&key, Anum_target_target_id, BTEqualStrategyNumber, F_INT4EQ,
 				Int32GetDatum(target_id));
 	at_latest_begin(&latest, at_ledger_relid(AT_LEDGER_TARGET), "target_pkey", 1, &key);
 	tuple = at_latest_next(&latest);
+	if (HeapTupleIsValid(tuple))
+		*target = make_target(tuple, latest.desc);
+	at_latest_end(&latest);
+	return HeapTupleIsValid(tuple);
+}
 
-	bool found = HeapTupleIsValid(tuple);
-	TupleDesc desc = latest.desc;
+bool
+at_target_find(const char *resource_type, AtTarget *target)
+{
+	AtLatest latest;
+	HeapTuple tuple;
+	bool found = false;
 
-	if (found)
-		*target = (AtTarget){
-			.target_id = target_id,
-			.lineage = DatumGetInt32(heap_getattr(tuple, Anum_target_lineage, desc, &isnull)),
-			.retention_class =
-				DatumGetInt16(heap_getattr(tuple, Anum_target_retention_class, desc, &isnull)),
-			.table_schema = get_text(tuple, Anum_target_table_schema, desc),
-			.table_name = get_text(tuple, Anum_target_table_name, desc),
-			.resource_type = get_text(tuple, Anum_target_resource_type, desc),
-			.context = get_text(tuple, Anum_target_context, desc),
-			.key_columns = get_text(tuple, Anum_target_key_columns, desc),
-			.columns = get_text(tuple, Anum_target_columns, desc),
-		};
+	at_latest_begin(&latest, at_ledger_relid(AT_LEDGER_TARGET), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+	{
+		AtTarget candidate;
+
+		if (strcmp(get_text(tuple, Anum_target_resource_type, latest.desc), resource_type) != 0)
+			continue;
+		candidate = make_target(tuple, latest.desc);
+		if (strcmp(candidate.columns, "[]") == 0 &&
+			(!found || candidate.target_id > target->target_id))
+		{
+			*target = candidate;
+			found = true;
+		}
+	}
 	at_latest_end(&latest);
 	return found;
 }

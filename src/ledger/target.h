@@ -32,4 +32,10 @@ extern bool at_target_read(int32 target_id, AtTarget *target);
  */
 extern bool at_target_read_own(AtTarget *target);
 
+/*
+ * The newest version of what is no table, by its resource type; false if there is none. Reads the
+ * whole table, so the answer is worth keeping.
+ */
+extern bool at_target_find(const char *resource_type, AtTarget *target);
+
 #endif

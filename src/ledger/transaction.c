@@ -55,15 +55,17 @@ static struct
 	AtTransaction tx;
 	AtHash chain;
 	MemoryContext identity; /* of the context's strings and these two */
-	char *db_user;
-	char *db_role;
-	SavedState *saved; /* innermost first, levels strictly falling */
+	const char *db_user;
+	const char *db_role;
+	SavedState *saved;      /* innermost first, levels strictly falling */
+	const AtOrigin *origin; /* for whom it is recorded; NULL: for who it is */
 } state;
 
 PG_FUNCTION_INFO_V1(at_current_tx_id);
 
 static void begin(void);
 static void take_identity(void);
+static void take_origin(const AtOrigin *origin);
 static void save_state(void);
 static void end_transaction(XactEvent event, void *arg);
 static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
@@ -144,10 +146,37 @@ take_identity(void)
 
 	MemoryContext save = MemoryContextSwitchTo(state.identity);
 
-	at_context_take(&state.tx.context);
-	state.db_user = GetUserNameFromId(state.tx.context.user_id, false);
-	state.db_role = GetUserNameFromId(state.tx.context.role_id, false);
+	if (state.origin != NULL)
+		take_origin(state.origin);
+	else
+	{
+		at_context_take(&state.tx.context);
+		state.db_user = GetUserNameFromId(state.tx.context.user_id, false);
+		state.db_role = GetUserNameFromId(state.tx.context.role_id, false);
+	}
 	MemoryContextSwitchTo(save);
+}
+
+/* The context is ours, so that events do not differ from it, but what it says is the origin's. */
+static void
+take_origin(const AtOrigin *origin)
+{
+	AtContext *context = &state.tx.context;
+
+	memset(context, 0, sizeof(*context));
+	context->version = at_guc_context_version;
+	context->user_id = GetSessionUserId();
+	context->role_id = at_context_role();
+	memcpy(context->field, origin->field, sizeof(context->field));
+	state.db_user = origin->db_user != NULL ? origin->db_user : "unknown";
+	state.db_role = origin->db_role != NULL ? origin->db_role : "unknown";
+}
+
+void
+at_transaction_act_for(const AtOrigin *origin)
+{
+	Assert(!state.active);
+	state.origin = origin;
 }
 
 void
@@ -263,8 +292,20 @@ end_transaction(XactEvent event, void *arg)
 		default:
 			return;
 	}
-	if (state.active)
+	if (state.active || state.origin != NULL)
 		memset(&state, 0, sizeof(state));
+}
+
+/* The session that the row names. */
+static uint64
+join_session(AtHash *digest, bool *opens_session)
+{
+	if (state.origin == NULL)
+		return at_session_join(digest, opens_session);
+	*opens_session = false;
+	if (state.origin->session_id != 0)
+		return state.origin->session_id;
+	return at_session_join_other(&state.origin->session, digest, opens_session);
 }
 
 /* The row of audit.transaction. */
@@ -278,9 +319,10 @@ append_row(void)
 	bool opens_session;
 	TimestampTz now = GetCurrentTimestamp();
 	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
-	uint64 session_id = at_session_join(&session_digest, &opens_session);
+	uint64 session_id = join_session(&session_digest, &opens_session);
 
-	at_context_complete(context);
+	if (state.origin == NULL)
+		at_context_complete(context);
 
 	const AtContextValue *claimed = context->field;
 	const AtContextValue *actor = &claimed[AT_CONTEXT_ACTOR];
@@ -300,7 +342,8 @@ append_row(void)
 	at_set_text(values, nulls, Anum_transaction_actor_source, at_context_source(actor));
 	at_set_text(values, nulls, Anum_transaction_db_user, state.db_user);
 	at_set_text(values, nulls, Anum_transaction_db_role, state.db_role);
-	at_set_text(values, nulls, Anum_transaction_application_name, at_session_application());
+	at_set_text(values, nulls, Anum_transaction_application_name,
+				state.origin ? state.origin->session.application : at_session_application());
 	at_set_text(values, nulls, Anum_transaction_request_id, claimed[AT_CONTEXT_REQUEST_ID].value);
 	at_set_text(values, nulls, Anum_transaction_reason, claimed[AT_CONTEXT_REASON].value);
 	at_set_text(values, nulls, Anum_transaction_claimed_session,

@@ -11,6 +11,7 @@
 
 #include "core/hash.h"
 #include "ledger/context.h"
+#include "ledger/origin.h"
 
 /* The running transaction as recorded so far; belongs to the module. */
 typedef struct AtTransaction
@@ -35,6 +36,12 @@ extern void at_transaction_pin(void);
 
 /* Are there events of the running transaction that stand? Then its tx_id. */
 extern bool at_transaction_has_events(int64 *tx_id);
+
+/*
+ * The running transaction, which has no events yet, is recorded for somebody else: its row gets
+ * this origin. The origin must live to the end of the transaction.
+ */
+extern void at_transaction_act_for(const AtOrigin *origin);
 
 /* The next event stands: extend the chain by its leaf. */
 extern void at_transaction_add(const AtHash *leaf);

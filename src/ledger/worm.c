@@ -29,6 +29,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "ledger/attempt.h"
 #include "ledger/worm.h"
 #include "ledger/worm_index.h"
 
@@ -115,8 +116,11 @@ at_worm_name(Relation rel)
 static void
 at_worm_refuse(Relation rel, const AtDeed *deed)
 {
-	ereport(ERROR, (errcode(ERRCODE_AT_WRITE_ONCE),
-					errmsg("cannot %s \"%s\": it is write-once", deed->name, at_worm_name(rel)),
+	char *name = at_worm_name(rel);
+	char *message = psprintf("cannot %s \"%s\": it is write-once", deed->name, name);
+
+	at_attempt_tell(ERRCODE_AT_WRITE_ONCE, message, psprintf("table %s.%s", AT_SCHEMA, name));
+	ereport(ERROR, (errcode(ERRCODE_AT_WRITE_ONCE), errmsg_internal("%s", message),
 					errdetail_internal("%s", deed->detail), errhint("%s", deed->hint)));
 }
 

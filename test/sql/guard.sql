@@ -190,7 +190,25 @@ ALTER FUNCTION gd.theirs() OWNER TO gd_owner;
 REASSIGN OWNED BY gd_owner TO CURRENT_USER;
 ALTER TABLE orders OWNER TO gd_owner;
 
+-- privileges: what everybody has stays, and on the ledger there is nothing but SELECT
+GRANT SELECT ON audit.event TO PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.verify() TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION audit.capture_insert(oid, tid) FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
+GRANT ALL ON audit.event TO gd_owner;
+GRANT SELECT, INSERT ON audit.target, orders TO gd_owner;
+GRANT UPDATE (reason) ON audit.transaction TO gd_owner;
+GRANT ALL ON ALL TABLES IN SCHEMA audit TO gd_owner;
+DO $$ BEGIN GRANT TRUNCATE ON audit.session TO gd_owner; END $$;
+SELECT grantee::regrole, privilege_type FROM pg_class c, aclexplode(c.relacl) WHERE c.relnamespace = 'audit'::regnamespace AND grantee <> c.relowner;
+
 -- what is allowed
+GRANT SELECT ON ALL TABLES IN SCHEMA audit TO gd_owner;
+REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM gd_owner;
+GRANT INSERT ON audit.context_source TO gd_owner;
+REVOKE ALL ON audit.context_source FROM gd_owner;
+GRANT EXECUTE ON FUNCTION audit.verify() TO gd_owner;
+REVOKE EXECUTE ON FUNCTION audit.verify() FROM gd_owner;
 GRANT SELECT ON audit.event TO gd_owner;
 REVOKE SELECT ON audit.event FROM gd_owner;
 COMMENT ON TABLE audit.alert IS 'a raised alert, written in the transaction of the event that raised it';

@@ -10,7 +10,7 @@ use Test::More;
 our @EXPORT = qw(workers_run workers_gone pids_of doctor);
 
 # What runs in a database that has the extension.
-our $all_workers = 'audit_trail notifier,audit_trail sealer';
+our $all_workers = 'audit_trail collector,audit_trail notifier,audit_trail sealer';
 
 # Wait until a database has all its workers, none of them among the given pids.
 sub workers_run

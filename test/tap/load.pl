@@ -46,7 +46,7 @@ like($err, qr/HINT:  Add audit_trail to shared_preload_libraries/, 'with the rem
 like(doctor($node, 'postgres', 'sealing'), qr/^ok\|\d+ transactions await sealing/, 'the doctor counts what waits');
 
 # Preloaded.
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20");
 $node->restart;
 workers_run($node, 'postgres', 'workers start in a database that had the extension');
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');

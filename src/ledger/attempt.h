@@ -1,0 +1,46 @@
+/*-------------------------------------------------------------------------
+ * attempt.h
+ *		Attempts that are refused: told when they are, recorded by the
+ *		collector, whatever becomes of the transaction.
+ *
+ * Without shared_preload_libraries, and on a standby, an attempt is only in
+ * the server's log.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_ATTEMPT_H
+#define AT_ATTEMPT_H
+
+#include "datatype/timestamp.h"
+
+#include "ledger/origin.h"
+
+/* Longest text of a command that is told, in bytes. */
+#define AT_MAX_ATTEMPT_TEXT 4000
+
+/* What was refused, as the collector reads it. */
+typedef struct AtAttempt
+{
+	TimestampTz at;
+	int sqlstate;
+	char *message; /* what the error says */
+	char *object;  /* what it was about; NULL where the message has it */
+	char *command; /* tag of the client's command; NULL if none is known */
+	char *text;    /* of that command, perhaps cut, without secrets; likewise */
+	int64 text_bytes;
+} AtAttempt;
+
+/*
+ * Tell that something is refused; call it right before the error is raised. The origin
+ * is taken as it is now. Raises nothing of its own, but needs a transaction that
+ * is not aborted.
+ */
+extern void at_attempt_tell(int sqlstate, const char *message, const char *object);
+
+/*
+ * Take a record apart: the bytes of its origin, which two of the same session and context have
+ * alike, the origin and the attempt. What is read points into the record. False if it is none.
+ */
+extern bool at_attempt_read(const char *record, int len, AtOrigin *origin, int *origin_len,
+							AtAttempt *attempt);
+
+#endif
