@@ -192,7 +192,7 @@ ALTER TABLE orders OWNER TO gd_owner;
 
 -- privileges: what everybody has stays, and on the ledger there is nothing but SELECT
 GRANT SELECT ON audit.event TO PUBLIC;
-GRANT EXECUTE ON FUNCTION audit.verify() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.doctor() TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION audit.capture_insert(oid, tid) FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA audit FROM PUBLIC;
 GRANT ALL ON audit.event TO gd_owner;
@@ -207,8 +207,8 @@ GRANT SELECT ON ALL TABLES IN SCHEMA audit TO gd_owner;
 REVOKE ALL ON ALL TABLES IN SCHEMA audit FROM gd_owner;
 GRANT INSERT ON audit.context_source TO gd_owner;
 REVOKE ALL ON audit.context_source FROM gd_owner;
-GRANT EXECUTE ON FUNCTION audit.verify() TO gd_owner;
-REVOKE EXECUTE ON FUNCTION audit.verify() FROM gd_owner;
+GRANT EXECUTE ON FUNCTION audit.doctor() TO gd_owner;
+REVOKE EXECUTE ON FUNCTION audit.doctor() FROM gd_owner;
 GRANT SELECT ON audit.event TO gd_owner;
 REVOKE SELECT ON audit.event FROM gd_owner;
 COMMENT ON TABLE audit.alert IS 'a raised alert, written in the transaction of the event that raised it';
