@@ -8,9 +8,10 @@ use Digest::SHA 'sha256_hex';
 use Exporter 'import';
 use File::Path qw(make_path remove_tree);
 use Ledger;
+use Test::More;
 use Verify;
 
-our @EXPORT = qw(make_bundle bundle_files sealed archive unpack_to sample_log);
+our @EXPORT = qw(make_bundle bundle_files sealed archive unpack_to sample_log agree);
 
 # A log with sessions, transactions whole and in part, and what is needed to prove them: two
 # sessions, one of which is written by a transaction that has no event in the bundle.
@@ -114,6 +115,21 @@ sub make_bundle
 	system($render, $folder, $options{vkey} // $log->{key}{vkey}) == 0 or die "the bundle cannot be rendered\n";
 	$files->{$_} = slurp("$folder/$_") foreach 'README.txt', 'report.html', 'events.json';
 	return sealed($files);
+}
+
+# What the check in shell says of files must be what audit_verify has said of them. It knows nothing
+# of the readable files, so it finds nothing where only they are wrong.
+sub agree
+{
+	my ($name, $said, $files, @vkeys) = @_;
+	my @faults = $said =~ /^What is wrong:\n((?:  .*\n)+)/m ? split /\n/, $1 : ();
+	my $expected = grep({ !/^  (README\.txt|report\.html|events\.json): it does not say/ } @faults) ? 1 : 0;
+	my $out = scratch('second');
+	my $check = __FILE__ =~ s{[^/]*\z}{check_bundle}r;
+	my $code = system('sh', '-c', 'exec "$0" "$@" >"$out" 2>&1' =~ s/\$out/$out/r, $check, unpack_to('agree', $files), @vkeys) >> 8;
+
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	ok($code == $expected, "$name: both agree") or diag("exit code $code, expected $expected\n" . slurp($out) . $said);
 }
 
 # POSIX ustar, as core/ustar.h has it.

@@ -40,7 +40,8 @@ foreach my $form ($folder, $tar)
 }
 my $json = verify_json(@trust, $tar);
 is_deeply([ $json->{valid} ? 1 : 0, @{ $json->{fields} }{qw(events log_size log_origin)}, scalar @{ $json->{proved} } ], [ 1, 4, 6, 'audit.example/shop', 5 ], 'as JSON');
-is(system("cd '$folder' && sha256sum --quiet --strict -c MANIFEST"), 0, 'sha256sum agrees');
+agree('a bundle', '', $good, $key->{vkey});
+agree('with another key', "What is wrong:\n  x\n", $good, $stranger->{vkey});
 
 # A bit of each file; MANIFEST tells. What names is in what is said of a change of names.
 foreach my $path (sort keys %$good)
@@ -66,7 +67,8 @@ sub forged
 
 	delete $files{$_} foreach grep { !defined $files{$_} } keys %files;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	return is_faulty($name, $like, @trust, spew(scratch('forged.tar'), archive(sealed(\%files))));
+	my $out = is_faulty($name, $like, @trust, spew(scratch('forged.tar'), archive(sealed(\%files))));
+	agree($name, $out, sealed(\%files), $key->{vkey});
 }
 
 my $note = $log->checkpoint;
@@ -125,7 +127,7 @@ sub signed
 	$wrong->batch([ @events, transaction_body(\@events, session_digest => sha256($session), %$transaction) ]);
 	my $files = bundle_files($wrong, { 7 => $session }, events => { 7 => [ 1, 2 ] });
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	is_faulty($name, $like, @trust, unpack_to('signed', sealed($files)));
+	agree($name, is_faulty($name, $like, @trust, unpack_to('signed', sealed($files))), sealed($files), $key->{vkey});
 }
 
 signed('all is well but the readable files', qr{^What is wrong:\n  README\.txt: .*\n  report\.html: .*\n  events\.json: .*from byte 0 on\n\z}m, {});
@@ -165,7 +167,8 @@ foreach my $case (
 {
 	my ($name, $manifest) = @$case;
 
-	is_faulty("a MANIFEST $name", qr/^  (MANIFEST: a line|README.txt: MANIFEST does not list it|\S+: the file is missing)/m, @trust, unpack_to('manifest', { %$good, MANIFEST => $manifest }));
+	my $out = is_faulty("a MANIFEST $name", qr/^  (MANIFEST: a line|README.txt: MANIFEST does not list it|\S+: the file is missing)/m, @trust, unpack_to('manifest', { %$good, MANIFEST => $manifest }));
+	agree("a MANIFEST $name", $out, { %$good, MANIFEST => $manifest }, $key->{vkey});
 }
 
 # What else a directory can hold.
@@ -227,11 +230,12 @@ is_faulty('nothing at all', qr/^  file: it is neither/m, @trust, spew(scratch('o
 	my $bundle = unpack_to('rotated', make_bundle($rotated, $of, keys => $keys . "$witness->{vkey}\n"));
 
 	like(is_valid('signed with a second key', @trust, $bundle), qr/vouches for it by 1 endorsement$/m, 'that the first has endorsed');
+	agree('a second key', '', make_bundle($rotated, $of, keys => $keys . "$witness->{vkey}\n"), $_) foreach $key->{vkey}, $next_key->{vkey};
 	is_valid('the second is given', '-k', $next_key->{vkey}, $bundle);
 	is_faulty('neither is', qr/nobody vouches/, '-k', $stranger->{vkey}, $bundle);
 	my $files = bundle_files($rotated, $of, keys => $keys);
 	delete $files->{"log/6.$_"} for qw(entry proof);
-	is_faulty('the entry of the second left out', qr/checkpoint: the note has no signature by the key/, @trust, unpack_to('rotated', sealed($files)));
+	agree('the entry left out', is_faulty('the entry of the second left out', qr/checkpoint: the note has no signature by the key/, @trust, unpack_to('rotated', sealed($files))), sealed($files), $key->{vkey});
 }
 
 # A log that an incarnation has begun in.
@@ -243,10 +247,11 @@ is_faulty('nothing at all', qr/^  file: it is neither/m, @trust, spew(scratch('o
 	$grown->batch([ @events, transaction_body(\@events, tx_id => 1000000000000007) ]);
 	my %events = (7 => [1], 1000000000000007 => [1]);
 
+	agree('two incarnations', '', make_bundle($grown, $of, events => \%events), $key->{vkey});
 	like(is_valid('events of two incarnations', @trust, unpack_to('grown', make_bundle($grown, $of, events => \%events))), qr/^To be noted:\n  entry 6, .*: incarnation: \{.*"restored"\}$/m, 'it is noted');
 	my $files = bundle_files($grown, $of, events => \%events);
 	delete $files->{"log/6.$_"} for qw(entry proof);
-	is_faulty('its entry left out', qr{log/7\.entry: an entry in which its incarnation begins is missing before it}, @trust, unpack_to('grown', sealed($files)));
+	agree('its entry left out', is_faulty('its entry left out', qr{log/7\.entry: an entry in which its incarnation begins is missing before it}, @trust, unpack_to('grown', sealed($files))), sealed($files), $key->{vkey});
 }
 
 # Hostile bytes in what was recorded.
@@ -255,6 +260,7 @@ is_faulty('nothing at all', qr/^  file: it is neither/m, @trust, spew(scratch('o
 	my $bundle = make_bundle($hostile, $of);
 	my $out = is_valid('hostile bytes', @trust, spew(scratch('hostile.tar'), archive($bundle)));
 
+	agree('hostile bytes', '', $bundle, $key->{vkey});
 	unlike($out, qr/[^\x20-\x7e\n]/, 'none comes out');
 	unlike($bundle->{'report.html'}, qr/<script|<img|onerror=alert\(1\)>|\e/i, 'nor into the report');
 	is_faulty('a name of a file', qr/\\x1b\[31m: a bundle has no such file/, @trust, unpack_to('hostile', { %$bundle, "\e[31m" => '' }));
@@ -263,7 +269,10 @@ is_faulty('nothing at all', qr/^  file: it is neither/m, @trust, spew(scratch('o
 # A cosigned checkpoint.
 {
 	my $cosigned = cosign($note, $witness, 1_795_330_900);
-	my $bundle = unpack_to('cosigned', make_bundle($log, $sessions, note => $cosigned, keys => "$key->{vkey}\n$witness->{vkey}\n"));
+	my $files = make_bundle($log, $sessions, note => $cosigned, keys => "$key->{vkey}\n$witness->{vkey}\n");
+	my $bundle = unpack_to('cosigned', $files);
+
+	agree('cosigned', '', $files, $key->{vkey});
 
 	like(is_valid('cosigned', @trust, '-w', $witness->{vkey}, $bundle), qr{witness\.example/w\+[0-9a-f]{8}, a witness, at 2026-11-22 07:01:40}, 'it tells by whom');
 	like(is_valid('by a witness that nobody believes', @trust, $bundle), qr/was not checked: you gave no such key/, 'though the bundle has its key');
