@@ -21,16 +21,17 @@
 #include "verify_log.h"
 #include "verify_proof.h"
 
-#define PROOF_START   "c2sp.org/tlog-proof@"
-#define ARCHIVE_MAGIC "ustar"
+#define PROOF_START "c2sp.org/tlog-proof@"
 
 /* POSIX ustar */
-#define ARCHIVE_MAGIC_AT 257
+#define TAR_MAGIC    "ustar"
+#define TAR_MAGIC_AT 257
 
 static void verify(AtResult *result, const AtOptions *options);
 static void verify_file(AtResult *result, const AtOptions *options, AtText text);
 static bool has(const char *directory, const char *name);
-static bool is_archive(AtText text);
+static AtText without_psql(AtText text);
+static bool is_tar(AtText text);
 static bool is_note(AtText text);
 
 int
@@ -78,19 +79,29 @@ verify(AtResult *result, const AtOptions *options)
 static void
 verify_file(AtResult *result, const AtOptions *options, AtText text)
 {
+	AtText lines = without_psql(text);
 	AtText rest = text;
 
 	if (at_text_skip(&rest, PROOF_START))
-		at_verify_proof(result, text, &options->trust, &options->kept);
-	else if (is_archive(text))
+		at_verify_proof(result, lines, &options->trust, &options->kept);
+	else if (is_tar(text))
 		at_verify_bundle_archive(result, text, &options->trust, &options->kept);
-	else if (is_note(text))
-		at_verify_checkpoint(result, text, &options->trust, &options->kept);
+	else if (is_note(lines))
+		at_verify_checkpoint(result, lines, &options->trust, &options->kept);
 	else
 	{
 		result->kind = "unknown file";
 		at_result_fault(result, "file", "it is neither a proof, nor a checkpoint, nor a bundle");
 	}
+}
+
+/* psql writes a newline behind a value that ends with one. */
+static AtText
+without_psql(AtText text)
+{
+	if (text.len >= 2 && memcmp(text.data + text.len - 2, "\n\n", 2) == 0)
+		text.len--;
+	return text;
 }
 
 static bool
@@ -104,10 +115,10 @@ has(const char *directory, const char *name)
 }
 
 static bool
-is_archive(AtText text)
+is_tar(AtText text)
 {
 	return text.len >= AT_USTAR_BLOCK &&
-		   memcmp(text.data + ARCHIVE_MAGIC_AT, ARCHIVE_MAGIC, strlen(ARCHIVE_MAGIC)) == 0;
+		   memcmp(text.data + TAR_MAGIC_AT, TAR_MAGIC, strlen(TAR_MAGIC)) == 0;
 }
 
 static bool

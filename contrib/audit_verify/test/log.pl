@@ -193,6 +193,7 @@ is(verify_json(@trust, scratch('many'))->{more_remarks}, 3, 'are counted');
 	# two checkpoints alone
 	my $proof = spew(scratch('consistency'), $log->consistency_text(8, 22));
 	like(is_valid('a checkpoint', @trust, $kept{22}), qr/^Proved:\n  the log "audit\.example\/shop" was signed at size 22/m, 'tells size and root');
+	is_valid('as psql writes it, with a newline more', @trust, spew(scratch('psql'), slurp($kept{22}) . "\n"));
 	like(is_valid('goes on from another', @trust, '-c', $kept{8}, '-p', $proof, $kept{22}), qr/the log goes on from the checkpoint that you kept, of size 8$/m, 'it says so');
 	is_valid('with a newline behind it, as psql has it', @trust, '-c', $kept{8}, '-p', spew(scratch('psql'), slurp($proof) . "\n"), $kept{22});
 	is_valid('without the last newline', @trust, '-c', $kept{8}, '-p', spew(scratch('chomped'), slurp($proof) =~ s/\n\z//r), $kept{22});

@@ -22,6 +22,9 @@ like($out, qr/^Not proved:\n(  that .*\n|  what .*\n){3}\z/m, 'and what is not p
 like(is_valid('a proof of a transaction', "--key=$key", "$corpus/transaction"), qr/^  actor +anna$/m, 'it tells the transaction');
 like(is_valid('with a witness', "--key=$key", "--witness=$witness", $file), qr{witness\.example/w1\+20324abe, a witness, at 2026-11-22 07:00:02}, 'it tells when that was');
 
+is_valid('as psql writes it, with a newline more', '-k', $key, spew(scratch('psql'), slurp($file) . "\n"));
+is_faulty('but not two', qr/proof: \w/, '-k', $key, spew(scratch('psql'), slurp($file) . "\n\n"));
+
 my $json = verify_json("--key=$key", '-w', $witness, $file);
 is($json->{code}, 0, 'as JSON');
 ok($json->{valid}, 'valid');
