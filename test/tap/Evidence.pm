@@ -106,11 +106,23 @@ sub check_bundle
 	return;
 }
 
-# The verifier is another program; it is there if contrib was built.
+# What audit_verify says of it, as a folder and as an archive, by the key that others were given.
 sub check_tool
 {
 	my ($place, $name) = @_;
+	my ($key) = (split /\n/, slurp("$place/keys"))[-1];
+	my @arguments = ('--key', $key);
 
+	push @arguments, '--witness', "$folder/witness.pub" if slurp("$place/checkpoint") =~ /\n\xE2\x80\x94 witness/;
+	push @arguments, '--tsa-ca', "$folder/tsa.pem" if -d "$place/timestamp";
+	foreach my $bundle ($place, "$place.tar")
+	{
+		my ($out, $err) = ('', '');
+
+		next if !-e $bundle;
+		IPC::Run::run([ 'audit_verify', @arguments, $bundle ], '>', \$out, '2>', \$err);
+		is($? >> 8, 0, "$name: audit_verify says that it is valid") or diag "$bundle: ", $out, $err;
+	}
 	return;
 }
 

@@ -109,7 +109,8 @@ is($node->safe_psql('postgres', q{SELECT object FROM audit.verify()}), 'ok', 'th
 
 # an auditor
 $node->safe_psql('postgres', q{
-	CREATE ROLE auditor LOGIN; GRANT EXECUTE ON FUNCTION audit.export_evidence TO auditor; GRANT SELECT ON audit.events TO auditor});
+	SELECT count(*) FROM audit.create_roles();
+	CREATE ROLE auditor LOGIN; GRANT audit_auditor TO auditor});
 ok(slurp(archive("query => $query", extra_params => [ '-U', 'auditor' ]) . '.tar') eq $tar, 'an auditor gets the same bundle');
 is($node->safe_psql('postgres', q{SELECT db_user, r #>> '{requested_by,login_user}' FROM audit.events, audit.to_jsonb(new_values) r WHERE event_type = 'evidence.exported' ORDER BY tx_id DESC LIMIT 1}),
 	'auditor|auditor', 'in their name');
