@@ -449,12 +449,14 @@ size_and_root(uint64 size, const AtHash *root)
 	return psprintf(UINT64_FORMAT " %s", size, text);
 }
 
-/* The nearest given checkpoint that the log still has, downwards from an index. */
+/* The largest smaller checkpoint that the log still has. */
 static char *
 last_kept(const AtGiven *given, int index)
 {
+	uint64 size = given->item[index].checkpoint.size;
+
 	while (--index >= 0)
-		if (given->item[index].standing == HELD)
+		if (given->item[index].standing == HELD && given->item[index].checkpoint.size < size)
 			return psprintf(UINT64_FORMAT, (uint64) given->item[index].checkpoint.size);
 	return NULL;
 }
