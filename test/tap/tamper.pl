@@ -305,6 +305,8 @@ sub check
 	my $found = $node->safe_psql('postgres', q{SELECT finding || '|' || coalesce(object, '') FROM audit.verify() WHERE finding <> 'summary'});
 	is(join("\n", sort split /\n/, $found), join("\n", sort @$expected), $name)
 	  or diag($node->safe_psql('postgres', 'SELECT * FROM audit.verify()'));
+	is($node->safe_psql('postgres', q{SELECT string_agg(finding || '|' || coalesce(object, ''), E'\n') FROM audit.verify(workers => 2) WHERE finding <> 'summary'}),
+		$found, "$name: the same with workers");
 	$node->stop;
 	restore();
 	return;
