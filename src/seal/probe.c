@@ -43,11 +43,14 @@
 
 typedef struct Shared
 {
-	int leader_pid;
 	uint64 first;
 	uint64 size;
 	uint32 stretch;
 	pg_atomic_uint64 next;
+
+	/* of what is done, with what was done before */
+	pg_atomic_uint64 done_batches;
+	pg_atomic_uint64 done_events;
 
 	/* of what is fine */
 	pg_atomic_uint64 batches;
@@ -149,11 +152,12 @@ init_shared(Shared *shared, const AtProbePlan *plan, int workers)
 	uint64 length = plan->size - plan->first;
 
 	memset(shared, 0, offsetof(Shared, state));
-	shared->leader_pid = MyProcPid;
 	shared->first = plan->first;
 	shared->size = plan->size;
 	shared->stretch = Min(Max(length / (STRETCHES * (workers + 1)), 1), LONGEST);
 	pg_atomic_init_u64(&shared->next, plan->first);
+	pg_atomic_init_u64(&shared->done_batches, plan->batches_before);
+	pg_atomic_init_u64(&shared->done_events, plan->events_before);
 	pg_atomic_init_u64(&shared->batches, 0);
 	pg_atomic_init_u64(&shared->transactions, 0);
 	pg_atomic_init_u64(&shared->events, 0);
@@ -184,10 +188,8 @@ at_probe_worker_main(dsm_segment *segment, shm_toc *toc)
 	AtScope scope = {.workers = 0};
 	AtVerify *verify = at_verify_begin(&scope, NULL, GetActiveSnapshot(), false);
 
-	at_progress_join(shared->leader_pid);
 	verify->incarnation = at_incarnations_read(verify->snapshot, &verify->nincarnations);
 	work(verify, shared, false);
-	at_progress_end();
 }
 
 /* Take stretches until there are none. */
@@ -203,10 +205,12 @@ work(AtVerify *verify, Shared *shared, bool is_leader)
 		if (from >= shared->size)
 			break;
 		probe_stretch(verify, shared, from, Min(from + shared->stretch, shared->size));
-		if (!is_leader)
-			continue;
+		if (is_leader)
+			at_progress_done(pg_atomic_read_u64(&shared->done_batches),
+							 pg_atomic_read_u64(&shared->done_events));
 		at_debug_point("verify-stretch");
-		if (TimestampDifferenceExceeds(remembered_at, GetCurrentTimestamp(), REMEMBER_MS))
+		if (is_leader &&
+			TimestampDifferenceExceeds(remembered_at, GetCurrentTimestamp(), REMEMBER_MS))
 		{
 			at_memory_save(verify, shared->state, shared->first, shared->size);
 			remembered_at = GetCurrentTimestamp();
@@ -259,7 +263,8 @@ probe_batch(AtVerify *verify, Shared *shared, AtLives *lives, uint64 log_index)
 		at_verify_end_window(lives, life, batch.end);
 	}
 	shared->state[log_index - shared->first] = state;
-	at_progress_add(1, batch.entry.event_count);
+	pg_atomic_fetch_add_u64(&shared->done_batches, 1);
+	pg_atomic_fetch_add_u64(&shared->done_events, batch.entry.event_count);
 	if (state != AT_PROBE_FINE)
 		return;
 	pg_atomic_fetch_add_u64(&shared->batches, 1);

@@ -30,6 +30,8 @@ typedef struct AtProbePlan
 	uint8 *state;  /* AtProbeState */
 	uint64 events; /* to do */
 	uint64 batches;
+	uint64 events_before; /* that an earlier verification has done */
+	uint64 batches_before;
 } AtProbePlan;
 
 /*

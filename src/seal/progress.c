@@ -22,7 +22,6 @@
 #define PROGRESS_COMMAND_VERIFY ((ProgressCommandType) 0x4155)
 enum
 {
-	PARAM_LEADER, /* pid of a worker's leader; 0: it is one */
 	PARAM_MODE,
 	PARAM_PHASE,
 	PARAM_WORKERS,
@@ -46,38 +45,16 @@ static const char *const phases[] = {
 	[AT_PHASE_HEAP] = "counting rows",
 };
 
-/* Right at the beginning of each verification. */
-static struct
-{
-	uint64 batches;
-	uint64 events;
-} done;
-
 PG_FUNCTION_INFO_V1(at_verify_progress);
-
-static void
-begin(int leader_pid)
-{
-	done.batches = 0;
-	done.events = 0;
-	pgstat_progress_start_command(PROGRESS_COMMAND_VERIFY, InvalidOid);
-	pgstat_progress_update_param(PARAM_LEADER, leader_pid);
-}
 
 void
 at_progress_begin(const char *mode)
 {
-	begin(0);
+	pgstat_progress_start_command(PROGRESS_COMMAND_VERIFY, InvalidOid);
 	for (int i = 0; i < lengthof(modes); i++)
 		if (strcmp(modes[i], mode) == 0)
 			pgstat_progress_update_param(PARAM_MODE, i);
 	pgstat_progress_update_param(PARAM_STARTED_AT, GetCurrentTimestamp());
-}
-
-void
-at_progress_join(int leader_pid)
-{
-	begin(leader_pid);
 }
 
 void
@@ -93,11 +70,10 @@ at_progress_phase(AtPhase phase)
 }
 
 void
-at_progress_plan(uint64 batches, uint64 events, uint64 batches_done, uint64 events_done)
+at_progress_plan(uint64 batches, uint64 events)
 {
 	pgstat_progress_update_param(PARAM_BATCHES_TOTAL, batches);
 	pgstat_progress_update_param(PARAM_EVENTS_TOTAL, events);
-	at_progress_add(batches_done, events_done);
 }
 
 void
@@ -113,44 +89,16 @@ at_progress_entries(uint64 entries)
 }
 
 void
-at_progress_add(uint64 batches, uint64 events)
+at_progress_done(uint64 batches, uint64 events)
 {
-	done.batches += batches;
-	done.events += events;
-	pgstat_progress_update_param(PARAM_BATCHES_DONE, done.batches);
-	pgstat_progress_update_param(PARAM_EVENTS_DONE, done.events);
+	pgstat_progress_update_param(PARAM_BATCHES_DONE, batches);
+	pgstat_progress_update_param(PARAM_EVENTS_DONE, events);
 }
 
 void
 at_progress_findings(uint64 findings)
 {
 	pgstat_progress_update_param(PARAM_FINDINGS, findings);
-}
-
-/* Is this the entry of a process that verifies this database, led by the other (0: by none)? */
-static bool
-is_led_by(const PgBackendStatus *entry, int leader_pid)
-{
-	return entry->st_progress_command == PROGRESS_COMMAND_VERIFY &&
-		   entry->st_databaseid == MyDatabaseId &&
-		   entry->st_progress_param[PARAM_LEADER] == leader_pid;
-}
-
-/* What a process and its workers have done, by one of the parameters. */
-static int64
-sum(const PgBackendStatus *leader, int param)
-{
-	int64 total = leader->st_progress_param[param];
-	int n = pgstat_fetch_stat_numbackends();
-
-	for (int i = 1; i <= n; i++)
-	{
-		PgBackendStatus *entry = &pgstat_get_local_beentry_by_index(i)->backendStatus;
-
-		if (is_led_by(entry, leader->st_procpid))
-			total += entry->st_progress_param[param];
-	}
-	return total;
 }
 
 static const char *
@@ -172,7 +120,8 @@ at_verify_progress(PG_FUNCTION_ARGS)
 		PgBackendStatus *entry = &pgstat_get_local_beentry_by_index(i)->backendStatus;
 		const int64 *param = entry->st_progress_param;
 
-		if (!is_led_by(entry, 0))
+		if (entry->st_progress_command != PROGRESS_COMMAND_VERIFY ||
+			entry->st_databaseid != MyDatabaseId)
 			continue;
 
 		Datum values[COLUMNS] = {
@@ -183,9 +132,9 @@ at_verify_progress(PG_FUNCTION_ARGS)
 			Int32GetDatum(param[PARAM_WORKERS]),
 			Int64GetDatum(param[PARAM_ENTRIES_DONE]),
 			Int64GetDatum(param[PARAM_BATCHES_TOTAL]),
-			Int64GetDatum(sum(entry, PARAM_BATCHES_DONE)),
+			Int64GetDatum(param[PARAM_BATCHES_DONE]),
 			Int64GetDatum(param[PARAM_EVENTS_TOTAL]),
-			Int64GetDatum(sum(entry, PARAM_EVENTS_DONE)),
+			Int64GetDatum(param[PARAM_EVENTS_DONE]),
 			Int64GetDatum(param[PARAM_FINDINGS]),
 		};
 		bool nulls[COLUMNS] = {false};

@@ -3,8 +3,8 @@
  *		How far verifications have come: what audit.verify_progress shows.
  *
  * As that of other commands, progress stands in the process's own entry of
- * the server's statistics, and is cleared with the transaction. Parallel
- * workers have entries of their own, which the view adds to the leader's.
+ * the server's statistics, and is cleared with the transaction. The leader
+ * tells what its parallel workers have done, too.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_PROGRESS_H
@@ -22,21 +22,17 @@ typedef enum AtPhase
 /* Begin, or begin anew after an error; `mode` is one of at_scope_mode(). */
 extern void at_progress_begin(const char *mode);
 
-/* Begin as a worker of another process. */
-extern void at_progress_join(int leader_pid);
-
 extern void at_progress_end(void);
 
 extern void at_progress_phase(AtPhase phase);
 
-/* How much there is to do; what was done by an earlier run counts as done. */
-extern void at_progress_plan(uint64 batches, uint64 events, uint64 batches_done,
-							 uint64 events_done);
+/* How much there is to do. */
+extern void at_progress_plan(uint64 batches, uint64 events);
 extern void at_progress_workers(int workers);
 
-/* What this process has done so far. */
+/* What is done so far. */
 extern void at_progress_entries(uint64 entries);
-extern void at_progress_add(uint64 batches, uint64 events);
+extern void at_progress_done(uint64 batches, uint64 events);
 extern void at_progress_findings(uint64 findings);
 
 #endif

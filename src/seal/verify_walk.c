@@ -119,7 +119,6 @@ static void
 recall(AtVerify *verify, AtProbePlan *plan)
 {
 	AtEntryReader *entries = at_verify_entries(verify);
-	uint64 batches_before = 0;
 	const AtEntryRow *row;
 
 	if (plan->first == plan->size)
@@ -136,14 +135,14 @@ recall(AtVerify *verify, AtProbePlan *plan)
 		}
 		if (state != AT_PROBE_BEFORE)
 			continue;
-		batches_before++;
+		plan->batches_before++;
+		plan->events_before += row->body.event_count;
 		verify->transactions += row->body.tx_count;
 		verify->events += row->body.event_count;
 		verify->tiles += (row->body.leaf_count + AT_TILE_LEAVES - 1) / AT_TILE_LEAVES;
 	}
-	verify->batches += batches_before;
-	at_progress_plan(plan->batches + batches_before, plan->events + verify->events, batches_before,
-					 verify->events);
+	verify->batches += plan->batches_before;
+	at_progress_plan(plan->batches + plan->batches_before, plan->events + plan->events_before);
 }
 
 /* What is not fine is looked at by this process, in the order of the log. */
@@ -231,7 +230,7 @@ walk_batch(AtVerify *verify, const AtBatch *batch, AtRange *range, AtLife **life
 		range->leaf_count = batch->entry.leaf_count;
 		range->window = at_verify_window(*life, batch->end);
 		at_verify_check_batch(verify, batch, range);
-		at_progress_add(1, batch->entry.event_count);
+		at_progress_done(verify->batches, verify->events);
 	}
 	else if (batch->is_events)
 		verify->passed++;
