@@ -27,6 +27,7 @@
 #include "commands/extension.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -183,6 +184,18 @@ at_is_ledger_relation(Relation rel)
 
 	return root == ledger_relid_or_invalid(AT_LEDGER_EVENT) ||
 		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION);
+}
+
+bool
+at_lock_is_held(Oid relid, LOCKMODE first)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
+	for (LOCKMODE mode = first; mode <= MaxLockMode; mode++)
+		if (LockHeldByMe(&tag, mode))
+			return true;
+	return false;
 }
 
 /*

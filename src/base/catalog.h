@@ -9,6 +9,7 @@
 #ifndef AT_CATALOG_H
 #define AT_CATALOG_H
 
+#include "storage/lockdefs.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
@@ -51,6 +52,9 @@ extern Oid at_ledger_relid(AtLedgerTable table);
  * waits under it for everybody who waits for a pass.
  */
 extern void at_ledger_lock_passes(AtLedgerTable table);
+
+/* Does this session hold a lock on the relation, of this mode or one behind it in their list? */
+extern bool at_lock_is_held(Oid relid, LOCKMODE first);
 
 /* A registered snapshot taken now, in a parallel query too. Needs a ledger. */
 extern Snapshot at_snapshot_of_now(void);

@@ -32,7 +32,6 @@
 #include "catalog/pg_namespace.h"
 #include "commands/extension.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -337,19 +336,6 @@ settle_rewrite(Command *command)
 	}
 }
 
-/* Has this session a lock on the relation such as changes of its definition take? */
-static bool
-is_locked_here(Oid relid)
-{
-	LOCKTAG tag;
-
-	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
-	for (LOCKMODE mode = ShareUpdateExclusiveLock; mode <= MaxLockMode; mode++)
-		if (LockHeldByMe(&tag, mode))
-			return true;
-	return false;
-}
-
 /*
  * A relation was changed, here or elsewhere; allocates nothing, since aborts come
  * here too. InvalidOid tells that messages of others were lost, never our own.
@@ -359,7 +345,8 @@ touch(Datum arg, Oid relid)
 {
 	Command *command = evolve.running;
 
-	if (command == NULL || command->all || !OidIsValid(relid) || !is_locked_here(relid))
+	if (command == NULL || command->all || !OidIsValid(relid) ||
+		!at_lock_is_held(relid, ShareUpdateExclusiveLock)) /* as changes of a definition take */
 		return;
 	for (int i = 0; i < command->ntouched; i++)
 		if (command->touched[i] == relid)

@@ -119,13 +119,27 @@ follow(Oid relid, const AtSchemaChange *change)
 }
 
 /*
+ * Lock a relation, waiting for nobody; false if somebody else has locked it. Not to be asked
+ * for conditionally where a lock is held: that would fail as soon as others wait for one that
+ * conflicts. They wait for us too, so then a lock is had at once.
+ */
+static bool
+lock_relation(Oid relid)
+{
+	if (!at_lock_is_held(relid, AccessShareLock))
+		return ConditionalLockRelationOid(relid, AccessShareLock);
+	LockRelationOid(relid, AccessShareLock);
+	return true;
+}
+
+/*
  * Open a relation that this session may hold no lock on: without one it could
  * be dropped while it is open. Waits for nobody; NULL if it is locked or gone.
  */
 static Relation
 open_relation(Oid relid)
 {
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+	if (!lock_relation(relid))
 		return NULL;
 	if (SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)))
 		return table_open(relid, NoLock);
