@@ -24,6 +24,7 @@
 #include "capture/policy.h"
 #include "capture/truncate.h"
 #include "core/hash.h"
+#include "guard/chunk.h"
 #include "guard/guard.h"
 #include "guard/membership.h"
 #include "ledger/append.h"
@@ -59,6 +60,7 @@ _PG_init(void)
 	at_baseline_init();
 	at_guard_init();
 	at_membership_init();
+	at_chunk_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */
 	at_alert_init();
 	at_seal_init();

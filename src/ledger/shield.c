@@ -115,6 +115,8 @@ cover(const Bare *bare, const char *owner)
 {
 	if (bare->needs_security)
 	{
+		/* somebody's ALTER DEFAULT PRIVILEGES may have opened it */
+		at_own_command(psprintf("REVOKE ALL ON TABLE %s FROM PUBLIC", bare->name));
 		at_own_command(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", bare->name));
 		at_own_command(psprintf("ALTER TABLE %s FORCE ROW LEVEL SECURITY", bare->name));
 	}

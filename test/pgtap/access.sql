@@ -125,6 +125,21 @@ SELECT is_empty('SELECT * FROM audit.record_event', 'nor that anything happened'
 SELECT is_empty('SELECT * FROM audit.public_keys', 'nor anything of the log');
 SELECT is_empty('SELECT * FROM audit.alert', 'nor alerts');
 RESET ROLE;
+INSERT INTO public.orders SELECT 100, string_agg(md5(g::text), ''), 1 FROM generate_series(1, 1000) AS g;
+SELECT c.reltoastrelid::regclass AS chunks FROM pg_class c JOIN audit.event e ON e.tableoid = c.oid
+	WHERE e.record_key = '100' AND e.tx_id = audit.current_tx_id() LIMIT 1 \gset
+SET LOCAL ROLE tap_anna;
+SELECT throws_ok($$SELECT chunk_data FROM $$ || :'chunks', '42501', NULL, 'an auditor has no right on stored pieces of long values');
+RESET ROLE;
+SELECT is((SELECT count(*) > 0 FROM :chunks), true, 'that are there');
+SET LOCAL ROLE tap_dba;
+SELECT throws_ok($$SELECT chunk_data FROM $$ || :'chunks', '42501', NULL, 'nor does pg_read_all_data see long values by them');
+SELECT throws_ok($$COPY $$ || :'chunks' || $$ TO STDOUT$$, NULL, NULL, 'nor by COPY');
+SELECT is(length((SELECT new_values ->> 'customer' FROM audit.events WHERE resource_id = '100')), NULL, 'nor by the view');
+RESET ROLE;
+SET LOCAL ROLE tap_anna;
+SELECT is(length((SELECT new_values ->> 'customer' FROM audit.events WHERE resource_id = '100')), 32000, 'an auditor sees them as values');
+RESET ROLE;
 SET LOCAL ROLE audit_ledger;
 SELECT is_empty('SELECT * FROM audit.event', 'row security binds the owner of the ledger');
 SELECT is_empty('SELECT * FROM audit.transaction', 'in all of it');
@@ -133,7 +148,7 @@ RESET ROLE;
 SET LOCAL ROLE tap_dora;
 SELECT is_empty('SELECT * FROM audit.events', 'nor does a scoped auditor without a grant');
 RESET ROLE;
-SELECT is((SELECT count(*)::int FROM audit.events WHERE table_name = 'orders'), 2, 'a superuser sees all');
+SELECT is((SELECT count(*)::int FROM audit.events WHERE table_name = 'orders'), 3, 'a superuser sees all');
 
 -- scopes: context, period, values, persons, until a date; a group's is its members'
 CREATE FUNCTION pg_temp.seen() RETURNS text LANGUAGE sql AS

@@ -124,7 +124,7 @@ SELECT is(
 	'(f,f,f,f)', 'which can do nothing else');
 SELECT is_empty(
 	$$SELECT name FROM relation c LEFT JOIN pg_am m ON m.oid = c.relam
-		WHERE (m.amname = 'audit_worm' OR relkind = 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
+		WHERE (m.amname = 'audit_worm' OR relkind = 'p') AND relkind IN ('r', 'p') AND NOT (relrowsecurity AND relforcerowsecurity)$$,
 	'every table of the ledger, and every partition, has forced row security');
 SELECT is_empty(
 	$$SELECT c.name, p.polname FROM relation c JOIN pg_policy p ON p.polrelid = c.oid
@@ -170,6 +170,22 @@ SELECT is_empty(
 	$$SELECT t.tgname FROM pg_trigger t JOIN relation c ON c.oid = t.tgrelid JOIN pg_am m ON m.oid = c.relam
 		WHERE m.amname = 'audit_worm'$$,
 	'no trigger hangs on the ledger');
+
+-- nothing of others is called: what an object of ours depends on is ours or the server's
+SELECT is_empty(
+	$$SELECT pg_describe_object(d.classid, d.objid, d.objsubid), pg_describe_object(d.refclassid, d.refobjid, d.refobjsubid)
+		FROM pg_depend d, pg_identify_object(d.classid, d.objid, d.objsubid) o, pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) r
+		WHERE d.deptype IN ('n', 'a') AND o.type NOT IN ('extension', 'schema') AND (o.schema = 'audit' OR o.identity ~ ' on audit\.| (in|of) .*audit\.')
+		AND r.type NOT IN ('schema', 'role', 'access method') AND coalesce(r.schema, 'audit') NOT IN ('audit', 'pg_catalog')
+		AND r.identity !~ '^(language|access method)|audit_trail$|^(c|sql|internal)$'$$,
+	'no view, policy, trigger, index, operator or default of ours uses an object of another schema');
+SELECT is_empty(
+	$$SELECT signature FROM routine p WHERE prosrc ~* '\mEXECUTE\M|format\(|quote_' AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
+		AND signature NOT IN ('audit.role_rights()', 'audit.access_findings()', 'audit.coverage(regclass)')$$,
+	'no function in SQL makes commands of names, but those that quote each with %I, %L or as regclass');
+SELECT is_empty(
+	$$SELECT signature FROM routine p WHERE prosecdef AND signature NOT IN ('audit.coverage(regclass)', 'audit.doctor()', 'audit.target_versions(regclass)')$$,
+	'functions that act with their owner''s rights are few, and known');
 
 -- the schema
 SELECT results_eq(
