@@ -34,6 +34,7 @@
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
+#include "observe/reads.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -56,6 +57,7 @@ _PG_init(void)
 	at_statement_init();
 	at_policy_init();
 	at_direct_init();
+	at_reads_init();
 	at_truncate_init();
 	at_baseline_init();
 	at_guard_init();

@@ -135,6 +135,8 @@ operation(uint8_t op)
 			return "maintenance";
 		case 'R':
 			return "refused";
+		case 'V':
+			return "read";
 		case 'X':
 			return "export";
 		default:

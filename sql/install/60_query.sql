@@ -39,12 +39,12 @@ SELECT
 	e.tx_id || '.' || e.ordinal AS event_id,
 	e.occurred_at,
 	g.context,
-	CASE WHEN e.op = 'R' THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END AS category,
+	CASE WHEN e.op IN ('R', 'V') THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END AS category,
 	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
 		WHEN 'B' THEN '.baseline' END) AS event_type,
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' ELSE e.op::text END AS action,
+		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE e.op::text END AS action,
 	g.resource_type,
 	e.record_key AS resource_id,
 	g.table_schema,
@@ -91,12 +91,12 @@ SELECT
 	e.tx_id || '.' || e.ordinal,
 	e.occurred_at,
 	g.context,
-	CASE WHEN e.op = 'R' THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END,
+	CASE WHEN e.op IN ('R', 'V') THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END,
 	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
 		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
 		WHEN 'B' THEN '.baseline' END),
 	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' ELSE e.op::text END,
+		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE e.op::text END,
 	g.resource_type,
 	e.record_key,
 	g.table_schema,
@@ -153,9 +153,9 @@ COMMENT ON VIEW audit.events IS
 COMMENT ON COLUMN audit.events.event_id IS 'name of the event, tx_id.ordinal; to find one, filter by tx_id and ordinal';
 COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by time, filter by tx_at too';
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
-COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, configuration for changes of what is audited, or security for what was refused';
+COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, configuration for changes of what is audited, or security for what was refused, and for who has read the trail';
 COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
-COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; refuse: a command against the audit trail that was refused, though its transaction may be rolled back; of these see new_values';
+COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; refuse: a command against the audit trail that was refused, though its transaction may be rolled back; read: a command that has read the trail; of these see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
 COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';

@@ -39,6 +39,7 @@ char *at_guc_maintenance;
 char *at_guc_maintenance_role;
 int at_guc_max_value_size;
 char *at_guc_reason;
+bool at_guc_record_reads;
 char *at_guc_request_id;
 int at_guc_require_context;
 int at_guc_ring_size;
@@ -183,6 +184,11 @@ define_m_to_z(void)
 							GUC_UNIT_KB, NULL, NULL, NULL);
 
 	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
+
+	/* by the configuration file only: who reads must not decide whether it is seen */
+	DefineCustomBoolVariable(
+		"audit_trail.record_reads", "Records who has read the audit trail, as an event.", NULL,
+		&at_guc_record_reads, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	define_context("audit_trail.request_id",
 				   "Names the request of the application that this transaction serves.", NULL,

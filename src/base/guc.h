@@ -27,6 +27,7 @@ extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
 extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
 extern char *at_guc_reason;
+extern bool at_guc_record_reads;
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
 extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */

@@ -252,6 +252,7 @@ write_what(AtOutput *output, const AtEventBody *body)
 		{'M', ": changes were made as maintenance, and only counted",
 		 ": changes were made as maintenance, and only counted"},
 		{'R', ": an attempt was refused", ": an attempt was refused"},
+		{'V', ": the trail was read", ": the trail was read"},
 		{'X', ": evidence was exported from the trail", ": evidence was exported from the trail"},
 	};
 

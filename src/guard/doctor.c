@@ -35,6 +35,7 @@
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "guard/doctor.h"
+#include "ledger/reader.h"
 
 static const char *const health_names[] = {"ok", "warning", "problem"};
 
@@ -101,11 +102,18 @@ at_doctor(PG_FUNCTION_ARGS)
 	};
 
 	InitMaterializedSRF(fcinfo, 0);
-	for (int i = 0; i < lengthof(checks); i++)
+	at_reader_is_ours = true;
+	PG_TRY();
 	{
-		if (!checks[i].needs_ledger || at_ledger_exists())
-			run_check(&doctor, &checks[i]);
+		for (int i = 0; i < lengthof(checks); i++)
+			if (!checks[i].needs_ledger || at_ledger_exists())
+				run_check(&doctor, &checks[i]);
 	}
+	PG_FINALLY();
+	{
+		at_reader_is_ours = false;
+	}
+	PG_END_TRY();
 	return (Datum) 0;
 }
 

@@ -61,6 +61,27 @@ cut(const char *text)
 	return text != NULL ? at_context_clean_part(text, strlen(text), MAX_MESSAGE) : NULL;
 }
 
+void
+at_attempt_begin_read(StringInfo record, const char *object)
+{
+	AtOrigin origin;
+
+	at_origin_now(&origin);
+	initStringInfo(record);
+	at_origin_write(&origin, record);
+	write_attempt(NULL, 0, object, record);
+	record->len -= sizeof(int64); /* the rows, for which there is room now */
+}
+
+void
+at_attempt_end_read(StringInfo record, int64 rows)
+{
+	at_wire_put_number(record, rows);
+	if (!at_ring_put(record->data, record->len))
+		ereport(LOG, (errmsg("could not record a read of the audit trail: the collector has not "
+							 "kept up")));
+}
+
 static void
 write_attempt(const char *message, int sqlstate, const char *object, StringInfo out)
 {
@@ -70,6 +91,7 @@ write_attempt(const char *message, int sqlstate, const char *object, StringInfo 
 	at_wire_put_text(out, cut(object));
 	at_wire_put_text(out, at_statement_tag());
 	write_command(out);
+	at_wire_put_number(out, 0); /* rows */
 }
 
 /* Secrets go before the text is cut: a word that tells of them may stand behind. */
@@ -106,5 +128,6 @@ at_attempt_read(const char *record, int len, AtOrigin *origin, int *origin_len, 
 	attempt->command = at_wire_get_text(&in, &valid);
 	attempt->text = at_wire_get_text(&in, &valid);
 	attempt->text_bytes = at_wire_get_number(&in, &valid);
-	return valid && attempt->message != NULL;
+	attempt->rows = at_wire_get_number(&in, &valid);
+	return valid;
 }

@@ -68,9 +68,9 @@ typedef struct Scope
 /* A version of a table. */
 typedef struct Version
 {
-	int32 target_id; /* key */
-	bool is_configuration;
-	List *scopes; /* of Scope: those that it falls under */
+	int32 target_id;       /* key */
+	bool is_configuration; /* a table of ours; not what was refused or read */
+	List *scopes;          /* of Scope: those that it falls under */
 } Version;
 
 /* What an event must be for the caller. */
@@ -96,6 +96,8 @@ static struct
 	List *scopes;   /* of Scope */
 	HTAB *versions; /* of Version */
 } reader;
+
+bool at_reader_is_ours = false;
 
 PG_FUNCTION_INFO_V1(at_access_changed);
 
@@ -432,7 +434,8 @@ read_version(Version *version)
 
 	if (!at_target_read(version->target_id, &target))
 		return;
-	version->is_configuration = strcmp(target.table_schema, AT_SCHEMA) == 0;
+	version->is_configuration =
+		strcmp(target.table_schema, AT_SCHEMA) == 0 && target.table_name[0] != '\0';
 
 	MemoryContext save = MemoryContextSwitchTo(reader.memory);
 

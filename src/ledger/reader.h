@@ -36,6 +36,12 @@ extern bool at_reader_sees_some(void);
 /* Is the user a member of the admin role, which configures tables of others too? */
 extern bool at_reader_is_admin(Oid user);
 
+/*
+ * Set while a function of ours reads the trail to see to the installation, and not to tell of
+ * what was recorded: then that is no reading of the caller's. Whoever sets it resets it.
+ */
+extern bool at_reader_is_ours;
+
 /* Register the invalidation callbacks. */
 extern void at_reader_init(void);
 

@@ -142,6 +142,14 @@ at_statement_query(Oid relid)
 	return json.data;
 }
 
+MemoryContext
+at_statement_memory(void)
+{
+	Portal portal = find_portal();
+
+	return portal != NULL ? portal->portalContext : NULL;
+}
+
 const char *
 at_statement_text(int *len)
 {

@@ -47,6 +47,9 @@ extern void at_statement_presume(CommandTag tag);
 /* The text of the command, as it was sent; *len gets its length. NULL if none is known. */
 extern const char *at_statement_text(int *len);
 
+/* Memory that lives as long as the command, its rollback included. NULL if none is known. */
+extern MemoryContext at_statement_memory(void);
+
 /* Register the callbacks. */
 extern void at_statement_init(void);
 

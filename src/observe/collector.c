@@ -43,6 +43,7 @@
 
 /* What events of the collector are about. */
 #define ATTEMPT_TYPE "attempt"
+#define TRAIL_TYPE   "trail"
 
 /* Records of one origin, in one transaction. */
 typedef struct Group
@@ -51,7 +52,8 @@ typedef struct Group
 	int origin_len;
 	uint64 last; /* number of the last record */
 	bool told;   /* others have heard of it */
-	AtTarget target;
+	AtTarget attempts;
+	AtTarget trail;
 } Group;
 
 static long run_pass(void);
@@ -60,7 +62,9 @@ static void record_attempt(Group *group, const AtRingRecord *record);
 static void begin_group(Group *group, const AtOrigin *origin);
 static void end_group(Group *group);
 static void append_event(Group *group, const AtAttempt *attempt);
-static void find_target(AtTarget *target);
+static void append_read(Group *group, const AtAttempt *attempt);
+static const AtTarget *find_target(const char *type, AtTarget *target);
+static AtEvent new_event(const AtTarget *target, char op, const char *type);
 static struct varlena *make_values(const AtAttempt *attempt);
 static void tell_lost(void);
 
@@ -116,7 +120,10 @@ record_attempt(Group *group, const AtRingRecord *record)
 	group->origin = record->data;
 	group->origin_len = origin_len;
 	group->last = record->number;
-	append_event(group, &attempt);
+	if (attempt.message != NULL)
+		append_event(group, &attempt);
+	else
+		append_read(group, &attempt);
 }
 
 static void
@@ -130,7 +137,8 @@ begin_group(Group *group, const AtOrigin *origin)
 		elog(ERROR, "there is no ledger any more");
 	PushActiveSnapshot(GetTransactionSnapshot());
 	at_transaction_act_for(origin);
-	find_target(&group->target);
+	group->attempts.target_id = 0;
+	group->trail.target_id = 0;
 	group->told = false;
 }
 
@@ -155,18 +163,12 @@ end_group(Group *group)
 static void
 append_event(Group *group, const AtAttempt *attempt)
 {
-	const AtTarget *target = &group->target;
-	AtEvent event = {
-		.target_id = target->target_id,
-		.retention_class = target->retention_class,
-		.schema = at_span_of(target->table_schema),
-		.table = at_span_of(target->table_name),
-		.resource_type = at_span_of(target->resource_type),
-		.op = 'R',
-		.event_type = (struct varlena *) cstring_to_text("audit.refused"),
-		.new_values = make_values(attempt),
-		.occurred_at = attempt->at,
-	};
+	const AtTarget *target = find_target(ATTEMPT_TYPE, &group->attempts);
+	AtEvent event = new_event(target, 'R', "audit.refused");
+
+	event.new_values = make_values(attempt);
+	event.occurred_at = attempt->at;
+
 	AtEventName name = at_event_append(&event);
 	AtChange change = {
 		.target_id = target->target_id,
@@ -182,23 +184,48 @@ append_event(Group *group, const AtAttempt *attempt)
 	group->told = true;
 }
 
-/* What attempts are recorded under; made with the first one. */
 static void
-find_target(AtTarget *target)
+append_read(Group *group, const AtAttempt *attempt)
 {
-	if (at_target_find(ATTEMPT_TYPE, target))
-		return;
+	AtEvent event = new_event(find_target(TRAIL_TYPE, &group->trail), 'V', "audit.read");
+
+	event.new_values = make_values(attempt);
+	event.occurred_at = attempt->at;
+	(void) at_event_append(&event);
+}
+
+static AtEvent
+new_event(const AtTarget *target, char op, const char *type)
+{
+	return (AtEvent){
+		.target_id = target->target_id,
+		.retention_class = target->retention_class,
+		.schema = at_span_of(target->table_schema),
+		.table = at_span_of(target->table_name),
+		.resource_type = at_span_of(target->resource_type),
+		.op = op,
+		.event_type = (struct varlena *) cstring_to_text(type),
+	};
+}
+
+/* What events of a type are recorded under; made with the first one. */
+static const AtTarget *
+find_target(const char *type, AtTarget *target)
+{
+	if (target->target_id != 0 || at_target_find(type, target))
+		return target;
 	*target = (AtTarget){
 		.retention_class = AT_RETENTION_CLASS_DEFAULT,
 		.table_schema = AT_SCHEMA,
 		.table_name = "",
-		.resource_type = ATTEMPT_TYPE,
+		.resource_type = pstrdup(type),
 		.context = "system",
 		.key_columns = "[]",
 		.columns = "[]",
 	};
 	at_target_append(target);
 	CommandCounterIncrement();
+	return target;
 }
 
 /* Begin a member of a JSON object. */
@@ -218,13 +245,16 @@ make_values(const AtAttempt *attempt)
 
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
-	append_text(&json, "sqlstate", unpack_sql_state(attempt->sqlstate));
+	if (attempt->message != NULL)
+		append_text(&json, "sqlstate", unpack_sql_state(attempt->sqlstate));
 	append_text(&json, "message", attempt->message);
 	append_text(&json, "object", attempt->object);
 	append_text(&json, "command", attempt->command);
 	append_text(&json, "statement", attempt->text);
 	if (attempt->text_bytes > AT_MAX_ATTEMPT_TEXT)
 		appendStringInfo(&json, ",\"statement_bytes\":" INT64_FORMAT, attempt->text_bytes);
+	if (attempt->message == NULL)
+		appendStringInfo(&json, ",\"rows\":" INT64_FORMAT, attempt->rows);
 	appendStringInfoChar(&json, '}');
 	return (struct varlena *) cstring_to_text_with_len(json.data, json.len);
 }
@@ -234,28 +264,17 @@ static void
 tell_lost(void)
 {
 	uint64 lost = at_ring_lost();
-	Group group = {.origin = NULL};
-	StringInfoData json;
+	AtTarget target = {0};
 
 	if (lost == 0)
 		return;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	find_target(&group.target);
-	initStringInfo(&json);
-	appendStringInfo(&json, "{\"lost\":" UINT64_FORMAT "}", lost);
 
-	AtEvent event = {
-		.target_id = group.target.target_id,
-		.retention_class = group.target.retention_class,
-		.schema = at_span_of(group.target.table_schema),
-		.table = at_span_of(group.target.table_name),
-		.resource_type = at_span_of(group.target.resource_type),
-		.op = 'R',
-		.event_type = (struct varlena *) cstring_to_text("audit.lost"),
-		.new_values = (struct varlena *) cstring_to_text_with_len(json.data, json.len),
-	};
+	AtEvent event = new_event(find_target(ATTEMPT_TYPE, &target), 'R', "audit.lost");
 
+	event.new_values =
+		(struct varlena *) cstring_to_text(psprintf("{\"lost\":" UINT64_FORMAT "}", lost));
 	(void) at_event_append(&event);
 	PopActiveSnapshot();
 	HOLD_INTERRUPTS();
