@@ -109,7 +109,7 @@ WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p', 'v') AN
 UNION ALL
 SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
-		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_conflicts,baseline_progress,events,record_event,public_keys}'::text[]),
+		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys}'::text[]),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
 		('scoped_auditor', 'SELECT', '{events,record_event,public_keys}'),
 		('maintenance', 'SELECT', '{baseline_progress,verify_progress,anchor_status,public_keys}')
@@ -139,8 +139,7 @@ COMMENT ON FUNCTION audit.create_roles(text) IS
 	'makes the roles of the audit trail, where they are not there yet, and gives them their rights in this database; names are the prefix and the kind';
 REVOKE ALL ON FUNCTION audit.create_roles(text) FROM PUBLIC;
 
--- Who holds both of two roles that exclude each other. Superusers hold all anyway.
-CREATE VIEW audit.role_conflicts AS
+CREATE VIEW audit.role_holders AS
 WITH RECURSIVE holder (kind, role) AS (
 	SELECT r.kind, a.oid
 	FROM audit.role r
@@ -154,7 +153,19 @@ WITH RECURSIVE holder (kind, role) AS (
 	FROM holder h
 		JOIN pg_catalog.pg_auth_members m ON m.roleid = h.role
 )
-SELECT a.rolname::text AS holder, p.one, p.other, p.why
+SELECT h.kind, a.rolname::text AS holder, a.rolsuper AS is_superuser
+FROM holder h
+	JOIN pg_catalog.pg_roles a ON a.oid = h.role;
+COMMENT ON VIEW audit.role_holders IS
+	'who holds the roles of the audit trail, directly or through other roles, the roles themselves included';
+COMMENT ON COLUMN audit.role_holders.kind IS 'of the role, see audit.role';
+COMMENT ON COLUMN audit.role_holders.holder IS 'a role that has it';
+COMMENT ON COLUMN audit.role_holders.is_superuser IS 'it holds all of them anyway';
+REVOKE ALL ON audit.role_holders FROM PUBLIC;
+
+-- Who holds both of two roles that exclude each other. Superusers hold all anyway.
+CREATE VIEW audit.role_conflicts AS
+SELECT h.holder, p.one, p.other, p.why
 FROM (VALUES
 		('admin', 'auditor', 'who decides what is recorded does not see what was'),
 		('admin', 'scoped_auditor', 'who decides what is recorded does not see what was'),
@@ -164,10 +175,9 @@ FROM (VALUES
 		('auditor', 'maintenance', 'who examines the trail does not run it'),
 		('maintenance', 'purge_approver', 'a purge takes two')
 	) p (one, other, why)
-	JOIN holder h ON h.kind = p.one
-	JOIN holder i ON i.kind = p.other AND i.role = h.role
-	JOIN pg_catalog.pg_roles a ON a.oid = h.role
-WHERE NOT a.rolsuper;
+	JOIN audit.role_holders h ON h.kind = p.one
+	JOIN audit.role_holders i ON i.kind = p.other AND i.holder = h.holder
+WHERE NOT h.is_superuser;
 COMMENT ON VIEW audit.role_conflicts IS
 	'who holds two roles of the audit trail that exclude each other: GRANT refuses that in databases that have the trail, not in others';
 COMMENT ON COLUMN audit.role_conflicts.holder IS 'role that is a member of both, directly or through others';

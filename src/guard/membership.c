@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  * membership.c
- *		Refuses to give anybody two roles of the audit trail that exclude each
- *		other.
+ *		Records who gets the roles of the audit trail, and refuses two that
+ *		exclude each other.
  *
- * A command that may give memberships is carried out, and undone by an error
+ * A command that may change memberships is carried out, and undone by an error
  * if audit.role_conflicts has a row that it did not have before: who becomes
- * a member of what by it, through how many roles, only the catalog knows.
+ * a member of what by it, through how many roles, only the catalog knows. So
+ * the holders are compared too, and each that came or went is an event.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,16 +24,27 @@
 #include "base/errors.h"
 #include "base/guc.h"
 #include "guard/membership.h"
+#include "ledger/attempt.h"
+#include "ledger/datum.h"
+#include "ledger/event.h"
+#include "ledger/hooks.h"
 #include "ledger/owner.h"
+#include "ledger/partition.h"
+#include "ledger/target.h"
+
+/* What the events are about. */
+#define ROLE_TYPE "role"
 
 static ProcessUtility_hook_type next_utility;
 
 static void watch(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 				  ProcessUtilityContext context, ParamListInfo params,
 				  QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
-static bool gives_membership(Node *statement);
-static Datum read_conflicts(void);
+static bool changes_membership(Node *statement);
+static Datum read_before(void);
 static void check_conflicts(Datum before);
+static void record_holders(Datum before);
+static void record_holder(const char *event_type, const char *holder, const char *values);
 
 void
 at_membership_init(void)
@@ -47,53 +59,60 @@ watch(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtility
 	  QueryCompletion *completion)
 {
 	ProcessUtility_hook_type next = next_utility ? next_utility : standard_ProcessUtility;
-	bool watched = gives_membership(pstmt->utilityStmt) && at_guc_guard && !IsBinaryUpgrade &&
+	bool watched = changes_membership(pstmt->utilityStmt) && at_guc_guard && !IsBinaryUpgrade &&
 				   !IsParallelWorker() && IsTransactionState() && at_incarnation_begun();
-	Datum before = watched ? read_conflicts() : (Datum) 0;
+	Datum before = watched ? read_before() : (Datum) 0;
 
 	next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 	if (watched)
+	{
 		check_conflicts(before);
+		record_holders(before);
+	}
 }
 
 static bool
-gives_membership(Node *statement)
+changes_membership(Node *statement)
 {
 	switch (nodeTag(statement))
 	{
 		case T_GrantRoleStmt:
-			return ((GrantRoleStmt *) statement)->is_grant;
 		case T_CreateRoleStmt:
 		case T_AlterRoleStmt: /* ADD USER of a group; NOSUPERUSER makes rules count */
+		case T_DropRoleStmt:
 			return true;
 		default:
 			return false;
 	}
 }
 
-/* Run a query with the conflicts that were there; its first row's columns are text. */
+/* Run a query with what there was before, if that is known. */
 static void
-query_conflicts(const char *query, Datum before)
+run_query(const char *query, Datum before)
 {
-	Oid types[] = {TEXTARRAYOID};
+	Oid types[] = {JSONBOID};
 
 	CommandCounterIncrement();
-	if (SPI_execute_with_args(query, before ? 1 : 0, types, &before, NULL, false, 1) !=
+	if (SPI_execute_with_args(query, before ? 1 : 0, types, &before, NULL, false, 0) !=
 		SPI_OK_SELECT)
-		elog(ERROR, "could not read audit.role_conflicts");
+		elog(ERROR, "could not read audit.role_holders");
 }
 
+/* Conflicts and holders, as one jsonb. */
 static Datum
-read_conflicts(void)
+read_before(void)
 {
 	AtOwnerState state;
 	bool isnull;
 
 	at_owner_enter(&state);
 	SPI_connect();
-	query_conflicts("SELECT coalesce(pg_catalog.array_agg(c::text), '{}') FROM "
-					"audit.role_conflicts AS c",
-					(Datum) 0);
+	run_query("SELECT pg_catalog.jsonb_build_object("
+			  "'conflicts', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c)), '[]') "
+			  "FROM audit.role_conflicts AS c), "
+			  "'holders', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
+			  "'kind', h.kind, 'holder', h.holder)), '[]') FROM audit.role_holders AS h))",
+			  (Datum) 0);
 
 	Datum found = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
 
@@ -103,6 +122,20 @@ read_conflicts(void)
 	return found;
 }
 
+static pg_attribute_noreturn() void refuse(HeapTuple row, TupleDesc desc)
+{
+	char *holder = SPI_getvalue(row, desc, 1);
+	char *why = SPI_getvalue(row, desc, 4);
+	char *message = psprintf("role \"%s\" cannot be %s and %s of the audit trail", holder,
+							 SPI_getvalue(row, desc, 2), SPI_getvalue(row, desc, 3));
+
+	why[0] = pg_toupper((unsigned char) why[0]);
+	at_attempt_tell(ERRCODE_AT_GUARDED, message, holder);
+	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED), errmsg_internal("%s", message),
+					errdetail("%s.", why), errhint("See SELECT * FROM audit.role;")));
+}
+
+/* The attempt is told as the caller's, not as the owner's. */
 static void
 check_conflicts(Datum before)
 {
@@ -110,22 +143,81 @@ check_conflicts(Datum before)
 
 	at_owner_enter(&state);
 	SPI_connect();
-	query_conflicts("SELECT c.holder, c.one, c.other, c.why FROM audit.role_conflicts AS c WHERE "
-					"c::text <> ALL ($1) ORDER BY c.holder, c.one, c.other",
-					before);
-	if (SPI_processed > 0)
-	{
-		HeapTuple row = SPI_tuptable->vals[0];
-		TupleDesc desc = SPI_tuptable->tupdesc;
-		char *why = SPI_getvalue(row, desc, 4);
-
-		why[0] = pg_toupper((unsigned char) why[0]);
-		ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-						errmsg("role \"%s\" cannot be %s and %s of the audit trail",
-							   SPI_getvalue(row, desc, 1), SPI_getvalue(row, desc, 2),
-							   SPI_getvalue(row, desc, 3)),
-						errdetail("%s.", why), errhint("See SELECT * FROM audit.role;")));
-	}
-	SPI_finish();
+	run_query("SELECT c.holder, c.one, c.other, c.why FROM audit.role_conflicts AS c "
+			  "WHERE NOT ($1 -> 'conflicts') @> pg_catalog.jsonb_build_array("
+			  "pg_catalog.to_jsonb(c)) ORDER BY c.holder, c.one, c.other",
+			  before);
 	at_owner_leave(&state);
+	if (SPI_processed > 0)
+		refuse(SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+	SPI_finish();
+}
+
+static void
+record_holders(Datum before)
+{
+	AtOwnerState state;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	run_query("WITH now AS (SELECT pg_catalog.jsonb_build_object('kind', h.kind, 'holder', "
+			  "h.holder) AS value FROM audit.role_holders AS h), former AS (SELECT value FROM "
+			  "pg_catalog.jsonb_array_elements($1 -> 'holders') AS f (value)) "
+			  "SELECT 'role.granted', n.value ->> 'holder', n.value::text FROM now AS n "
+			  "WHERE n.value NOT IN (SELECT f.value FROM former AS f) UNION ALL "
+			  "SELECT 'role.revoked', f.value ->> 'holder', f.value::text FROM former AS f "
+			  "WHERE f.value NOT IN (SELECT n.value FROM now AS n) ORDER BY 1, 3",
+			  before);
+	at_owner_leave(&state);
+
+	SPITupleTable *changes = SPI_tuptable;
+
+	for (uint64 i = 0; i < changes->numvals; i++)
+		record_holder(SPI_getvalue(changes->vals[i], changes->tupdesc, 1),
+					  SPI_getvalue(changes->vals[i], changes->tupdesc, 2),
+					  SPI_getvalue(changes->vals[i], changes->tupdesc, 3));
+	SPI_finish();
+}
+
+/* The target that the events have; made with the first of them. */
+static void
+find_target(AtTarget *target)
+{
+	if (at_target_find(ROLE_TYPE, target))
+		return;
+	*target = (AtTarget){
+		.retention_class = AT_RETENTION_CLASS_DEFAULT,
+		.table_schema = AT_SCHEMA,
+		.table_name = "role_holders",
+		.resource_type = ROLE_TYPE,
+		.context = "system",
+		.key_columns = "[\"holder\"]",
+		.columns = "[]",
+	};
+	at_target_append(target);
+	CommandCounterIncrement();
+}
+
+static void
+record_holder(const char *event_type, const char *holder, const char *values)
+{
+	AtTarget target;
+
+	find_target(&target);
+
+	AtEvent event = {
+		.target_id = target.target_id,
+		.retention_class = target.retention_class,
+		.schema = at_span_of(target.table_schema),
+		.table = at_span_of(target.table_name),
+		.resource_type = at_span_of(target.resource_type),
+		.op = 'A',
+		.record_key = (struct varlena *) cstring_to_text(holder),
+		.event_type = (struct varlena *) cstring_to_text(event_type),
+		.new_values = (struct varlena *) cstring_to_text(values),
+	};
+
+	(void) at_event_append(&event);
+	if (at_alarm_hook != NULL)
+		at_alarm_hook(event_type, "warning", values);
 }

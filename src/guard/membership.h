@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * membership.h
- *		Refuses to give anybody two roles of the audit trail that exclude each
- *		other.
+ *		Records who gets the roles of the audit trail, and refuses two that
+ *		exclude each other.
  *
- * Which those are, audit.role_conflicts says. Roles are the cluster's: what
+ * Who gets or loses one is an event of the same transaction, and an alarm. Which
+ * exclude each other, audit.role_conflicts says. Roles are the cluster's: what
  * is granted from a database without the trail, audit.doctor() finds.
  *-------------------------------------------------------------------------
  */

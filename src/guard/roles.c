@@ -23,6 +23,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "ledger/attempt.h"
 #include "ledger/init.h"
 #include "ledger/owner.h"
 #include "ledger/reader.h"
@@ -196,11 +197,15 @@ check_grantee(const char *name)
 {
 	Oid grantee = get_role_oid(name, false);
 
-	if (!superuser_arg(grantee) && at_reader_is_admin(grantee))
-		ereport(ERROR, (errcode(ERRCODE_AT_GUARDED),
-						errmsg("role \"%s\" is an admin of the audit trail", name),
-						errdetail("Who decides what is recorded does not see what was."),
-						errhint("Grant it to another role.")));
+	if (superuser_arg(grantee) || !at_reader_is_admin(grantee))
+		return;
+
+	char *message = psprintf("role \"%s\" is an admin of the audit trail", name);
+
+	at_attempt_tell(ERRCODE_AT_GUARDED, message, name);
+	ereport(ERROR, (errcode(ERRCODE_AT_GUARDED), errmsg_internal("%s", message),
+					errdetail("Who decides what is recorded does not see what was."),
+					errhint("Grant it to another role.")));
 }
 
 /* Of the tables, which must all have been audited; as int[]. */

@@ -102,7 +102,9 @@ at_target_find(const char *resource_type, AtTarget *target)
 		if (strcmp(get_text(tuple, Anum_target_resource_type, latest.desc), resource_type) != 0)
 			continue;
 		candidate = make_target(tuple, latest.desc);
+		/* a table of the user's may have no columns and any resource type, but not that schema */
 		if (strcmp(candidate.columns, "[]") == 0 &&
+			strcmp(candidate.table_schema, AT_SCHEMA) == 0 &&
 			(!found || candidate.target_id > target->target_id))
 		{
 			*target = candidate;

@@ -15,6 +15,8 @@ SELECT throws_ok('SELECT audit.create_roles(NULL)', '22004', NULL, 'nor without 
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname LIKE 'at\_%' AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolbypassrls)$$,
 	'none can log in, nor has attributes');
 
+CREATE FUNCTION pg_temp.executed() RETURNS text LANGUAGE plpgsql AS
+	$$DECLARE found text; BEGIN EXECUTE 'EXECUTE everything' INTO found; RETURN found; END$$;
 CREATE ROLE tap_anna;
 CREATE ROLE tap_bob;
 CREATE ROLE tap_carl;
@@ -186,6 +188,25 @@ DELETE FROM audit.grant WHERE name = 'd';
 SELECT is(pg_temp.seen_by_dora(), NULL, 'what is revoked is gone at once');
 SELECT is((SELECT count(*)::int FROM audit.events WHERE table_name = 'grant' AND action = 'delete'), 1, 'every grant is an event');
 
+-- who gets a role, and who loses it, is on record, through other roles too; a table of that type is not taken for it
+CREATE TABLE public.impostor ();
+SELECT audit.enable('public.impostor', resource_type => 'role', context => 'theirs');
+CREATE ROLE tap_team;
+CREATE ROLE tap_member ROLE tap_dba IN ROLE tap_team;
+GRANT at_auditor TO tap_team;
+REVOKE tap_team FROM tap_member;
+DROP ROLE tap_team;
+SELECT results_eq($$SELECT event_type, resource_id COLLATE "default", new_values ->> 'kind', context, actor COLLATE "default" FROM audit.events
+	WHERE resource_type = 'role' AND tx_id = audit.current_tx_id() AND resource_id ~ '^tap_(team|member|dba)$' ORDER BY ordinal$$,
+	$$VALUES ('role.granted', 'tap_dba', 'auditor', 'system', NULL), ('role.granted', 'tap_member', 'auditor', 'system', NULL),
+		('role.granted', 'tap_team', 'auditor', 'system', NULL), ('role.revoked', 'tap_dba', 'auditor', 'system', NULL),
+		('role.revoked', 'tap_member', 'auditor', 'system', NULL), ('role.revoked', 'tap_team', 'auditor', 'system', NULL)$$,
+	'roles of the trail that come and go are events');
+SAVEPOINT undone;
+GRANT at_auditor TO tap_dba;
+ROLLBACK TO undone;
+SELECT is((SELECT count(*)::int FROM audit.events WHERE resource_type = 'role' AND resource_id = 'tap_dba'), 2, 'not those that are undone');
+
 -- roles that exclude each other
 SELECT throws_ok('GRANT at_auditor TO tap_carl', 'TR007', 'role "tap_carl" cannot be admin and auditor of the audit trail', 'an admin is no auditor');
 CREATE ROLE tap_group;
@@ -222,6 +243,15 @@ DELETE FROM audit.role WHERE kind = 'admin';
 SET LOCAL ROLE tap_anna;
 SELECT is((SELECT count(*) > 0 FROM audit.event), true, 'roles do not depend on each other');
 RESET ROLE;
+
+-- a prepared statement is its executor's
+PREPARE everything AS SELECT count(*) > 0 FROM audit.events WHERE table_name = 'wages';
+SET LOCAL ROLE tap_anna;
+SELECT is(pg_temp.executed(), 'true', 'a plan that an auditor made');
+SET LOCAL ROLE tap_bob;
+SELECT is(pg_temp.executed(), 'false', 'shows a scoped auditor what is its own');
+RESET ROLE;
+SELECT is(pg_temp.executed(), 'true', 'and a superuser all');
 
 -- names that are taken, and adopted
 CREATE ROLE tk_admin LOGIN;
