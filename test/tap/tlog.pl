@@ -161,6 +161,7 @@ mkdir_for_server("$folder/fork");
 append_to_file("$folder/fork/checkpoint", slurp_file("$export/checkpoint") =~ s/^(\d+)$/$1 - 1/emr);
 mkdir_for_server("$folder/newer");
 append_to_file("$folder/newer/checkpoint", slurp_file("$export/checkpoint") =~ s/^(\d+)$/$1 + 1/emr);
+mkdir_for_server("$folder/$_/tile") foreach qw(other fork newer);
 mkdir_for_server($node->data_dir . '/log_export');
 symlink $node->data_dir . '/log_export', "$folder/link";
 foreach my $case (
