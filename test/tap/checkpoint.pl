@@ -9,10 +9,9 @@ use MIME::Base64;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Tlog;
+use Waiting;
 
-my $deadline = 180;    # seconds, for each thing that is waited for
 my $rounds = $ENV{AUDIT_TRAIL_SLOW} ? 15 : 3;
 my @points = qw(sealer-picked sealer-before-commit publish-committed publish-compared publish-signed publish-written publish-synced);
 my $node = PostgreSQL::Test::Cluster->new('checkpoint');
@@ -91,10 +90,10 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.events WHERE table_
 
 # A pass that is cancelled does not leave the key behind; the pause after it is long enough to look.
 my $seed = substr(decode_base64((split /\+/, (split /\n/, slurp_file("$folder/key"))[0], 5)[4]), 1);
-my $held = hold('publish-compared');
+my $held = hold_point($node, 'publish-compared');
 $node->safe_psql('postgres', 'INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders');
 my $cancelled = start_pass();
-wait_until_held('publish-compared');
+wait_until_held($node, 'publish-compared');
 my $sealer = sealer();
 is(memory_has($sealer, $seed), 1, 'while it works, the sealer has the key in its memory');
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($sealer)");
@@ -135,10 +134,10 @@ is_deeply([ notes() ], \@before, 'nothing is signed meanwhile');
 like(refusal("audit.new_incarnation('')"), qr/there must be a reason/, 'refused: a declaration without reason');
 
 # A declaration that a session commits without waiting for the disk is there before it is signed.
-my $hold = hold('publish-synced');
+my $hold = hold_point($node, 'publish-synced');
 $node->safe_psql('postgres', q{SET synchronous_commit = off; SELECT audit.new_incarnation('disk lost, restored')});
 my $pass = start_pass();
-wait_until_held('publish-synced');
+wait_until_held($node, 'publish-synced');
 $node->kill9;
 $hold->{run}->kill_kill;
 $pass->kill_kill;
@@ -310,13 +309,13 @@ sub fill_but_one
 # Kill the postmaster in the middle of an export.
 sub die_exporting
 {
-	my $hold = hold('export-written');
+	my $hold = hold_point($node, 'export-written');
 	my $run;
 
 	insert();
 	$run = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', "SELECT audit.export_tlog('$folder/log')" ],
 		'<', \undef, '>', \my $out, '2>', \my $err);
-	wait_until_held('export-written');
+	wait_until_held($node, 'export-written');
 	$node->kill9;
 	$run->kill_kill;
 	$hold->{run}->kill_kill;
@@ -341,38 +340,20 @@ sub is_sound_file
 	is("@bad", '', "$when: one root for each size, that of the log");
 }
 
-# A session that holds a debug point.
-sub hold
-{
-	my ($point) = @_;
-	my $session = $node->background_psql('postgres');
-
-	$session->query("SELECT pg_advisory_lock(1096107092, hashtext('$point'))");
-	return $session;
-}
-
 sub start_pass
 {
 	return IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', 'SELECT audit.seal_now()' ],
 		'<', \undef, '>', \my $out, '2>', \my $err);
 }
 
-sub wait_until_held
-{
-	my ($point) = @_;
-
-	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-		AND classid = 1096107092 AND objid::int8 = hashtext('$point')::int8 & 4294967295") or die "not held at $point";
-}
-
 sub die_at
 {
 	my ($point, $victim) = @_;
-	my $hold = hold($point);
+	my $hold = hold_point($node, $point);
 
 	$node->safe_psql('postgres', 'INSERT INTO orders SELECT coalesce(max(id), 0) + 1 FROM orders');
 	my $pass = start_pass();
-	wait_until_held($point);
+	wait_until_held($node, $point);
 	if ($victim eq 'postmaster')
 	{
 		$node->kill9;
@@ -417,18 +398,6 @@ sub memory_has
 sub start_again
 {
 	wait_for('the server starts', sub { $node->start(fail_ok => 1) || do { $node->stop('fast', fail_ok => 1); 0 } });
-}
-
-sub wait_for
-{
-	my ($what, $condition) = @_;
-	my $until = time() + $deadline;
-
-	until ($condition->())
-	{
-		die "timed out: $what" if time() > $until;
-		sleep(0.05);
-	}
 }
 
 sub copy_data

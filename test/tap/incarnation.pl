@@ -8,11 +8,10 @@ use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Tlog;
+use Waiting;
 
 my $folder = PostgreSQL::Test::Utils::tempdir;
-my $deadline = 180;    # seconds, for each thing that is waited for
 my @kept;              # checkpoints that were held elsewhere
 my $exports = 0;
 
@@ -223,18 +222,5 @@ sub wait_for_promotion
 	my ($node) = @_;
 
 	$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'it is not promoted';
-	return;
-}
-
-sub wait_for
-{
-	my ($what, $condition) = @_;
-	my $until = time() + $deadline;
-
-	until ($condition->())
-	{
-		die "timed out: $what" if time() > $until;
-		sleep(0.05);
-	}
 	return;
 }

@@ -8,6 +8,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
+use Waiting;
 use Workers;
 
 my $with = "shared_preload_libraries = 'audit_trail'\n";
@@ -254,19 +255,6 @@ sub start_again
 		$node->stop('fast', fail_ok => 1);
 		return 0;
 	});
-	return;
-}
-
-sub wait_for
-{
-	my ($what, $condition) = @_;
-	my $until = time() + 60;
-
-	until ($condition->())
-	{
-		die "timed out: $what" if time() > $until;
-		sleep(0.05);
-	}
 	return;
 }
 

@@ -14,10 +14,9 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep time);
 use Tlog;
+use Waiting;
 
-my $deadline = 180;                                  # seconds, for each thing that is waited for
 my $slow = $ENV{AUDIT_TRAIL_SLOW};
 my @points = qw(export-opened export-written export-renamed export-synced export-published);
 my $node = PostgreSQL::Test::Cluster->new('tlog');
@@ -131,9 +130,9 @@ export("$folder/second");
 read_export('after it', newest(), "$folder/second");
 
 # Two at once
-my $hold = hold('export-written');
+my $hold = hold_point($node, 'export-written');
 my $first = start("SELECT audit.export_tlog('$folder/third')", mkdir_for_server("$folder/third"));
-wait_until_held('export-written');
+wait_until_held($node, 'export-written');
 like(refusal("audit.export_tlog('$folder/third')"), qr/is locked by another process/, 'refused: a second export at the same time');
 $hold->quit;
 $first->finish;
@@ -325,16 +324,6 @@ sub refusal
 	return $status == 0 ? 'none' : $err;
 }
 
-# A session that holds a debug point.
-sub hold
-{
-	my ($point) = @_;
-	my $session = $node->background_psql('postgres');
-
-	$session->query("SELECT pg_advisory_lock(1096107092, hashtext('$point'))");
-	return $session;
-}
-
 sub start
 {
 	my ($sql) = @_;
@@ -342,32 +331,18 @@ sub start
 	return IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c', $sql ], '<', \undef, '>', \my $o, '2>', \my $e);
 }
 
-sub wait_until_held
-{
-	my ($point) = @_;
-
-	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-		AND classid = 1096107092 AND objid::int8 = hashtext('$point')::int8 & 4294967295") or die "not held at $point";
-	return;
-}
-
 # Kill the exporting backend where it is held.
 sub kill_at
 {
 	my ($point, $directory) = @_;
-	my $hold = hold($point);
+	my $hold = hold_point($node, $point);
 	my $run = start("SELECT audit.export_tlog('" . ($directory // $export) . "')");
 
-	wait_until_held($point);
+	wait_until_held($node, $point);
 	kill 'KILL', $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT audit.export_tlog%' AND pid <> pg_backend_pid()});
 	$run->finish;
 	$hold->{run}->kill_kill;
-	my $until = time() + $deadline;
-	until ($node->psql('postgres', 'SELECT audit.seal_now()') == 0)
-	{
-		die 'timed out: the server answers' if time() > $until;
-		sleep(0.05);
-	}
+	wait_for('the server answers', sub { $node->psql('postgres', 'SELECT audit.seal_now()') == 0 });
 	return;
 }
 
