@@ -232,7 +232,8 @@ CREATE TABLE audit.leaf_tile (
 	log_index bigint NOT NULL,
 	tile int NOT NULL,
 	hashes bytea NOT NULL,
-	owners bytea NOT NULL
+	owners bytea NOT NULL,
+	root bytea NOT NULL
 ) USING audit_worm;
 ALTER TABLE audit.leaf_tile ALTER COLUMN hashes SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX leaf_tile_pkey ON audit.leaf_tile (log_index, tile);
@@ -241,6 +242,7 @@ COMMENT ON COLUMN audit.leaf_tile.log_index IS 'entry of the log that the batch 
 COMMENT ON COLUMN audit.leaf_tile.tile IS 'its place in the batch, from 0';
 COMMENT ON COLUMN audit.leaf_tile.hashes IS 'up to 256 SHA-256 leaf hashes, one behind the other';
 COMMENT ON COLUMN audit.leaf_tile.owners IS 'runs of 16 bytes: tx_id, first ordinal, and how many; the highest bit of that: the transaction''s own leaf follows';
+COMMENT ON COLUMN audit.leaf_tile.root IS 'RFC 6962 root of the hashes: proofs in large batches read this instead of them';
 
 CREATE TABLE audit.log_tile (
 	level int NOT NULL,

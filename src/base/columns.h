@@ -97,7 +97,8 @@
 #define Anum_leaf_tile_tile      2
 #define Anum_leaf_tile_hashes    3
 #define Anum_leaf_tile_owners    4
-#define Natts_leaf_tile          4
+#define Anum_leaf_tile_root      5
+#define Natts_leaf_tile          5
 
 #define Anum_log_tile_level  1
 #define Anum_log_tile_tile   2

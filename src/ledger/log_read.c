@@ -56,6 +56,7 @@ typedef struct IncarnationList
 
 static const AtEntryRow *decode_entry(AtEntryReader *reader);
 static const AtCheckpointRow *decode_checkpoint(AtCheckpointReader *reader);
+static AtHash root_of_tile(const AtTile *tile);
 static AtSpan get_span(TupleTableSlot *slot, int column);
 static bool get_hash(TupleTableSlot *slot, int column, AtHash *hash);
 static int64 get_time(TupleTableSlot *slot, int column);
@@ -277,8 +278,47 @@ at_tile_reader_next(AtTileReader *reader)
 				  !at_tile_read(&row->tile, hashes.data, hashes.len, owners.data, owners.len);
 	if (row->is_odd)
 		at_tile_init(&row->tile);
+	get_hash(slot, Anum_leaf_tile_root, &row->root);
 	MemoryContextSwitchTo(save);
 	return row;
+}
+
+bool
+at_tile_row_root_fits(const AtTileRow *row)
+{
+	AtHash root = root_of_tile(&row->tile);
+
+	return memcmp(&root, &row->root, sizeof(root)) == 0;
+}
+
+static AtHash
+root_of_tile(const AtTile *tile)
+{
+	AtMerkle tree;
+	AtHash root;
+
+	at_merkle_init(&tree);
+	for (int i = 0; i < tile->leaf_count; i++)
+		if (!at_merkle_add(&tree, &tile->leaf[i]))
+			at_hash_failed();
+	if (!at_merkle_root(&tree, &root))
+		at_hash_failed();
+	return root;
+}
+
+bool
+at_tile_reader_roots(AtTileReader *reader, uint64 log_index, uint32 first, int count, AtHash *roots)
+{
+	at_scan_start_within(reader->scan, log_index, first);
+	for (int i = 0; i < count; i++)
+	{
+		if (!at_scan_next(reader->scan) || reader->scan->place != first + i)
+			return false;
+		slot_getsomeattrs(reader->scan->slot, Anum_leaf_tile_root);
+		if (!get_hash(reader->scan->slot, Anum_leaf_tile_root, &roots[i]))
+			return false;
+	}
+	return true;
 }
 
 const AtTileRow *
@@ -305,6 +345,7 @@ at_tile_append(uint64 log_index, uint32 number, const AtTile *tile)
 	Datum values[Natts_leaf_tile];
 	bool nulls[Natts_leaf_tile] = {false};
 	uint8 owners[AT_TILE_LEAVES * AT_RUN_LEN];
+	AtHash root;
 
 	at_tile_write_owners(tile, owners);
 	values[Anum_leaf_tile_log_index - 1] = Int64GetDatum(log_index);
@@ -312,6 +353,8 @@ at_tile_append(uint64 log_index, uint32 number, const AtTile *tile)
 	values[Anum_leaf_tile_hashes - 1] =
 		at_bytea_datum(tile->leaf, tile->leaf_count * sizeof(AtHash));
 	values[Anum_leaf_tile_owners - 1] = at_bytea_datum(owners, tile->run_count * AT_RUN_LEN);
+	root = root_of_tile(tile);
+	values[Anum_leaf_tile_root - 1] = at_bytea_datum(&root, sizeof(root));
 	at_append(AT_LEDGER_LEAF_TILE, values, nulls);
 }
 

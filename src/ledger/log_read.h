@@ -75,7 +75,11 @@ typedef struct AtTileRow
 	uint32 place;
 	bool is_odd; /* its bytes are no tile, or it says another name; tile is empty then */
 	AtTile tile;
+	AtHash root; /* as stored; zeros if it is none */
 } AtTileRow;
+
+/* Is what is stored as the root that of the tile's leaves? */
+extern bool at_tile_row_root_fits(const AtTileRow *row);
 
 typedef struct AtTileReader AtTileReader;
 
@@ -85,6 +89,13 @@ extern const AtTileRow *at_tile_reader_next(AtTileReader *reader);
 
 /* The tile of this number; NULL if it is not there. */
 extern const AtTileRow *at_tile_reader_find(AtTileReader *reader, uint64 log_index, uint32 number);
+
+/*
+ * The stored roots of so many tiles from this number on, without reading the
+ * rest of them; false if not all are there.
+ */
+extern bool at_tile_reader_roots(AtTileReader *reader, uint64 log_index, uint32 first, int count,
+								 AtHash *roots);
 extern bool at_tile_reader_last(AtTileReader *reader, uint64 *log_index);
 extern void at_tile_reader_close(AtTileReader *reader);
 

@@ -5,8 +5,12 @@
  * Entries are in the order in which transactions settled. So the batch of a
  * transaction is the first one in whose snapshot it had settled.
  *
- * Caveat: finding a leaf, and the upper part of its proof, read the tiles of the
- * batch: one for each 256 leaves. Those of other batches are not read.
+ * So are the leaves of a batch, by tx_id and ordinal: the tile that has one is
+ * found by bisection. Only where the rows do not keep to that order, as those
+ * of a transaction that was changed before it was sealed, all tiles are looked at.
+ *
+ * Caveat: the upper part of a proof reads the roots of all tiles of the batch:
+ * one row for each 256 leaves. Those of other batches are not read.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -30,6 +34,8 @@ static bool is_recorded(uint64 tx_id, Snapshot snapshot);
 static bool has_settled(const AtEntryBody *entry, int32 incarnation, uint64 xid);
 static void read_entry(AtPlace *place, Snapshot snapshot);
 static bool find_leaf(AtPlace *place, uint64 tx_id, uint32 ordinal, Snapshot snapshot);
+static bool bisect_tiles(AtPlace *place, AtTileReader *reader, uint64 tx_id, uint32 ordinal);
+static bool begins_before(const AtTile *tile, uint64 tx_id, uint32 ordinal);
 static bool find_in_tile(const AtTile *tile, uint64 tx_id, uint32 ordinal, uint64 *offset);
 static bool load(void *store, const AtLogTile *tile, AtHash *hashes);
 static bool load_full_root(BatchTiles *tiles, int level, uint64 index, AtHash *root);
@@ -147,7 +153,7 @@ find_leaf(AtPlace *place, uint64 tx_id, uint32 ordinal, Snapshot snapshot)
 {
 	AtTileReader *reader = at_tile_reader_open(snapshot);
 	const AtTileRow *row;
-	bool found = false;
+	bool found = bisect_tiles(place, reader, tx_id, ordinal);
 
 	at_tile_reader_start(reader, place->log_index, place->log_index);
 	while (!found && (row = at_tile_reader_next(reader)) != NULL)
@@ -160,6 +166,46 @@ find_leaf(AtPlace *place, uint64 tx_id, uint32 ordinal, Snapshot snapshot)
 	}
 	at_tile_reader_close(reader);
 	return found;
+}
+
+/* The last tile whose first leaf does not come after the one wanted has it. */
+static bool
+bisect_tiles(AtPlace *place, AtTileReader *reader, uint64 tx_id, uint32 ordinal)
+{
+	uint32 low = 0;
+	uint32 high = (place->leaf_count + AT_TILE_LEAVES - 1) / AT_TILE_LEAVES;
+	const AtTileRow *row = NULL;
+	uint64 offset;
+
+	while (low < high)
+	{
+		uint32 middle = low + (high - low) / 2;
+
+		row = at_tile_reader_find(reader, place->log_index, middle);
+		if (row == NULL || row->is_odd || row->tile.run_count == 0)
+			return false;
+		if (find_in_tile(&row->tile, tx_id, ordinal, &offset))
+		{
+			place->number = (uint64) middle * AT_TILE_LEAVES + offset;
+			return true;
+		}
+		if (begins_before(&row->tile, tx_id, ordinal))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* A run without events has the leaf of its transaction alone, which comes after all of them. */
+static bool
+begins_before(const AtTile *tile, uint64 tx_id, uint32 ordinal)
+{
+	const AtRun *first = &tile->run[0];
+
+	if (first->tx_id != tx_id)
+		return first->tx_id < tx_id;
+	return first->count > 0 && first->first_ordinal < ordinal;
 }
 
 static bool
@@ -198,7 +244,7 @@ at_place_prove(const AtPlace *place, AtProof *proof, Snapshot snapshot)
 	return error;
 }
 
-/* A batch is tiled as a log is, but stores the lowest level only; the others are computed. */
+/* A batch is tiled as a log is, but stores the two lowest levels only; the others are computed. */
 static bool
 load(void *store, const AtLogTile *tile, AtHash *hashes)
 {
@@ -214,6 +260,9 @@ load(void *store, const AtLogTile *tile, AtHash *hashes)
 		memcpy(hashes, row->tile.leaf, tile->width * sizeof(AtHash));
 		return true;
 	}
+	if (tile->level == 1)
+		return at_tile_reader_roots(tiles->reader, tiles->log_index,
+									tile->index * AT_LOG_TILE_WIDTH, tile->width, hashes);
 	for (int i = 0; i < tile->width; i++)
 		if (!load_full_root(tiles, tile->level - 1, tile->index * AT_LOG_TILE_WIDTH + i,
 							&hashes[i]))

@@ -179,6 +179,8 @@ load_tile(BatchCheck *check, uint32 number)
 	}
 	check->tile = check->ahead;
 	check->tiles++;
+	if (!check->tile->is_odd && !at_tile_row_root_fits(check->tile))
+		note_tile(check, AT_FAULT_CHANGED, number);
 }
 
 /* Is the leaf the next one of the tile, by name and hash? */

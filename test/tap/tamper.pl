@@ -138,6 +138,7 @@ check('a checkpoint without an index', sub { copy_row($checkpoint) }, ['checkpoi
 check('two checkpoints swapped', sub { swap_rows($checkpoint, $next_checkpoint) },
 	[ 'checkpoint reordered|' . ($batch + 1) ]);
 check('a hash in a tile', sub { edit_row($tile, sub { flip($tile_hash) }) }, ["tile changed|$batch/0"]);
+check('the root of a tile', sub { edit_row($tile, sub { substr($_, -1) ^= "\1" }) }, ["tile changed|$batch/0"]);
 check('an owner in a tile', sub { edit_row($tile, sub { flip($tile_owner) }) }, ["tile changed|$batch/0"]);
 check('a tile taken away', sub { remove_row($tile) }, ["tile missing|$batch/0"]);
 check('a hash in a tile, and its event', sub { edit_row($tile, sub { flip($tile_hash) }); edit_row($e12, sub { s/paper/piper/ }) },
