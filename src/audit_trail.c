@@ -35,6 +35,7 @@
 #include "ledger/transaction.h"
 #include "observe/collector.h"
 #include "observe/reads.h"
+#include "query/latency.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -59,6 +60,7 @@ _PG_init(void)
 	at_direct_init();
 	at_reads_init();
 	at_truncate_init();
+	at_latency_init();
 	at_baseline_init();
 	at_guard_init();
 	at_membership_init();

@@ -296,6 +296,24 @@ COMMENT ON COLUMN audit.anchor_receipt.command IS 'name of the program, without 
 COMMENT ON COLUMN audit.anchor_receipt.checkpoint IS 'the signed note that the command was given, byte for byte';
 COMMENT ON COLUMN audit.anchor_receipt.receipt IS 'what it printed, byte for byte; where that had several receipts, one of them';
 
+CREATE TABLE audit.volume (
+	hour timestamptz NOT NULL,
+	target_id int NOT NULL,
+	op "char" NOT NULL,
+	event_type text COLLATE "C" NOT NULL,
+	actor text COLLATE "C" NOT NULL,
+	events bigint NOT NULL
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX volume_pkey ON audit.volume (hour, target_id, op, event_type, actor);
+COMMENT ON TABLE audit.volume IS
+	'how many events are sealed, by hour: a sum of the trail, which the sealer keeps and audit.rebuild_volume() makes anew';
+COMMENT ON COLUMN audit.volume.hour IS 'the hour, in UTC, in which they happened';
+COMMENT ON COLUMN audit.volume.target_id IS 'version of the table, see audit.target';
+COMMENT ON COLUMN audit.volume.op IS 'as in audit.event';
+COMMENT ON COLUMN audit.volume.event_type IS 'as in audit.event; empty where that is null';
+COMMENT ON COLUMN audit.volume.actor IS 'who acted, as in audit.events';
+COMMENT ON COLUMN audit.volume.events IS 'how many';
+
 CREATE TABLE audit.alert (
 	alert_id bigint NOT NULL,
 	raised_at timestamptz NOT NULL,
@@ -357,7 +375,7 @@ COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
-	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt,
+	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt, audit.volume,
 	audit.alert, audit.alert_delivery, audit.alert_pass FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
 	audit.alert_id_seq FROM PUBLIC;

@@ -9,7 +9,7 @@
  *
  * Locks: everything is protected by one LWLock (tranche "audit_trail"),
  * held for a few instructions, but for what is marked as read without it:
- * the latches, the wake-up flags and the generation. A latch that is read
+ * the latches, the wake-up flags, the times of queries and the generation. A latch that is read
  * while its owner leaves may by then be another process's; that process
  * wakes up once for nothing. Nothing raises an error under the lock.
  *
@@ -64,6 +64,9 @@ typedef struct AtSharedDatabase
 	int holds;
 	AtSharedWorker worker[AT_WORKER_KINDS];
 	AtAnchorStatus anchor;
+
+	/* without */
+	AtQueryTimes query_times;
 
 	/* has its own */
 	ConditionVariable changed;
@@ -156,6 +159,7 @@ at_shmem_clear(AtShared *shared)
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 	{
 		ConditionVariableInit(&shared->slot[i].changed);
+		at_query_times_init(&shared->slot[i].query_times);
 		for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 			pg_atomic_init_u32(&shared->slot[i].worker[kind].woken, 0);
 	}
@@ -230,6 +234,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 		worker->latch = NULL;
 		pg_atomic_write_u32(&worker->woken, 0);
 	}
+	at_query_times_reset(&slot->query_times);
 	pg_atomic_fetch_add_u64(&at_shared->generation, 1);
 }
 
@@ -583,6 +588,12 @@ at_slot_request_state(int slot, AtWorkerKind kind, uint64 ticket)
 		state = worker->status.pid != 0 ? AT_REQUEST_PENDING : AT_REQUEST_NO_WORKER;
 	LWLockRelease(at_shared->lock);
 	return state;
+}
+
+AtQueryTimes *
+at_slot_query_times(int slot)
+{
+	return &at_shared->slot[slot].query_times;
 }
 
 uint64

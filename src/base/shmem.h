@@ -21,6 +21,7 @@
 #include "datatype/timestamp.h"
 #include "storage/condition_variable.h"
 
+#include "base/query_times.h"
 #include "base/worker.h"
 
 #define AT_MAX_DATABASES 128
@@ -133,6 +134,9 @@ extern void at_slot_pass_end(int slot, AtWorkerKind kind, const ErrorData *edata
 extern void at_slot_wake(int slot, AtWorkerKind kind);
 extern uint64 at_slot_request(int slot, AtWorkerKind kind);
 extern AtRequestState at_slot_request_state(int slot, AtWorkerKind kind, uint64 ticket);
+
+/* How long queries of the trail took there. */
+extern AtQueryTimes *at_slot_query_times(int slot);
 
 /* Grows whenever a slot is claimed or freed: what at_slot_find() said may no longer hold. */
 extern uint64 at_slot_generation(void);

@@ -15,16 +15,22 @@ AtUnsealed
 at_unsealed_read(void)
 {
 	Snapshot latest = at_snapshot_of_now();
-	AtUnsealed unsealed;
-	AtIncarnation last;
+	AtUnsealed unsealed = at_unsealed_read_in(latest);
 
-	(void) at_incarnation_read_last(latest, &last);
-	unsealed = (AtUnsealed){
-		.base = at_tx_id_base(last.incarnation),
-		.sealed = at_log_window_end(latest, last.incarnation),
-	};
 	UnregisterSnapshot(latest);
 	return unsealed;
+}
+
+AtUnsealed
+at_unsealed_read_in(Snapshot snapshot)
+{
+	AtIncarnation last;
+
+	(void) at_incarnation_read_last(snapshot, &last);
+	return (AtUnsealed){
+		.base = at_tx_id_base(last.incarnation),
+		.sealed = at_log_window_end(snapshot, last.incarnation),
+	};
 }
 
 bool

@@ -2,11 +2,13 @@
  * unsealed.h
  *		Which transactions the log has not come to yet, by their tx_id.
  *
- * All of it is as of now, whatever the transaction's snapshot is.
+ * All of it but at_unsealed_read_in() is as of now, whatever the transaction's snapshot is.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_UNSEALED_H
 #define AT_UNSEALED_H
+
+#include "utils/snapshot.h"
 
 #include "ledger/settled.h"
 
@@ -21,6 +23,9 @@ typedef struct AtUnsealed
  * left of it, and all that came later. ERRCODE_AT_INTEGRITY if the log does not tell.
  */
 extern AtUnsealed at_unsealed_read(void);
+
+/* The same, as it was in a snapshot. */
+extern AtUnsealed at_unsealed_read_in(Snapshot snapshot);
 
 /*
  * Of what is recorded here, in this server and database; false where the ledger is

@@ -22,6 +22,7 @@
 #include "ledger/tables_list.h"
 #include "seal/batch.h"
 #include "seal/leaves.h"
+#include "seal/volume.h"
 
 #define MAX_WARNINGS 10
 
@@ -42,6 +43,7 @@ typedef struct Batch
 	int64 first_tx_at;
 	int64 last_tx_at;
 	AtTablesList *tables;
+	AtVolume *volume;
 	size_t payload_room; /* beside the snapshot; without the tail */
 
 	/* transactions that contradict themselves */
@@ -74,6 +76,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 	at_merkle_init(&batch->tree);
 	initStringInfo(&batch->broken);
 	batch->tables = at_tables_list_new();
+	batch->volume = at_volume_new();
 	batch->payload_room =
 		Min(AT_MAX_PAYLOAD, AT_ENTRY_ROOM - (snapshot_text ? strlen(snapshot_text) : 0)) -
 		PAYLOAD_TAIL;
@@ -83,6 +86,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 		add_leaf(batch, leaf);
 	at_leaf_reader_close(reader);
 	at_deferred_fill_close(fill);
+	at_volume_store(batch->volume);
 
 	if (batch->tx_count == 0)
 		return false;
@@ -102,6 +106,7 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 		at_deferred_fill_add_event(batch->fill, event->slot);
 		at_tile_add_event(&batch->tile, leaf->tx_id, leaf->ordinal, &leaf->hash);
 		at_tables_list_add(batch->tables, event->target_id, event->body.schema, event->body.table);
+		at_volume_add(batch->volume, leaf->of, event);
 		batch->event_count++;
 	}
 	else

@@ -151,6 +151,7 @@ begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row, ui
 	memset(&reader->flaws, 0, sizeof(reader->flaws));
 	memset(&reader->leaf, 0, sizeof(reader->leaf));
 	reader->leaf.tx_id = tx_id;
+	reader->leaf.of = row;
 }
 
 static const AtLeaf *
@@ -196,6 +197,7 @@ close_transaction(AtLeafReader *reader)
 							memcmp(&body->digest, &reader->chain, sizeof(reader->chain)) != 0;
 	leaf->ordinal = 0;
 	leaf->event = NULL;
+	leaf->of = NULL;
 	leaf->transaction = reader->row;
 	leaf->chain = reader->chain;
 	check_session(reader);

@@ -45,7 +45,9 @@ typedef struct AtLeaf
 	uint32 ordinal; /* 0: the leaf of the transaction itself */
 	AtHash hash;
 
-	const AtEventRow *event; /* of an event's leaf, else NULL */
+	/* of an event's leaf, else NULL; `of` is NULL too where its transaction was not asked for */
+	const AtEventRow *event;
+	const AtTransactionRow *of;
 
 	/* of a transaction's own leaf, else NULL */
 	const AtTransactionRow *transaction;

@@ -55,6 +55,8 @@ SELECT is((SELECT new_values::text FROM audit.events WHERE table_name = 'salarie
 SELECT is(pg_temp.subject(), '7', 'and whose they are');
 SELECT is((SELECT count(*)::int FROM audit.history('public.orders', '1')), 2, 'the life of a row');
 SELECT is((SELECT count(*) > 3 FROM audit.event), true, 'and the ledger');
+SELECT is((SELECT count(*)::int FROM audit.kpi), 3, 'its figures');
+SELECT lives_ok('SELECT * FROM audit.volume_per_hour()', 'and how many events there were');
 SELECT throws_ok($$SELECT audit.disable('public.orders', 'x')$$, '42501', NULL, 'but configures nothing');
 SELECT throws_ok($$DELETE FROM audit.grant$$, '42501', NULL, 'nor decides who sees');
 SELECT throws_ok($$SELECT * FROM audit.event_1_default$$, '42501', NULL, 'partitions are nobody''s to read');
@@ -66,6 +68,8 @@ SELECT results_eq('SELECT DISTINCT table_name FROM audit.events', ARRAY['orders'
 SELECT is((SELECT count(*)::int FROM audit.history('public.orders', '1')), 2, 'and the life of its rows');
 SELECT is((SELECT new_values::text FROM audit.history('public.orders', '1') ORDER BY event_id DESC LIMIT 1), '{"total":4711}', 'with values');
 SELECT is_empty($$SELECT * FROM audit.history('public.salaries', '7')$$, 'of no other');
+SELECT throws_ok('SELECT * FROM audit.volume_per_hour()', '42501', NULL, 'and no figures of all');
+SELECT is_empty('SELECT * FROM audit.volume', 'by itself neither');
 SELECT is_empty('SELECT * FROM audit.event', 'nothing in the ledger, where values are not masked, pg_read_all_data or not');
 SELECT is_empty('SELECT * FROM audit.transaction', 'no transactions');
 SELECT is_empty('SELECT * FROM audit.session', 'no sessions');
