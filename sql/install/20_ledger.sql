@@ -107,7 +107,7 @@ CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
 	WITH (deduplicate_items = off);
 CREATE INDEX transaction_tx_at_idx ON audit.transaction USING audit_deferred (tx_at);
 CREATE INDEX transaction_actor_idx ON audit.transaction USING audit_deferred (actor, tx_at);
-CREATE INDEX transaction_session_idx ON audit.transaction USING audit_deferred (session_id);
+CREATE INDEX transaction_session_idx ON audit.transaction USING audit_deferred (session_id, tx_at);
 CREATE INDEX transaction_request_idx ON audit.transaction USING audit_deferred (request_id)
 	WHERE request_id IS NOT NULL;
 COMMENT ON TABLE audit.transaction IS 'a recorded transaction: who, whence, why, how many events, digest of their chain';

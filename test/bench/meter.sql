@@ -1,5 +1,5 @@
 -- The meters: what a stretch of work in one backend has cost. Needs a superuser, who may read /proc.
--- (bench.stored names the ledger's tables, so audit.init() comes first.)
+-- (bench.stored names the ledger's tables and bench.variant, so audit.init() and peers.sql come first.)
 
 CREATE TABLE bench.sample (variant text, measure text, value float8);
 CREATE TABLE bench.mark (variant text, measure text, cpu_ns bigint, wal pg_lsn, stored bigint, made timestamptz DEFAULT clock_timestamp());
@@ -9,12 +9,12 @@ CREATE FUNCTION bench.cpu_ns() RETURNS bigint LANGUAGE sql VOLATILE AS $$
 COMMENT ON FUNCTION bench.cpu_ns() IS 'CPU that this backend has used, user and system, by the kernel''s scheduler';
 
 CREATE FUNCTION bench.stored(variant text) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-	SELECT CASE variant
-		WHEN 'plpgsql' THEN pg_total_relation_size('bench.trail')
+	SELECT CASE $1
 		WHEN 'audited' THEN (SELECT sum(pg_total_relation_size(relid))::bigint FROM (
 			SELECT relid FROM pg_partition_tree('audit.event') UNION ALL
 			SELECT relid FROM pg_partition_tree('audit.transaction')) t)
-		ELSE 0 END $$;
+		ELSE (SELECT coalesce(sum(pg_total_relation_size(r)), 0)::bigint
+			FROM bench.variant v, unnest(v.trail::regclass[]) r WHERE v.name = $1) END $$;
 COMMENT ON FUNCTION bench.stored(text) IS 'bytes of a variant''s trail with its indexes, without what sealing adds';
 
 CREATE PROCEDURE bench.start(variant text, measure text) LANGUAGE sql AS $$
