@@ -19,9 +19,16 @@ COMMENT ON FUNCTION audit.create_partitions(int) IS
 	'makes the ledger''s monthly partitions from this month on; returns how many were new';
 REVOKE ALL ON FUNCTION audit.create_partitions(int) FROM PUBLIC;
 
+CREATE FUNCTION audit.has_context_support(internal) RETURNS internal
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_has_context_support';
+COMMENT ON FUNCTION audit.has_context_support(internal) IS
+	'internal: tells the planner that few events have a context of their own; it would presume a third';
+REVOKE ALL ON FUNCTION audit.has_context_support(internal) FROM PUBLIC;
+
 -- Open to all: it reads its argument alone, and views call it as their reader.
 CREATE FUNCTION audit.has_context(extra json) RETURNS boolean
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_has_context';
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SUPPORT audit.has_context_support
+	AS 'MODULE_PATHNAME', 'at_has_context';
 COMMENT ON FUNCTION audit.has_context(json) IS
 	'internal: whether the extra of an event tells a context of its own, other than that of its transaction';
 GRANT EXECUTE ON FUNCTION audit.has_context(json) TO PUBLIC;

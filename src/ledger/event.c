@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "nodes/supportnodes.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
@@ -22,7 +23,12 @@
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
 
+/* Which part of all events has a context of its own: a guess, of which it matters that it is small.
+ */
+#define OWN_CONTEXT_SELECTIVITY 0.001
+
 PG_FUNCTION_INFO_V1(at_has_context);
+PG_FUNCTION_INFO_V1(at_has_context_support);
 
 static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx);
 static void append_statement(StringInfo json);
@@ -157,6 +163,18 @@ Datum
 at_has_context(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(at_event_has_context((struct varlena *) PG_GETARG_TEXT_PP(0)));
+}
+
+/* audit.has_context_support(): how the planner is told. */
+Datum
+at_has_context_support(PG_FUNCTION_ARGS)
+{
+	Node *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (!IsA(request, SupportRequestSelectivity))
+		PG_RETURN_POINTER(NULL);
+	((SupportRequestSelectivity *) request)->selectivity = OWN_CONTEXT_SELECTIVITY;
+	PG_RETURN_POINTER(request);
 }
 
 /* A column that may be missing. */

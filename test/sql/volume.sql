@@ -107,5 +107,17 @@ DROP ROLE regress_volume;
 -- by the index, whatever is there
 SET enable_seqscan = off;
 EXPLAIN (COSTS off) SELECT sum(events) FROM audit.volume WHERE hour = '2026-01-01 00:00+00';
+RESET enable_seqscan;
+
+-- the planner does not presume that a third of all events has a context of its own
+CREATE FUNCTION estimate(condition text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) SELECT FROM audit.event WHERE ' || condition INTO plan;
+	RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::float8;
+END $$;
+SELECT estimate('audit.has_context(extra)') < estimate('true') / 20 AS few, estimate('audit.has_context(extra) IS NOT TRUE') > estimate('true') * 0.9 AS most;
+
 SELECT audit.disable('items', 'test over');
 DROP SCHEMA volume CASCADE;
