@@ -66,7 +66,7 @@ SELECT c.hour, g.context, g.resource_type,
 		WHEN 'B' THEN '.baseline' END),
 	c.actor,
 	CASE c.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' ELSE c.op::text END,
+		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE c.op::text END,
 	sum(c.events)::bigint
 FROM counted c
 	LEFT JOIN audit.target g ON g.target_id = c.target_id
