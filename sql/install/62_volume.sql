@@ -113,18 +113,18 @@ CREATE FUNCTION audit.create_figures() RETURNS void
 
 CREATE VIEW audit.kpi AS
 SELECT 'events per hour' AS figure, round(coalesce(sum(v.events), 0) / 24, 1) AS value, NULL::numeric AS goal, NULL::boolean AS reached,
-	format('%s events in the last 24 full hours, %s in the last one', coalesce(sum(v.events), 0),
-		coalesce(sum(v.events) FILTER (WHERE v.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour'), 0)) AS detail
+	concat(coalesce(sum(v.events), 0), ' events in the last 24 full hours, ',
+		coalesce(sum(v.events) FILTER (WHERE v.hour >= date_trunc('hour', now(), 'UTC') - interval '1 hour'), 0), ' in the last one') AS detail
 FROM audit.volume_per_hour(date_trunc('hour', now(), 'UTC') - interval '24 hours', date_trunc('hour', now(), 'UTC')) v
 WHERE audit.is_shielded()
 UNION ALL
 SELECT 'query latency P95, ms', round(q.p95_ms::numeric, 3), 200, q.p95_ms < 200,
-	format('%s queries since %s', q.queries, q.since)
+	concat(q.queries, ' queries since ', q.since)
 FROM audit.query_latency() q
 WHERE audit.is_shielded()
 UNION ALL
 SELECT 'integrity failures, %', round(100 * i.failure_rate, 6), 0, i.failure_rate = 0,
-	format('%s events verified, %s failures, %s', i.verified_events, i.failures,
+	concat(i.verified_events, ' events verified, ', i.failures, ' failures, ',
 		coalesce('last at ' || i.verified_at, 'none yet: SELECT * FROM audit.verify_now()'))
 FROM audit.integrity() i
 WHERE audit.is_shielded();
