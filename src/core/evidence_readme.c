@@ -85,9 +85,9 @@ write_beginning(AtOutput *output, const AtEvidenceHead *head, const AtEvidence *
 		"  MANIFEST      the SHA-256 of each of these files\n\n"
 		"What the formats are is told by doc/format.md of audit_trail. The program audit_verify\n"
 		"checks all of this bundle at once. By hand it is done as follows. You need a POSIX\n"
-		"shell, the usual utilities, and openssl 3. Go into the directory of this bundle and\n"
-		"copy the lines that begin with four spaces, one after the other. Each check prints\n"
-		"\"ok\", or what is wrong.\n\n");
+		"shell, the usual utilities, and openssl 3. Go into the directory of this bundle, start\n"
+		"a shell for it (sh), and copy the lines that begin with four spaces, one after the\n"
+		"other. Each check prints \"ok\"; the first that fails ends the shell.\n\n");
 }
 
 static void
