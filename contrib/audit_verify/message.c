@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "message.h"
+#include "show.h"
 
 #define NOT_CHECKED 2
+#define LINE_SIZE   8192
 
 static void print_error(const char *format, va_list arguments);
 
@@ -81,10 +83,15 @@ at_grow(void *array, size_t *max, size_t count, size_t size)
 	return array;
 }
 
+/* Paths in it may be anybody's. */
 static void
 print_error(const char *format, va_list arguments)
 {
-	fputs(AT_PROGRAM ": error: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	char line[LINE_SIZE];
+	char *shown;
+
+	vsnprintf(line, sizeof(line), format, arguments);
+	shown = at_show(at_text(line));
+	fprintf(stderr, AT_PROGRAM ": error: %s\n", shown);
+	free(shown);
 }

@@ -18,7 +18,7 @@
 /* The text, shown; the caller frees it. */
 extern char *at_show(AtText text);
 
-/* Microseconds since 1970 as "2026-11-21 07:00:00.000100 UTC". */
+/* Microseconds since 1970 as "2026-11-21T07:00:00.000100Z". */
 #define AT_SHOWN_TIME_MAX 48
 extern const char *at_show_time(int64_t time, char buffer[AT_SHOWN_TIME_MAX]);
 

@@ -20,12 +20,21 @@ static const struct
 };
 
 static int32_t take_character(AtText *text);
-static bool is_unseen(int32_t code_point);
 static void out_json_character(AtOutput *output, int32_t code_point, AtText as_it_is);
 static void out_json_unit(AtOutput *output, int32_t unit);
 static void out_html_character(AtOutput *output, int32_t code_point);
 static void out_mark(AtOutput *output, const char *prefix, int32_t number, int digits);
 static void out_utf8(AtOutput *output, int32_t code_point);
+
+bool
+at_is_unseen(int32_t code_point)
+{
+	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
+		if (code_point >= unseen[i].first && code_point <= unseen[i].last)
+			return true;
+
+	return code_point < ' ' || (code_point & 0xfffe) == 0xfffe;
+}
 
 bool
 at_text_is_utf8(AtText text)
@@ -101,16 +110,6 @@ take_character(AtText *text)
 	return code_point;
 }
 
-static bool
-is_unseen(int32_t code_point)
-{
-	for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
-		if (code_point >= unseen[i].first && code_point <= unseen[i].last)
-			return true;
-
-	return code_point < ' ' || (code_point & 0xfffe) == 0xfffe;
-}
-
 static void
 out_json_character(AtOutput *output, int32_t code_point, AtText as_it_is)
 {
@@ -118,7 +117,7 @@ out_json_character(AtOutput *output, int32_t code_point, AtText as_it_is)
 		at_out_string(output, "\\ufffd");
 	else if (code_point == '\n' || code_point == '\t')
 		at_out_string(output, code_point == '\n' ? "\\n" : "\\t");
-	else if (!is_unseen(code_point))
+	else if (!at_is_unseen(code_point))
 		at_out(output, as_it_is);
 	else if (code_point < 0x10000)
 		out_json_unit(output, code_point);
@@ -167,7 +166,7 @@ out_html_character(AtOutput *output, int32_t code_point)
 		default:
 			if (code_point < 0)
 				out_mark(output, "byte ", -1 - code_point, 2);
-			else if (is_unseen(code_point))
+			else if (at_is_unseen(code_point))
 				out_mark(output, "U+", code_point, code_point < 0x10000 ? 4 : 6);
 			else
 				out_utf8(output, code_point);

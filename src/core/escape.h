@@ -14,6 +14,9 @@
 
 #include "core/output.h"
 
+/* Is it a control character, or another that cannot be seen or changes how others are seen? */
+extern bool at_is_unseen(int32_t code_point);
+
 /* Is all of it UTF-8? */
 extern bool at_text_is_utf8(AtText text);
 

@@ -274,7 +274,7 @@ is_faulty('nothing at all', qr/^  file: it is neither/m, @trust, spew(scratch('o
 
 	agree('cosigned', '', $files, $key->{vkey});
 
-	like(is_valid('cosigned', @trust, '-w', $witness->{vkey}, $bundle), qr{witness\.example/w\+[0-9a-f]{8}, a witness, at 2026-11-22 07:01:40}, 'it tells by whom');
+	like(is_valid('cosigned', @trust, '-w', $witness->{vkey}, $bundle), qr{witness\.example/w\+[0-9a-f]{8}, a witness, at 2026-11-22T07:01:40}, 'it tells by whom');
 	like(is_valid('by a witness that nobody believes', @trust, $bundle), qr/was not checked: you gave no such key/, 'though the bundle has its key');
 }
 

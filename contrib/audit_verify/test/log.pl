@@ -25,7 +25,7 @@ foreach my $size (2, 3, 255, 256, 257, 511, 512, 513, 66_000)
 	my $folder = $log->export("log$size");
 	my $out = is_valid("a log of $size entries", @trust, $folder);
 
-	like($out, qr/^  its $size entries, sealed from 2026-11-22 07:00:00\.0+ UTC to \d/m, 'it tells how many');
+	like($out, qr/^  its $size entries, sealed from 2026-11-22T07:00:00\.0+Z to \d/m, 'it tells how many');
 	foreach my $path ('checkpoint', keys %{ $log->tiles($size) })
 	{
 		next if $size > 600 && $path ne 'checkpoint' && $path !~ m{/[12]/|/000$|/x?\d+\.p};
@@ -141,7 +141,7 @@ $folder = signed_log('remarks', sub {
 my $out = is_valid('a log with a story', @trust, $folder);
 like($out, qr/^  entry $_/m, 'it is told') for '3, .*: guard: \{"guard" : "off"', '5, .*: the server was started, and had run unseen before: \{.*"something"', '6, .*: declared: \{.*"restored Monday"', '7, .*: new_in_the_future: \{"x":1\}', '8, .*: transactions that contradicted themselves', '9, .*: incarnation: \{';
 unlike($out, qr/^  entry 4/m, 'a start like any other is not');
-like($out, qr/entry 10, [^:]+:\d\d:\S+ UTC: \\x1b\[2J\\x08\\xe2\\x80\\xaegnihton: "\\\\u001b \\xff\\xc2\\x9b \\xe2\\x80\\x8b backslash \\\\\\\\"$/m, 'hostile bytes are shown, and not printed');
+like($out, qr/entry 10, [^:]+:\d\d:\S+Z: \\x1b\[2J\\x08\\xe2\\x80\\xaegnihton: "\\\\u001b \\xff\\xc2\\x9b \\xe2\\x80\\x8b backslash \\\\\\\\"$/m, 'hostile bytes are shown, and not printed');
 unlike($out, qr/[^\x20-\x7e\n]/, 'all is printable');
 my $json = verify_json(@trust, $folder);
 is($json->{code}, 0, 'as JSON');
@@ -155,7 +155,7 @@ is(verify_json(@trust, scratch('many'))->{more_remarks}, 3, 'are counted');
 	my $note = cosign($log->checkpoint, $witness, 1_795_330_900);
 	my $export = $log->export('witnessed', note => $note);
 
-	like(is_valid('cosigned', @trust, '-w', $witness->{vkey}, $export), qr{witness\.example/w\+[0-9a-f]{8}, a witness, at 2026-11-22 07:01:40}, 'it tells by whom');
+	like(is_valid('cosigned', @trust, '-w', $witness->{vkey}, $export), qr{witness\.example/w\+[0-9a-f]{8}, a witness, at 2026-11-22T07:01:40}, 'it tells by whom');
 	is_faulty('not cosigned', qr/too few witnesses/, @trust, '-w', $witness->{vkey}, do { $log->export('witnessed', note => $log->checkpoint) });
 	like(is_valid('not cosigned, where nobody had to', @trust, '-q', '0', '-w', $witness->{vkey}, $export), qr/^  witness \S+ has not cosigned$/m, 'it is noted');
 	(my $forged = $note) =~ s/(witness\.example\/w \S{20})(.)/$1 . ($2 eq 'A' ? 'B' : 'A')/e;

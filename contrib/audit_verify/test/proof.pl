@@ -13,14 +13,14 @@ my $file = "$corpus/event_2";
 # what holds
 my $out = is_valid('a proof of an event', "--key=$key", $file);
 like($out, qr/^  event_id +7\.2\n(.*\n)*  old_values +\{"total":10\.50\}\n  new_values +\{"total":11\.00\}\n/m, 'it tells the event');
-like($out, qr/leaf 1 of 3 in a batch of 2 events, sealed at 2026-11-22 07:00:01\.000000 UTC/, 'its batch');
+like($out, qr/leaf 1 of 3 in a batch of 2 events, sealed at 2026-11-22T07:00:01\.000000Z/, 'its batch');
 like($out, qr{entry 1 of the log "audit\.example/shop" of size 2$}m, 'its log');
 like($out, qr{^  log_root +JeByLcXqH4Z7Ygds75ecJQViQypN1xDV0YZfiz7CQOg=$}m, 'and its root');
 like($out, qr{^Signed by:\n  audit\.example/shop\+9dbc11ef, the log}m, 'who has signed');
 like($out, qr{^To be noted:\n  the signature by witness\.example/w1\+20324abe was not checked}m, 'whose signature was not checked');
 like($out, qr/^Not proved:\n(  that .*\n|  what .*\n){3}\z/m, 'and what is not proved');
 like(is_valid('a proof of a transaction', "--key=$key", "$corpus/transaction"), qr/^  actor +anna$/m, 'it tells the transaction');
-like(is_valid('with a witness', "--key=$key", "--witness=$witness", $file), qr{witness\.example/w1\+20324abe, a witness, at 2026-11-22 07:00:02}, 'it tells when that was');
+like(is_valid('with a witness', "--key=$key", "--witness=$witness", $file), qr{witness\.example/w1\+20324abe, a witness, at 2026-11-22T07:00:02}, 'it tells when that was');
 
 is_valid('as psql writes it, with a newline more', '-k', $key, spew(scratch('psql'), slurp($file) . "\n"));
 is_faulty('but not two', qr/proof: \w/, '-k', $key, spew(scratch('psql'), slurp($file) . "\n\n"));
