@@ -66,5 +66,9 @@ read_all(FILE *file, const char *path, size_t max)
 	if (ferror(file))
 		at_fatal("could not read file \"%s\": %s", path, strerror(errno));
 	fclose(file);
-	return (AtText){data, len};
+
+	/* a bundle has very many small ones */
+	char *fitting = realloc(data, len + 1);
+
+	return (AtText){fitting != NULL ? fitting : data, len};
 }
