@@ -21,6 +21,7 @@
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "pgstat.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
@@ -228,6 +229,7 @@ open_plan(LeafPlan *plan)
 	plan->level = 0;
 	memset(plan->index_rel, 0, sizeof(plan->index_rel));
 	plan->heap = open_relation(plan, plan->partition.relid);
+	pgstat_init_relation(plan->heap); /* what is inserted counts for autovacuum */
 }
 
 static Relation

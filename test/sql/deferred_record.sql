@@ -91,6 +91,10 @@ SELECT audit.seal_now() IS NOT NULL AS sealed;
 SELECT * FROM found;
 SELECT count(*) FROM audit.verify() WHERE finding <> 'summary';
 
+-- what is inserted counts for autovacuum
+SELECT pg_stat_force_next_flush();
+SELECT sum(n_tup_ins) > 100 AS counted FROM pg_stat_all_tables WHERE schemaname = 'audit' AND relname LIKE 'event_1_%';
+
 DROP VIEW found, record_index;
 DROP TABLE record_orders;
 DROP FUNCTION by_record, uses_index;

@@ -66,9 +66,9 @@ is($node->safe_psql('postgres', q{
 	'orders|t', 'a scoped auditor sees what was granted');
 
 is(join("\n", functions_told()), $node->safe_psql('postgres', q{
-		SELECT proname || '(' || coalesce(array_to_string(proargnames[1:pronargs], ', '), '') || ')'
+		SELECT DISTINCT proname || '(' || coalesce(array_to_string(proargnames[1:pronargs], ', '), '') || ')' COLLATE "C"
 		FROM pg_proc WHERE pronamespace = 'audit'::regnamespace
-			AND obj_description(oid, 'pg_proc') !~ '^internal:' ORDER BY proname COLLATE "C"}),
+			AND obj_description(oid, 'pg_proc') !~ '^internal:' ORDER BY 1}),
 	'the functions and their parameters');
 is(open_told(), $node->safe_psql('postgres', q{
 		SELECT string_agg(proname, ' ' ORDER BY proname COLLATE "C")
