@@ -183,9 +183,9 @@ SELECT is_empty(
 		AND r.identity !~ '^(language|access method)|audit_trail$|^(c|sql|internal)$'$$,
 	'no view, policy, trigger, index, operator or default of ours uses an object of another schema');
 SELECT is_empty(
-	$$SELECT signature FROM routine p WHERE prosrc ~* '\mEXECUTE\M|format\(|quote_' AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'sql')
-		AND signature NOT IN ('audit.role_rights()', 'audit.access_findings()', 'audit.coverage(regclass)')$$,
-	'no function in SQL makes commands of names, but those that quote each with %I, %L or as regclass');
+	$$SELECT signature FROM routine p WHERE prosrc ~ 'format\(''(GRANT|REVOKE|DELETE|ALTER|SELECT|DROP|CREATE|INSERT|UPDATE)[^'']*%(\d+\$)?s'
+		AND signature NOT IN ('audit.role_rights()', 'audit.access_findings()')$$,
+	'no function in SQL makes commands of names without %I or %L, but two, of regclass and its like');
 SELECT is_empty(
 	$$SELECT signature FROM routine p WHERE prosecdef AND signature NOT IN ('audit.coverage(regclass)', 'audit.doctor()', 'audit.target_versions(regclass)')$$,
 	'functions that act with their owner''s rights are few, and known');

@@ -34,7 +34,7 @@ SELECT E'\n' || string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM (
 # Settings of a server with such a database.
 sub moved_conf
 {
-	return "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\naudit_trail.seal_interval = 1h\nTimeZone = 'UTC'\n";
+	return "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 60\naudit_trail.seal_interval = 1h\nTimeZone = 'UTC'\n";
 }
 
 sub moved_fill
