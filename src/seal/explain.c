@@ -111,6 +111,16 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_RECEIPT] =
+		{
+			[AT_FAULT_CHANGED] =
+				"Somebody altered what others have said of the log, or what it was "
+				"said of; or the storage has damaged it.",
+			[AT_FAULT_MISSING] = "Somebody removed it, so that a log that was rewritten is not "
+								 "compared with it; or a page of the table was lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_LOG] =
 		{
 			[AT_FAULT_SHORTENED] =
@@ -149,6 +159,9 @@ static const char *const advice[] = {
 						"backup that verifies.",
 	[AT_THING_INCARNATION] = "Keep the files as they are, as evidence. Ask who restored or copied "
 							 "the database; the entries of the log say where it was written.",
+	[AT_THING_RECEIPT] = "Keep the files as they are, as evidence. The log itself is not affected "
+						 "where it is not named. Ask who gave the receipt for what they hold: that "
+						 "counts.",
 	[AT_THING_LOG] = "Take the server off the net and keep its files as evidence. Find the backup "
 					 "whose log has this checkpoint as its beginning; a restore that is lawful is "
 					 "declared in the log: SELECT * FROM audit.log_entry WHERE kind IN "

@@ -502,6 +502,7 @@ at_finding_name(const AtFinding *finding)
 		[AT_THING_SESSION] = "session",
 		[AT_THING_TARGET] = "target",
 		[AT_THING_INCARNATION] = "incarnation",
+		[AT_THING_RECEIPT] = "receipt",
 		[AT_THING_LOG] = "log",
 	};
 	static const char *const faults[] = {

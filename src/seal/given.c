@@ -244,13 +244,15 @@ at_given_count(const AtGiven *given)
 	return given ? given->count : 0;
 }
 
-/* The public key in the payload of an entry of kind "key"; false if there is none. */
-static bool
-read_vkey(AtSpan payload, AtPublicKey *key)
+bool
+at_entry_key(const AtEntryRow *entry, AtPublicKey *key)
 {
+	AtSpan payload = entry->body.payload;
 	AtJsonScan scan;
 	AtJsonSlice value;
 
+	if (!at_entry_is(&entry->body, AT_KIND_KEY))
+		return false;
 	at_json_start(&scan, payload.data, payload.data ? payload.len : 0);
 	if (!at_json_next(&scan) || scan.kind != '{' || !at_json_next(&scan) || scan.len != 4 ||
 		memcmp(scan.start, "vkey", 4) != 0 || !at_json_next(&scan) || !at_json_next(&scan) ||
@@ -266,8 +268,7 @@ at_given_see_entry(AtGiven *given, const AtEntryRow *entry)
 	AtPublicKey key;
 	Size size;
 
-	if (given == NULL || !at_entry_is(&entry->body, AT_KIND_KEY) ||
-		!read_vkey(entry->body.payload, &key))
+	if (given == NULL || !at_entry_key(entry, &key))
 		return;
 	size = sizeof(KeyFrom) * (given->nlog_keys + 1);
 	given->log_key =

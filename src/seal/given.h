@@ -11,6 +11,7 @@
 #ifndef AT_GIVEN_H
 #define AT_GIVEN_H
 
+#include "core/key.h"
 #include "core/merkle.h"
 #include "ledger/log_read.h"
 #include "seal/findings.h"
@@ -32,6 +33,9 @@ extern AtGiven *at_given_add_own(AtGiven *given);
 
 /* How many there are; of NULL none. */
 extern int at_given_count(const AtGiven *given);
+
+/* The public key in an entry of kind "key"; false if it is none or has none. */
+extern bool at_entry_key(const AtEntryRow *entry, AtPublicKey *key);
 
 /* Tell of each entry of the log, in order: keys are learnt from it. */
 extern void at_given_see_entry(AtGiven *given, const AtEntryRow *entry);

@@ -211,6 +211,7 @@ run_scope(AtVerify *verify)
 		return;
 	at_progress_phase(AT_PHASE_HEAP);
 	run_step(verify, at_verify_heap, AT_THING_EVENT, "the ledger");
+	run_step(verify, at_verify_receipts, AT_THING_RECEIPT, "the receipts");
 	if (at_findings_total(verify->findings) == 0)
 		at_memory_clear();
 }

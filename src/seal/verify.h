@@ -109,6 +109,10 @@ typedef struct AtVerify
 	uint64 unsealed; /* of the transactions */
 	uint64 passed;   /* batches that were not to be looked at */
 
+	/* all that ever signed the log */
+	int nkeys;
+	AtPublicKey *key;
+
 	bool remembers; /* what was checked, in case that this is interrupted */
 
 	/* goes on from an earlier one */
@@ -134,6 +138,10 @@ extern void at_verify_log_tiles(AtVerify *verify);
 extern void at_verify_batches(AtVerify *verify);
 extern void at_verify_tail(AtVerify *verify);
 extern void at_verify_heap(AtVerify *verify);
+extern void at_verify_receipts(AtVerify *verify);
+
+/* Tell of each entry, in order: keys are learnt from it, for the receipts. */
+extern void at_verify_see_key(AtVerify *verify, const AtEntryRow *entry);
 
 /* A run of batches that is to be checked name by name. */
 typedef struct AtRange

@@ -204,6 +204,7 @@ check_entry(LogCheck *check, const AtEntryRow *row)
 	if (check->in_step)
 		see_root(check, &check->tree);
 	at_given_see_entry(check->verify->given, row);
+	at_verify_see_key(check->verify, row);
 	check->suspect = suspect;
 }
 
