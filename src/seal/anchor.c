@@ -55,7 +55,7 @@
 /* How soon to look without being woken. */
 #define POLL_MS 5000
 
-/* The pause after a failed attempt, doubling; then a quarter of it more or less. */
+/* The pause after a failed attempt, doubling; then up to a quarter less. */
 #define PAUSE_FIRST_MS 1000
 #define PAUSE_LAST_MS  (5 * 60 * 1000)
 
@@ -549,7 +549,7 @@ fail(const Job *job, const char *detail)
 				  errdetail("The failed anchor command was: %s", expand_command(job))));
 	anchor.status.failures++;
 	strlcpy(anchor.status.message, detail, AT_MESSAGE_LENGTH);
-	pause = pause * (0.75 + pg_prng_double(&pg_global_prng_state) / 2);
+	pause = pause * (0.75 + pg_prng_double(&pg_global_prng_state) / 4);
 	anchor.not_before = at_clock_ms() + pause;
 }
 
