@@ -32,6 +32,7 @@
 #include "postmaster/fork_process.h"
 #include "storage/latch.h"
 #include "storage/pg_shmem.h"
+#include "utils/ps_status.h"
 
 #include "base/child.h"
 #include "base/clock.h"
@@ -276,6 +277,7 @@ guard(const char *command, Ends *ends)
 
 	close_all_but(ends);
 	ends->leash = fcntl(ends->leash, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* low, for pselect() */
+	set_ps_display("waiting for a command");
 	PGSharedMemoryDetach();
 	default_signals();
 	pqsignal(SIGCHLD, note_signal);
