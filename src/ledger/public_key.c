@@ -27,8 +27,9 @@ bool
 at_public_key_at(AtPublicKey *key, uint64 size)
 {
 	char *sql = psprintf("SELECT pg_catalog.json_extract_path_text(payload, 'vkey') "
-						 "FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
-						 "' AND log_index < " UINT64_FORMAT " ORDER BY log_index DESC LIMIT 1",
+						 "FROM audit.log_entry WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_KEY
+						 "' AND log_index OPERATOR(pg_catalog.<) " UINT64_FORMAT
+						 " ORDER BY log_index DESC LIMIT 1",
 						 size);
 	bool found;
 

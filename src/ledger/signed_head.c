@@ -89,9 +89,10 @@ check_beginning(const AtCheckpoint *last, const AtMerkle *head, Snapshot snapsho
 static bool
 was_signed_before(uint64 size)
 {
-	char *sql = psprintf("SELECT FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
-						 "' AND log_index < " UINT64_FORMAT " LIMIT 1",
-						 size - 1);
+	char *sql =
+		psprintf("SELECT FROM audit.log_entry WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_KEY
+				 "' AND log_index OPERATOR(pg_catalog.<) " UINT64_FORMAT " LIMIT 1",
+				 size - 1);
 	bool found;
 
 	SPI_connect();
@@ -114,7 +115,7 @@ is_declared(const AtCheckpoint *last, uint64 size)
 
 	SPI_connect();
 	if (SPI_execute("SELECT pg_catalog.json_extract_path_text(payload, 'after'), log_index "
-					"FROM audit.log_entry WHERE kind = '" AT_KIND_DECLARED
+					"FROM audit.log_entry WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_DECLARED
 					"' ORDER BY log_index DESC LIMIT 1",
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the declarations of the log");

@@ -250,9 +250,10 @@ read_first_key(void)
 	bool isnull;
 
 	SPI_connect();
-	if (SPI_execute("SELECT sealed_at FROM audit.log_entry WHERE kind = '" AT_KIND_KEY
-					"' ORDER BY log_index LIMIT 1",
-					true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(
+			"SELECT sealed_at FROM audit.log_entry WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_KEY
+			"' ORDER BY log_index LIMIT 1",
+			true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the keys of the log");
 	if (SPI_processed > 0)
 		anchor.signed_since = DatumGetTimestampTz(

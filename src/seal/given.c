@@ -325,7 +325,7 @@ is_declared(const Kept *item)
 
 	SPI_connect();
 	if (SPI_execute("SELECT pg_catalog.json_extract_path_text(payload, 'after') "
-					"FROM audit.log_entry WHERE kind = '" AT_KIND_DECLARED
+					"FROM audit.log_entry WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_DECLARED
 					"' ORDER BY log_index DESC LIMIT 1",
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the declarations of the log");

@@ -61,12 +61,13 @@ read_record(uint64 *log_index, uint64 *size, char **root)
 	bool found;
 
 	SPI_connect();
-	if (SPI_execute("SELECT log_index, pg_catalog.json_extract_path_text(payload, 'size'), "
-					"pg_catalog.json_extract_path_text(payload, 'root') FROM audit.log_entry "
-					"WHERE kind = '" AT_KIND_VERIFIED "' "
-					"AND pg_catalog.json_extract_path_text(payload, 'findings') = '0' "
-					"ORDER BY log_index DESC LIMIT 1",
-					true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(
+			"SELECT log_index, pg_catalog.json_extract_path_text(payload, 'size'), "
+			"pg_catalog.json_extract_path_text(payload, 'root') FROM audit.log_entry "
+			"WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_VERIFIED "' "
+			"AND pg_catalog.json_extract_path_text(payload, 'findings') OPERATOR(pg_catalog.=) '0' "
+			"ORDER BY log_index DESC LIMIT 1",
+			true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the results in the log");
 	found = SPI_processed > 0;
 	if (found)

@@ -160,7 +160,8 @@ at_verify_now(PG_FUNCTION_ARGS)
 					"pg_catalog.json_extract_path_text(payload, 'size')::pg_catalog.int8, "
 					"pg_catalog.json_extract_path_text(payload, 'findings')::pg_catalog.int8 "
 					"FROM audit.log_entry "
-					"WHERE kind = '" AT_KIND_VERIFIED "' ORDER BY log_index DESC LIMIT 1",
+					"WHERE kind OPERATOR(pg_catalog.=) '" AT_KIND_VERIFIED
+					"' ORDER BY log_index DESC LIMIT 1",
 					true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the results in the log");
 	if (SPI_processed == 0)
