@@ -54,7 +54,7 @@ $node->safe_psql('postgres', recording('dora', 20_000) . 'SELECT audit.seal_now(
 $sealer = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'audit_trail sealer'");
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($sealer, 10000), pg_stat_reset()");
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
-my $blocks = "(SELECT sum(idx_blks_hit + idx_blks_read) FROM pg_statio_all_indexes WHERE indexrelname LIKE 'transaction%session_id_idx')";
+my $blocks = "(SELECT sum(idx_blks_hit + idx_blks_read) FROM pg_statio_all_indexes WHERE indexrelname LIKE 'transaction%session_id%idx')";
 ok($node->poll_query_until('postgres', "SELECT $blocks > 0"), 'the sealer has counted blocks of the index');
 cmp_ok($node->safe_psql('postgres', "SELECT $blocks"), '<', 200 * 10, 'it reads few of them a transaction');
 
