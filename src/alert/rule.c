@@ -25,6 +25,7 @@
 #include "alert/rule.h"
 #include "base/catalog.h"
 #include "base/latest.h"
+#include "base/relation_change.h"
 
 typedef struct CacheEntry
 {
@@ -50,7 +51,7 @@ static void warn_of_lost_columns(Oid relid, const AtRule *rule);
 void
 at_rule_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 }
 
 static void

@@ -40,6 +40,7 @@
 #include "base/columns.h"
 #include "base/errors.h"
 #include "base/latest.h"
+#include "base/relation_change.h"
 
 const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_EVENT] = "event",
@@ -75,7 +76,7 @@ static void read_incarnations(void);
 void
 at_catalog_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 	CacheRegisterSyscacheCallback(NAMESPACEOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(AMOID, forget_all, (Datum) 0);
 }

@@ -40,6 +40,7 @@
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
+#include "base/relation_change.h"
 #include "capture/automatic.h"
 #include "capture/evolve.h"
 #include "capture/family.h"
@@ -113,7 +114,7 @@ at_evolve_init(void)
 	ProcessUtility_hook = evolve_utility;
 	evolve.next_access = object_access_hook;
 	object_access_hook = access_object;
-	CacheRegisterRelcacheCallback(touch, (Datum) 0);
+	at_relation_change_register(touch);
 }
 
 static void

@@ -19,6 +19,7 @@
 #include "base/catalog.h"
 #include "base/errors.h"
 #include "base/names.h"
+#include "base/relation_change.h"
 #include "capture/cover.h"
 #include "capture/policy.h"
 #include "capture/stored.h"
@@ -53,7 +54,7 @@ static AtColumn *readable_column(AtPolicy *policy, const char *name);
 void
 at_policy_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 	at_trigger_needed_hook = at_cover_needs;
 }
 

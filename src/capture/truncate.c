@@ -35,6 +35,7 @@
 
 #include "base/errors.h"
 #include "base/names.h"
+#include "base/relation_change.h"
 #include "capture/delta.h"
 #include "capture/filter.h"
 #include "capture/row.h"
@@ -89,7 +90,7 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTrans
 void
 at_truncate_init(void)
 {
-	CacheRegisterRelcacheCallback(lend_again, (Datum) 0);
+	at_relation_change_register(lend_again);
 	RegisterXactCallback(end_transaction, NULL);
 	RegisterSubXactCallback(end_subtransaction, NULL);
 }

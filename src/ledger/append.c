@@ -32,6 +32,7 @@
 
 #include "base/columns.h"
 #include "base/errors.h"
+#include "base/relation_change.h"
 #include "ledger/append.h"
 #include "ledger/index_plan.h"
 #include "ledger/partition.h"
@@ -78,7 +79,7 @@ at_append_init(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
 	RegisterSubXactCallback(end_subtransaction, NULL);
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 }
 
 /* Does the plan serve this row? */

@@ -34,6 +34,7 @@
 
 #include "base/catalog.h"
 #include "base/latest.h"
+#include "base/relation_change.h"
 #include "ledger/reader.h"
 #include "ledger/target.h"
 
@@ -116,7 +117,7 @@ static bool covers(const Scope *scope, const AtTarget *target);
 void
 at_reader_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 	CacheRegisterSyscacheCallback(AUTHOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget_all, (Datum) 0);
 }

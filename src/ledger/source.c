@@ -23,6 +23,7 @@
 
 #include "base/catalog.h"
 #include "base/latest.h"
+#include "base/relation_change.h"
 #include "ledger/pick.h"
 #include "ledger/source.h"
 
@@ -64,7 +65,7 @@ static char *read_source(const Source *source);
 void
 at_source_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	at_relation_change_register(forget_relation);
 }
 
 static void
