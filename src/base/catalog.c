@@ -139,8 +139,10 @@ ledger_relid_or_invalid(AtLedgerTable table)
 bool
 at_ledger_exists(void)
 {
+	/* the last one that is made, and the first and last ones that a restore brings */
 	return OidIsValid(ledger_relid_or_invalid(AT_LEDGER_ALERT_PASS)) &&
-		   OidIsValid(ledger_relid_or_invalid(AT_LEDGER_EVENT));
+		   OidIsValid(ledger_relid_or_invalid(AT_LEDGER_EVENT)) &&
+		   OidIsValid(ledger_relid_or_invalid(AT_LEDGER_TRANSACTION));
 }
 
 Oid
