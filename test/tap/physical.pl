@@ -48,7 +48,7 @@ my $last = $node->safe_psql('postgres', q{DELETE FROM orders; SELECT audit.seal_
 $node->poll_query_until('postgres', "SELECT last_archived_wal >= '$last' FROM pg_stat_archiver");
 my $recovered = PostgreSQL::Test::Cluster->new('recovered');
 $recovered->init_from_backup($node, 'before', has_restoring => 1, standby => 0);
-$recovered->append_conf('postgresql.conf', "recovery_target_name = 'here'\nrecovery_target_action = 'promote'\n");
+$recovered->append_conf('postgresql.conf', "recovery_target_name = 'here'\nrecovery_target_timeline = 'current'\nrecovery_target_action = 'promote'\n");
 $recovered->start;
 $recovered->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
 	or diag(slurp_file($recovered->logfile));
