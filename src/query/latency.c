@@ -104,6 +104,14 @@ take_planning(const PlannedStmt *stmt, instr_time *time)
 }
 
 static void
+forget(const QueryDesc *query)
+{
+	for (int i = 0; i < RING; i++)
+		if (latency.ring[i].query == query)
+			latency.ring[i].query = NULL;
+}
+
+static void
 start(QueryDesc *query, int eflags)
 {
 	ExecutorStart_hook_type next =
@@ -125,6 +133,7 @@ start(QueryDesc *query, int eflags)
 	INSTR_TIME_SET_CURRENT(took);
 	INSTR_TIME_SUBTRACT(took, began);
 	INSTR_TIME_ADD(running.before, took);
+	forget(query); /* of one that failed, and whose memory this one has */
 	latency.ring[latency.next] = running;
 	latency.next = (latency.next + 1) % RING;
 
