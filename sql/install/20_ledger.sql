@@ -167,7 +167,7 @@ COMMENT ON COLUMN audit.event.tx_id IS 'recorded transaction, see audit.transact
 COMMENT ON COLUMN audit.event.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.event.occurred_at IS 'when it happened';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read, E an event that the application told, S a table was read, L a session, P rights and settings';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted, truncated or baseline';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';

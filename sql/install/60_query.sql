@@ -25,6 +25,24 @@ COMMENT ON FUNCTION audit.former_key(text, json, json) IS
 	'internal: key of a row before a recorded update; null if the update did not change it';
 GRANT EXECUTE ON FUNCTION audit.former_key(text, json, json) TO PUBLIC;
 
+CREATE FUNCTION audit.name_action(op "char") RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_name_action';
+COMMENT ON FUNCTION audit.name_action("char") IS
+	'internal: what was done in an event of this kind, as audit.events.action has it';
+GRANT EXECUTE ON FUNCTION audit.name_action("char") TO PUBLIC;
+
+CREATE FUNCTION audit.name_event_type(event_type text, op "char", resource_type text) RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_name_event_type';
+COMMENT ON FUNCTION audit.name_event_type(text, "char", text) IS
+	'internal: the type of an event: its own, or else what happened to the resource';
+GRANT EXECUTE ON FUNCTION audit.name_event_type(text, "char", text) TO PUBLIC;
+
+CREATE FUNCTION audit.name_category(op "char", context text) RETURNS text
+	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_name_category';
+COMMENT ON FUNCTION audit.name_category("char", text) IS
+	'internal: the category of an event of this kind and context';
+GRANT EXECUTE ON FUNCTION audit.name_category("char", text) TO PUBLIC;
+
 -- Two branches, because a filter by actor must find an index: nearly all events have the
 -- actor of their transaction, and in the first branch it is just that column. The second has
 -- the few events with a context of their own, which was changed in the middle of the
@@ -39,12 +57,9 @@ SELECT
 	e.tx_id || '.' || e.ordinal AS event_id,
 	e.occurred_at,
 	g.context,
-	CASE WHEN e.op IN ('R', 'V') THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END AS category,
-	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
-		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
-		WHEN 'B' THEN '.baseline' END) AS event_type,
-	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE e.op::text END AS action,
+	audit.name_category(e.op, g.context) AS category,
+	audit.name_event_type(e.event_type, e.op, g.resource_type) AS event_type,
+	audit.name_action(e.op) AS action,
 	g.resource_type,
 	e.record_key AS resource_id,
 	g.table_schema,
@@ -91,12 +106,9 @@ SELECT
 	e.tx_id || '.' || e.ordinal,
 	e.occurred_at,
 	g.context,
-	CASE WHEN e.op IN ('R', 'V') THEN 'security' WHEN g.context = 'system' THEN 'configuration' WHEN e.op = 'A' THEN 'schema' ELSE 'data' END,
-	coalesce(e.event_type, g.resource_type || CASE e.op WHEN 'I' THEN '.created'
-		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
-		WHEN 'B' THEN '.baseline' END),
-	CASE e.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE e.op::text END,
+	audit.name_category(e.op, g.context),
+	audit.name_event_type(e.event_type, e.op, g.resource_type),
+	audit.name_action(e.op),
 	g.resource_type,
 	e.record_key,
 	g.table_schema,
@@ -153,7 +165,7 @@ COMMENT ON VIEW audit.events IS
 COMMENT ON COLUMN audit.events.event_id IS 'name of the event, tx_id.ordinal; to find one, filter by tx_id and ordinal';
 COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by time, filter by tx_at too';
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
-COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, configuration for changes of what is audited, or security for what was refused, and for who has read the trail';
+COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, configuration for changes of what is audited, security for what was refused, and for who has read the trail; access, authentication, authorization';
 COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
 COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; refuse: a command against the audit trail that was refused, though its transaction may be rolled back; read: a command that has read the trail; of these see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';

@@ -61,12 +61,9 @@ WITH tail AS (
 	WHERE a.hour >= date_trunc('hour', volume_per_hour.since, 'UTC') AND a.hour < volume_per_hour.until
 )
 SELECT c.hour, g.context, g.resource_type,
-	coalesce(nullif(c.event_type, ''), g.resource_type || CASE c.op WHEN 'I' THEN '.created'
-		WHEN 'U' THEN '.updated' WHEN 'D' THEN '.deleted' WHEN 'T' THEN '.truncated'
-		WHEN 'B' THEN '.baseline' END),
+	audit.name_event_type(nullif(c.event_type, ''), c.op, g.resource_type),
 	c.actor,
-	CASE c.op WHEN 'I' THEN 'insert' WHEN 'U' THEN 'update' WHEN 'D' THEN 'delete'
-		WHEN 'T' THEN 'truncate' WHEN 'B' THEN 'baseline' WHEN 'A' THEN 'alter' WHEN 'M' THEN 'maintenance' WHEN 'X' THEN 'export' WHEN 'R' THEN 'refuse' WHEN 'V' THEN 'read' ELSE c.op::text END,
+	audit.name_action(c.op),
 	sum(c.events)::bigint
 FROM counted c
 	LEFT JOIN audit.target g ON g.target_id = c.target_id

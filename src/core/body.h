@@ -60,7 +60,7 @@ typedef struct AtEventBody
 	uint32_t ordinal; /* from 1 */
 	int64_t tx_at;
 	int64_t occurred_at;
-	uint8_t op; /* 'I', 'U', 'D', 'T', 'B', 'A', 'M', 'R', 'V', 'X' */
+	uint8_t op; /* see operation.h */
 	AtSpan schema;
 	AtSpan table;
 	AtSpan resource_type;

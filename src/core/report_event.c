@@ -10,6 +10,7 @@
 #include "core/calendar.h"
 #include "core/escape.h"
 #include "core/json_text.h"
+#include "core/operation.h"
 #include "core/report.h"
 
 #define SAID  "the application says so"
@@ -237,24 +238,7 @@ write_event(AtOutput *output, AtText bytes)
 static void
 write_what(AtOutput *output, const AtEventBody *body)
 {
-	static const struct
-	{
-		char op;
-		const char *of_row;
-		const char *of_table;
-	} kinds[] = {
-		{'I', " was created", " were added to"},
-		{'U', " was changed", " was changed"},
-		{'D', " was deleted", " lost a row"},
-		{'T', " was removed, with all of its table", ": the table was emptied"},
-		{'B', " was there when recording began", ": recording began with the rows that were there"},
-		{'A', ": the table itself was altered", ": the table itself was altered"},
-		{'M', ": changes were made as maintenance, and only counted",
-		 ": changes were made as maintenance, and only counted"},
-		{'R', ": an attempt was refused", ": an attempt was refused"},
-		{'V', ": the trail was read", ": the trail was read"},
-		{'X', ": evidence was exported from the trail", ": evidence was exported from the trail"},
-	};
+	const AtOperation *operation = at_operation((char) body->op);
 
 	at_out_html(output, at_span_text(body->resource_type));
 	if (body->record_key.data != NULL)
@@ -262,13 +246,12 @@ write_what(AtOutput *output, const AtEventBody *body)
 		at_out_string(output, " ");
 		at_out_html(output, at_span_text(body->record_key));
 	}
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (kinds[i].op == body->op)
-		{
-			at_out_string(output,
-						  body->record_key.data != NULL ? kinds[i].of_row : kinds[i].of_table);
-			return;
-		}
+	if (operation != NULL)
+	{
+		at_out_string(output,
+					  body->record_key.data != NULL ? operation->of_row : operation->of_table);
+		return;
+	}
 	at_out_string(output, ": an event of the kind ");
 	at_out_html(output, (AtText){(const char *) &body->op, 1});
 }
