@@ -332,7 +332,10 @@ CREATE TABLE audit.alert (
 	severity text NOT NULL,
 	channel text NOT NULL,
 	record_key text,
-	changed text[] NOT NULL
+	changed text[] NOT NULL,
+	event_type text,
+	sentence text,
+	escalate_to text
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_pkey ON audit.alert (alert_id);
 CREATE INDEX alert_xid_idx ON audit.alert (xid, alert_id);
@@ -348,6 +351,9 @@ COMMENT ON COLUMN audit.alert.severity IS 'severity of the rule then';
 COMMENT ON COLUMN audit.alert.channel IS 'channel of the rule then';
 COMMENT ON COLUMN audit.alert.record_key IS 'key of the row';
 COMMENT ON COLUMN audit.alert.changed IS 'columns that the rule watches and that changed';
+COMMENT ON COLUMN audit.alert.event_type IS 'type of the event, where it has one';
+COMMENT ON COLUMN audit.alert.sentence IS 'what happened, for people; without values of personal and concealed columns';
+COMMENT ON COLUMN audit.alert.escalate_to IS 'second channel of the rule then, where alerts go that nobody acknowledges';
 
 CREATE TABLE audit.alert_delivery (
 	alert_id bigint NOT NULL,

@@ -123,18 +123,21 @@
 #define Anum_anchor_receipt_receipt      10
 #define Natts_anchor_receipt             10
 
-#define Anum_alert_alert_id   1
-#define Anum_alert_raised_at  2
-#define Anum_alert_xid        3
-#define Anum_alert_tx_id      4
-#define Anum_alert_ordinal    5
-#define Anum_alert_target_id  6
-#define Anum_alert_rule_name  7
-#define Anum_alert_severity   8
-#define Anum_alert_channel    9
-#define Anum_alert_record_key 10
-#define Anum_alert_changed    11
-#define Natts_alert           11
+#define Anum_alert_alert_id    1
+#define Anum_alert_raised_at   2
+#define Anum_alert_xid         3
+#define Anum_alert_tx_id       4
+#define Anum_alert_ordinal     5
+#define Anum_alert_target_id   6
+#define Anum_alert_rule_name   7
+#define Anum_alert_severity    8
+#define Anum_alert_channel     9
+#define Anum_alert_record_key  10
+#define Anum_alert_changed     11
+#define Anum_alert_event_type  12
+#define Anum_alert_sentence    13
+#define Anum_alert_escalate_to 14
+#define Natts_alert            14
 
 #define Anum_alert_delivery_alert_id     1
 #define Anum_alert_delivery_delivered_at 2

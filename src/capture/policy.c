@@ -168,7 +168,7 @@ build(Relation rel)
 	memcpy(policy->trigger, places, sizeof(places));
 	policy->relid = RelationGetRelid(rel);
 	policy->root_relid = stored.root;
-	policy->watched = at_change_wanted_hook != NULL && at_change_wanted_hook(stored.root);
+	policy->watched = at_change_wanted_hook != NULL ? at_change_wanted_hook(stored.root) : 0;
 	policy->tell_truncated = strcmp(stored.truncate, AT_TRUNCATE_ROWS) == 0;
 	policy->tell_query = stored.query;
 	policy->target_id = target.target_id;

@@ -20,7 +20,7 @@ typedef struct AtPolicy
 	Oid relid;      /* the relation that rows are changed in: the table or a partition */
 	Oid root_relid; /* the relation that audit.policy names */
 	bool valid;
-	bool watched;        /* another room wants to hear of updates */
+	uint32 watched;      /* ops that another room wants to hear of: at_op_bit() */
 	bool tell_truncated; /* a TRUNCATE tells each row */
 	bool tell_query;     /* the text of the client's command is recorded */
 	MemoryContext memory;

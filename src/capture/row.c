@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "executor/tuptable.h"
 #include "utils/builtins.h"
@@ -22,6 +21,7 @@
 #include "capture/delta.h"
 #include "capture/filter.h"
 #include "capture/row.h"
+#include "capture/told.h"
 #include "ledger/event.h"
 #include "ledger/hooks.h"
 #include "ledger/maintenance.h"
@@ -43,7 +43,6 @@ static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_
 static void note_move(AtRowCapture *capture, Oid root_relid);
 static void end_query(void *arg);
 static void record(const AtRowChange *change, const AtPolicy *policy, bool moved);
-static void tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name);
 
 void
 at_row_capture(AtRowCapture *capture, const AtRowChange *change)
@@ -143,8 +142,8 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	if (moved && change->op == 'D')
 		moving.ordinal = name.ordinal;
 
-	if (policy->watched && change->op == 'U')
-		tell_others(policy, &delta, name);
+	if (unlikely(policy->watched & at_op_bit(change->op)))
+		at_told_row(policy, change, &delta, &event, name);
 }
 
 void
@@ -177,33 +176,6 @@ at_row_event(AtEvent *event, const AtPolicy *policy, char op)
 		.resource_type = policy->resource_type,
 		.op = op,
 	};
-}
-
-/* Let the other rooms know of an update. */
-static void
-tell_others(const AtPolicy *policy, const AtDelta *delta, AtEventName name)
-{
-	AttrNumber *changed = palloc(sizeof(AttrNumber) * delta->nchanged);
-	const char **names = palloc(sizeof(char *) * delta->nchanged);
-	AtChange change = {
-		.relid = policy->root_relid,
-		.target_id = policy->target_id,
-		.tx_id = name.tx_id,
-		.xid = U64FromFullTransactionId(GetTopFullTransactionId()),
-		.ordinal = name.ordinal,
-		.op = 'U',
-		.record_key = delta->record_key ? text_to_cstring((text *) delta->record_key) : NULL,
-		.nchanged = delta->nchanged,
-		.changed = changed,
-		.changed_names = names,
-	};
-
-	for (int i = 0; i < delta->nchanged; i++)
-	{
-		changed[i] = delta->changed[i]->root_attnum;
-		names[i] = delta->changed[i]->name;
-	}
-	at_change_hook(&change);
 }
 
 /*

@@ -39,9 +39,11 @@
 #include "capture/delta.h"
 #include "capture/filter.h"
 #include "capture/row.h"
+#include "capture/told.h"
 #include "capture/trigger.h"
 #include "capture/truncate.h"
 #include "ledger/event.h"
+#include "ledger/hooks.h"
 #include "ledger/maintenance.h"
 
 /* A routine to lend in the place of an access method's own; one each, for ever. */
@@ -315,7 +317,11 @@ tell_row(const AtPolicy *policy, TupleTableSlot *row)
 	if (policy->place_json != NULL)
 		at_row_add_extra(&event.extra, policy->place_json);
 	at_row_add_query(&event.extra, policy);
-	(void) at_event_append(&event);
+
+	AtEventName name = at_event_append(&event);
+
+	if (policy->watched & at_op_bit('T'))
+		at_told_row(policy, &(AtRowChange){.op = 'T', .old_row = row}, &delta, &event, name);
 }
 
 /* ---- after ---- */
@@ -353,7 +359,11 @@ tell_emptied(Relation rel)
 		if (!policy->tell_truncated)
 			at_row_add_extra(&event.extra, "\"only_counted\":true");
 		at_row_add_query(&event.extra, policy);
-		(void) at_event_append(&event);
+
+		AtEventName name = at_event_append(&event);
+
+		if (policy->watched & at_op_bit('T'))
+			at_told_emptied(policy, &event, name);
 	}
 	emptied->done = true;
 }

@@ -43,6 +43,14 @@ at_pg_timestamp(int64 unix_microseconds)
 /* Set a column of type text, or null for NULL. The datum is in the current context. */
 extern void at_set_text(Datum *values, bool *nulls, int column, const char *string);
 
+/* A text or json, or null for NULL. */
+static inline void
+at_set_varlena(Datum *values, bool *nulls, int column, struct varlena *value)
+{
+	nulls[column - 1] = value == NULL;
+	values[column - 1] = PointerGetDatum(value);
+}
+
 /* A bytea of these bytes, in the current context. */
 extern Datum at_bytea_datum(const void *data, size_t len);
 

@@ -177,14 +177,6 @@ at_has_context_support(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(request);
 }
 
-/* A column that may be missing. */
-static inline void
-set_varlena(Datum *values, bool *nulls, int column, struct varlena *value)
-{
-	nulls[column - 1] = value == NULL;
-	values[column - 1] = PointerGetDatum(value);
-}
-
 static void
 append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struct varlena *extra)
 {
@@ -198,10 +190,10 @@ append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struc
 	values[Anum_event_target_id - 1] = Int32GetDatum(event->target_id);
 	values[Anum_event_retention_class - 1] = Int16GetDatum(event->retention_class);
 	values[Anum_event_op - 1] = CharGetDatum(event->op);
-	set_varlena(values, nulls, Anum_event_record_key, event->record_key);
-	set_varlena(values, nulls, Anum_event_event_type, event->event_type);
-	set_varlena(values, nulls, Anum_event_old_values, event->old_values);
-	set_varlena(values, nulls, Anum_event_new_values, event->new_values);
-	set_varlena(values, nulls, Anum_event_extra, extra);
+	at_set_varlena(values, nulls, Anum_event_record_key, event->record_key);
+	at_set_varlena(values, nulls, Anum_event_event_type, event->event_type);
+	at_set_varlena(values, nulls, Anum_event_old_values, event->old_values);
+	at_set_varlena(values, nulls, Anum_event_new_values, event->new_values);
+	at_set_varlena(values, nulls, Anum_event_extra, extra);
 	at_append(AT_LEDGER_EVENT, values, nulls);
 }

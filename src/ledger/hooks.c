@@ -9,8 +9,16 @@
 
 #include "ledger/hooks.h"
 
-AtChangeHook at_attempt_hook = NULL;
 AtChangeHook at_change_hook = NULL;
 AtChangeWantedHook at_change_wanted_hook = NULL;
 AtAlarmHook at_alarm_hook = NULL;
 AtTriggerNeededHook at_trigger_needed_hook = NULL;
+
+AtEventName
+at_change_record(const AtEvent *event, Oid relid)
+{
+	AtEventName name = at_event_append(event);
+
+	at_change_tell(&(AtChange){.event = event, .name = name, .relid = relid});
+	return name;
+}

@@ -11,41 +11,73 @@
 #define AT_HOOKS_H
 
 #include "access/attnum.h"
+#include "lib/stringinfo.h"
 
-/* A recorded change of a row. Pointers are valid during the call only. */
-typedef struct AtChange
+#include "ledger/event.h"
+
+/* A column whose value an update changed. */
+typedef struct AtChangedColumn
 {
-	/* where: the audited table, of a partitioned one its root */
-	Oid relid;
-	int32 target_id;
+	AttrNumber attnum; /* in the audited table, of a partitioned one in its root */
+	const char *name;
+} AtChangedColumn;
 
-	/* the event */
-	uint64 tx_id;
-	uint64 xid; /* full transaction id of the top level */
-	uint32 ordinal;
-	char op;
-	const char *record_key; /* NULL if the table has no key */
+/*
+ * An event, told right after it was appended, in its transaction, whatever its
+ * op is. All of it is valid during the call only. It holds nothing that was made
+ * for the call: who needs the columns or the values of a row asks for them.
+ */
+typedef struct AtChange AtChange;
 
-	/* of an update: the columns of relid that changed */
+struct AtChange
+{
+	const AtEvent *event;
+	AtEventName name;
+	Oid relid; /* the audited table, of a partitioned one its root; InvalidOid: it is of none */
+
+	/* of an update: how many columns changed, and which is the i-th; else 0 and NULL */
 	int nchanged;
-	const AttrNumber *changed;
-	const char *const *changed_names;
-} AtChange;
+	AtChangedColumn (*changed)(const AtChange *change, int i);
 
-/* Called after an update has been appended, if somebody wants to hear of the table. */
+	/*
+	 * Append as JSON what a column of the table holds before or after the change, in the
+	 * form in which it would be recorded, changed or not. False if there is none: no such row, or a
+	 * column that is not captured or is concealed. NULL where the event is of no row.
+	 */
+	bool (*value)(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo out);
+	void *arg; /* for the two */
+};
+
 typedef void (*AtChangeHook)(const AtChange *change);
 extern AtChangeHook at_change_hook;
 
-/*
- * Does anybody want to hear of changes of this table? The answer holds until
- * the relcache entry of the table is invalidated.
- */
-typedef bool (*AtChangeWantedHook)(Oid relid);
-extern AtChangeWantedHook at_change_wanted_hook;
+/* Tell an event to those who want to hear; of a table's rows only where they are wanted. */
+static inline void
+at_change_tell(const AtChange *change)
+{
+	if (at_change_hook != NULL)
+		at_change_hook(change);
+}
 
-/* Called after an event that tells of a refused attempt; of the change, what and where is not set.
+/*
+ * For events that are not changes of rows - emitted, reads, sessions, privileges,
+ * refusals: append one and tell it. The table that it is about, if any.
  */
-extern AtChangeHook at_attempt_hook;
+extern AtEventName at_change_record(const AtEvent *event, Oid relid);
+
+/* An op as a bit of a set of them. */
+static inline uint32
+at_op_bit(char op)
+{
+	return 1U << (op - 'A');
+}
+
+/*
+ * Which ops of changes of this table's rows does somebody want to hear of? The
+ * answer holds until the relcache entry of the table is invalidated.
+ */
+typedef uint32 (*AtChangeWantedHook)(Oid relid);
+extern AtChangeWantedHook at_change_wanted_hook;
 
 /*
  * Set by capture: does the audit of this relation rest on a trigger of this

@@ -51,7 +51,6 @@ typedef struct Group
 	const char *origin; /* its bytes; NULL: no transaction is open */
 	int origin_len;
 	uint64 last; /* number of the last record */
-	bool told;   /* others have heard of it */
 	AtTarget attempts;
 	AtTarget trail;
 } Group;
@@ -139,7 +138,6 @@ begin_group(Group *group, const AtOrigin *origin)
 	at_transaction_act_for(origin);
 	group->attempts.target_id = 0;
 	group->trail.target_id = 0;
-	group->told = false;
 }
 
 /* Nobody can end the process between the commit and the removal. */
@@ -168,20 +166,7 @@ append_event(Group *group, const AtAttempt *attempt)
 
 	event.new_values = make_values(attempt);
 	event.occurred_at = attempt->at;
-
-	AtEventName name = at_event_append(&event);
-	AtChange change = {
-		.target_id = target->target_id,
-		.tx_id = name.tx_id,
-		.xid = U64FromFullTransactionId(GetTopFullTransactionId()),
-		.ordinal = name.ordinal,
-		.op = event.op,
-	};
-
-	/* a storm from one session is one alert */
-	if (!group->told && at_attempt_hook != NULL)
-		at_attempt_hook(&change);
-	group->told = true;
+	(void) at_change_record(&event, InvalidOid);
 }
 
 static void
@@ -191,7 +176,7 @@ append_read(Group *group, const AtAttempt *attempt)
 
 	event.new_values = make_values(attempt);
 	event.occurred_at = attempt->at;
-	(void) at_event_append(&event);
+	(void) at_change_record(&event, InvalidOid);
 }
 
 static AtEvent
@@ -275,7 +260,7 @@ tell_lost(void)
 
 	event.new_values =
 		(struct varlena *) cstring_to_text(psprintf("{\"lost\":" UINT64_FORMAT "}", lost));
-	(void) at_event_append(&event);
+	(void) at_change_record(&event, InvalidOid);
 	PopActiveSnapshot();
 	HOLD_INTERRUPTS();
 	CommitTransactionCommand();
