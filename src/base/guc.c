@@ -31,6 +31,7 @@ char *at_guc_app_session;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
 char *at_guc_debug_points;
+int at_guc_drop_audited;
 char *at_guc_extra;
 bool at_guc_guard;
 char *at_guc_hash_key_file;
@@ -51,6 +52,12 @@ int at_guc_verify_interval;
 
 uint64 at_guc_context_version = 1;
 uint64 at_guc_hash_key_version = 1;
+
+static const struct config_enum_entry drop_audited_options[] = {
+	{"refuse", AT_DROP_AUDITED_REFUSE, false},
+	{"record", AT_DROP_AUDITED_RECORD, false},
+	{NULL, 0, false},
+};
 
 static const struct config_enum_entry logical_apply_options[] = {
 	{"record", AT_LOGICAL_APPLY_RECORD, false},
@@ -140,6 +147,14 @@ define_a_to_l(void)
 							   "Names the places where processes stop for a test.",
 							   "A comma-separated list; empty in production.", &at_guc_debug_points,
 							   "", PGC_SUSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
+	/* by the configuration file only: who owns a table must not end its audit */
+	DefineCustomEnumVariable(
+		"audit_trail.drop_audited",
+		"Refuses to drop audited tables, or only records that they were dropped.",
+		"Refused unless audit.disable() has ended the audit of the table.", &at_guc_drop_audited,
+		AT_DROP_AUDITED_REFUSE, drop_audited_options, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL,
+		NULL, NULL);
 
 	DefineCustomStringVariable(
 		"audit_trail.extra", "Adds further context to the transaction, as a JSON object.", NULL,

@@ -19,9 +19,10 @@ extern char *at_guc_app_session;     /* session of the application; as claimed *
 extern char *at_guc_checkpoint_file; /* path of what was signed; see checkpoint_file.h */
 extern char *at_guc_client_ip;       /* of the application's client; as claimed */
 extern char *at_guc_debug_points;    /* comma-separated names; see debug_point.h */
-extern char *at_guc_extra;           /* JSON object of further context */
-extern bool at_guc_guard;            /* refuse commands against the audit trail */
-extern char *at_guc_hash_key_file;   /* absolute path of the secret; see key_file.h */
+extern int at_guc_drop_audited;
+extern char *at_guc_extra;         /* JSON object of further context */
+extern bool at_guc_guard;          /* refuse commands against the audit trail */
+extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
 extern int at_guc_logical_apply;
 extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
@@ -46,6 +47,13 @@ typedef enum AtRequireContext
 	AT_REQUIRE_CONTEXT_OFF,
 	AT_REQUIRE_CONTEXT_ERROR
 } AtRequireContext;
+
+/* Values of audit_trail.drop_audited. */
+typedef enum AtDropAudited
+{
+	AT_DROP_AUDITED_REFUSE,
+	AT_DROP_AUDITED_RECORD
+} AtDropAudited;
 
 /* Values of audit_trail.logical_apply. */
 typedef enum AtLogicalApply

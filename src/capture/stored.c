@@ -148,6 +148,14 @@ at_stored_find(Oid relid, AtStoredPolicy *stored)
 	return false;
 }
 
+Oid
+at_stored_root(Oid relid)
+{
+	AtStoredPolicy stored;
+
+	return at_stored_ready() && at_stored_find(relid, &stored) ? stored.root : InvalidOid;
+}
+
 /* The tables that this one is a partition or a child of, in their order. */
 static List *
 parents_of(Oid relid)

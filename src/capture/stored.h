@@ -74,6 +74,9 @@ extern bool at_stored_read(Oid relid, AtStoredPolicy *stored);
  */
 extern bool at_stored_find(Oid relid, AtStoredPolicy *stored);
 
+/* The table that such a policy names; InvalidOid if there is none, or no ledger. */
+extern Oid at_stored_root(Oid relid);
+
 /* Oids of all tables with an enabled policy, ascending. */
 extern List *at_stored_tables(void);
 

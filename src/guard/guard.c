@@ -41,6 +41,7 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "guard/all_triggers.h"
+#include "guard/audited.h"
 #include "guard/grant.h"
 #include "guard/guard.h"
 #include "guard/guarded.h"
@@ -252,6 +253,17 @@ check_statement(Node *statement)
 	}
 }
 
+/* A table to be dropped: refused for itself, and not for what goes with it. */
+static void
+check_drop_table(const RangeVar *name)
+{
+	Oid relid = RangeVarGetRelid(name, NoLock, true);
+
+	check_relation("drop", name);
+	if (OidIsValid(relid) && at_audited_by_hook != NULL && at_audited_by_hook(relid) == relid)
+		at_audited_check_drop(relid);
+}
+
 /* By the name of what was to be dropped, where the other hook has that of the first detail. */
 static void
 check_drop_statement(const DropStmt *drop)
@@ -273,6 +285,8 @@ check_drop_statement(const DropStmt *drop)
 					at_refuse_name("drop", "extension", AT_EXTENSION);
 				break;
 			case OBJECT_TABLE:
+				check_drop_table(makeRangeVarFromNameList(castNode(List, name)));
+				break;
 			case OBJECT_INDEX:
 			case OBJECT_SEQUENCE:
 			case OBJECT_VIEW:
@@ -351,7 +365,11 @@ check_drop(const ObjectAddress *object)
 	Command *command = guard.running;
 
 	if (guarded.as == AT_GUARDED_NOT)
+	{
+		if (object->classId == RelationRelationId && object->objectSubId == 0)
+			at_audited_check_drop(object->objectId);
 		return;
+	}
 	if (guarded.as != AT_GUARDED_TRIGGER)
 		at_refuse("drop", object);
 	if (command == NULL)

@@ -115,6 +115,32 @@ at_refuse_trigger(const char *verb, const AtGuarded *trigger)
 }
 
 void
+at_refuse_drop(Oid relid)
+{
+	char *name = get_rel_name(relid);
+	char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+
+	refuse(psprintf("table %s", table), psprintf("cannot drop table \"%s\": it is audited", name),
+		   "Its audit is ended by who administers the audit trail, for a reason.",
+		   psprintf("Before it, SELECT audit.disable(%s, 'why');", quote_literal_cstr(table)));
+}
+
+void
+at_refuse_drop_below(Oid relid, Oid root)
+{
+	char *name = get_rel_name(relid);
+	char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), name);
+
+	refuse(psprintf("table %s", table),
+		   psprintf("cannot drop table \"%s\": its rows are audited as those of \"%s\"", name,
+					get_rel_name(root)),
+		   "They would be gone without an event each.",
+		   psprintf("TRUNCATE it first, which tells of them; or detach it, SELECT "
+					"audit.disable(%s, 'why'), and drop it then.",
+					quote_literal_cstr(table)));
+}
+
+void
 at_refuse_setting(const char *name)
 {
 	refuse(psprintf("setting %s", name), psprintf("cannot set %s by ALTER SYSTEM", name),

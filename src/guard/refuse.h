@@ -25,6 +25,10 @@ extern void at_refuse_creation(const ObjectAddress *object) pg_attribute_noretur
 /* An audit trigger. */
 extern void at_refuse_trigger(const char *verb, const AtGuarded *trigger) pg_attribute_noreturn();
 
+/* An audited table that was to be dropped; and one with rows that is below an audited table. */
+extern void at_refuse_drop(Oid relid) pg_attribute_noreturn();
+extern void at_refuse_drop_below(Oid relid, Oid root) pg_attribute_noreturn();
+
 /* ALTER SYSTEM of the guard itself. */
 extern void at_refuse_setting(const char *name) pg_attribute_noreturn();
 

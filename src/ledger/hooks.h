@@ -88,6 +88,13 @@ typedef bool (*AtTriggerNeededHook)(Oid relid, const char *trigger);
 extern AtTriggerNeededHook at_trigger_needed_hook;
 
 /*
+ * Set by capture: which table's policy has the rows of this relation recorded, its own or one
+ * above it? InvalidOid: none, or there is no ledger. Needs a transaction.
+ */
+typedef Oid (*AtAuditedByHook)(Oid relid);
+extern AtAuditedByHook at_audited_by_hook;
+
+/*
  * Set by the room of alerts: tell those who LISTEN of something that is about
  * the audit trail itself and no event. Called in a transaction, and sent when
  * that commits. The name is a constant ("anchor").

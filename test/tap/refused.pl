@@ -8,6 +8,7 @@ use FindBin;
 use lib $FindBin::RealBin;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Refused;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Workers;
@@ -26,7 +27,7 @@ $node->safe_psql('postgres', q{
 	CREATE ROLE alter_ego;
 	GRANT alter_ego TO mallory});
 workers_run($node, 'postgres', 'the collector is among the workers');
-is(refused(), '', 'nothing was refused so far');
+is(refused($node), '', 'nothing was refused so far');
 
 # Each kind is on record: command, what was it about, error.
 my @kinds = (
@@ -50,34 +51,34 @@ foreach my $kind (@kinds)
 {
 	my ($command, @expected) = @$kind;
 
-	refuse($command);
-	is(refused(), join('|', @expected, $command), "on record: $command");
+	refuse($node, $command);
+	is(refused($node), join('|', @expected, $command), "on record: $command");
 }
 
 # By whom: as the session was then, and not as the collector is.
 {
 	local $ENV{PGAPPNAME} = 'the attack';
 
-	refuse(q{BEGIN; SET ROLE alter_ego; SET LOCAL audit_trail.actor = 'eve'; SET LOCAL audit_trail.request_id = 'r-9';
+	refuse($node, q{BEGIN; SET ROLE alter_ego; SET LOCAL audit_trail.actor = 'eve'; SET LOCAL audit_trail.request_id = 'r-9';
 		SELECT pg_backend_pid(); RESET ROLE; TRUNCATE audit.session}, '-U', 'mallory');
 }
 my ($pid) = $node->{refuse_out} =~ /^(\d+)$/m;
-is(refused(q{login_user, db_user, db_role, actor, request_id, application_name, backend_pid}),
+is(refused($node, q{login_user, db_user, db_role, actor, request_id, application_name, backend_pid}),
 	"mallory|mallory|mallory|eve|r-9|the attack|$pid", 'with the identity of the session');
-refuse('SET SESSION AUTHORIZATION alter_ego; SET ROLE alter_ego; DROP TABLE orders; DROP TRIGGER "00_audit_insert" ON orders', '-U', 'mallory');
+refuse($node, 'SET SESSION AUTHORIZATION alter_ego; SET ROLE alter_ego; DROP TABLE orders; DROP TRIGGER "00_audit_insert" ON orders', '-U', 'mallory');
 $node->safe_psql('postgres', 'GRANT ALL ON orders TO alter_ego; ALTER TABLE orders OWNER TO alter_ego');
-refuse('SET SESSION AUTHORIZATION alter_ego; DROP TRIGGER "00_audit_insert" ON orders', '-U', 'mallory');
-is(refused('login_user, db_user, db_role'), 'mallory|alter_ego|alter_ego', 'also of one that has taken another one');
+refuse($node, 'SET SESSION AUTHORIZATION alter_ego; DROP TRIGGER "00_audit_insert" ON orders', '-U', 'mallory');
+is(refused($node, 'login_user, db_user, db_role'), 'mallory|alter_ego|alter_ego', 'also of one that has taken another one');
 
 # Whatever becomes of the transaction, and where nothing can be written.
-refuse('BEGIN; INSERT INTO orders VALUES (2); SAVEPOINT s; DELETE FROM audit.session; ROLLBACK TO s; COMMIT');
-is(refused(), 'TR001|table audit.session|DELETE FROM audit.session', 'after a savepoint that was rolled back');
+refuse($node, 'BEGIN; INSERT INTO orders VALUES (2); SAVEPOINT s; DELETE FROM audit.session; ROLLBACK TO s; COMMIT');
+is(refused($node), 'TR001|table audit.session|DELETE FROM audit.session', 'after a savepoint that was rolled back');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM orders'), '2', 'whose transaction was committed');
-refuse(q{DO $$ BEGIN DROP TABLE audit.alert; EXCEPTION WHEN OTHERS THEN NULL; END $$});
-is(refused(), q{TR007|table audit.alert|DO $$ BEGIN DROP TABLE audit.alert; EXCEPTION WHEN OTHERS THEN NULL; END $$},
+refuse($node, q{DO $$ BEGIN DROP TABLE audit.alert; EXCEPTION WHEN OTHERS THEN NULL; END $$});
+is(refused($node), q{TR007|table audit.alert|DO $$ BEGIN DROP TABLE audit.alert; EXCEPTION WHEN OTHERS THEN NULL; END $$},
 	'where the error was caught');
-refuse('SET default_transaction_read_only = on; ALTER SYSTEM SET audit_trail.guard = off');
-is(refused(), 'TR007|setting audit_trail.guard|ALTER SYSTEM SET audit_trail.guard = off', 'in a read-only transaction');
+refuse($node, 'SET default_transaction_read_only = on; ALTER SYSTEM SET audit_trail.guard = off');
+is(refused($node), 'TR007|setting audit_trail.guard|ALTER SYSTEM SET audit_trail.guard = off', 'in a read-only transaction');
 
 # A session's attempts are of one session, and what it does else too.
 my $psql = $node->background_psql('postgres', on_error_stop => 0);
@@ -85,10 +86,10 @@ foreach my $i (1 .. 2)
 {
 	$psql->query('DELETE FROM audit.checkpoint');
 	$psql->query("INSERT INTO orders VALUES (10 + $i)");
-	refused();
+	refused($node);
 }
 $psql->query('DELETE FROM audit.checkpoint');
-refused();
+refused($node);
 $psql->quit;
 is($node->safe_psql('postgres', q{
 	SELECT count(*), count(DISTINCT backend_pid) FROM audit.events
@@ -96,14 +97,14 @@ is($node->safe_psql('postgres', q{
 	'5|1', 'what else a session did is found beside its attempts');
 
 # No secret of the command gets into the trail.
-refuse(q{DO $$ BEGIN EXECUTE 'ALTER ROLE mallory PASSWORD ''hunter2'''; DROP TABLE audit.event; END $$});
-is(refused(), q{TR007|table audit.event|DO '***'}, 'a password is not on record');
-refuse(q{ALTER ROLE mallory PASSWORD 'hunter2'\; DROP TABLE audit.event});
-is(refused(), 'TR007|table audit.event|DROP TABLE audit.event', 'nor what else the client sent');
-refuse('DELETE FROM audit.event WHERE new_values::text <> ' . q{'} . 'x' x 6000 . q{'});
+refuse($node, q{DO $$ BEGIN EXECUTE 'ALTER ROLE mallory PASSWORD ''hunter2'''; DROP TABLE audit.event; END $$});
+is(refused($node), q{TR007|table audit.event|DO '***'}, 'a password is not on record');
+refuse($node, q{ALTER ROLE mallory PASSWORD 'hunter2'\; DROP TABLE audit.event});
+is(refused($node), 'TR007|table audit.event|DROP TABLE audit.event', 'nor what else the client sent');
+refuse($node, 'DELETE FROM audit.event WHERE new_values::text <> ' . q{'} . 'x' x 6000 . q{'});
 is($node->safe_psql('postgres', q{SELECT length(new_values ->> 'statement'), new_values ->> 'statement_bytes'
 	FROM audit.events WHERE action = 'refuse' ORDER BY occurred_at DESC LIMIT 1}) =~ s/^4000\|60\d\d$//r, '', 'a long text is cut')
-  if defined refused();
+  if defined refused($node);
 is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.event WHERE new_values::text ~ 'hunter2'}), '0', 'no event has it');
 
 # Soon, and with an alert; of five, as the machine may be busy.
@@ -112,11 +113,11 @@ $listener->query_safe('LISTEN audit_alert');
 my @took;
 foreach (1 .. 5)
 {
-	my $count = count_refused();
+	my $count = count_refused($node);
 	my $began = time;
 
-	refuse('DROP TABLE audit.event');
-	sleep(0.005) while count_refused() == $count && time < $began + 30;
+	refuse($node, 'DROP TABLE audit.event');
+	sleep(0.005) while count_refused($node) == $count && time < $began + 30;
 	push @took, time - $began;
 }
 @took = sort { $a <=> $b } @took;
@@ -131,9 +132,9 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.alerts_since(0) WHE
 
 # The collector is ended with the attempt in its hands; another one records it, once.
 my $gate = $node->background_psql('postgres');
-my $before = count_refused();
+my $before = count_refused($node);
 $gate->query_safe(q{SELECT pg_advisory_lock(1096107092, hashtext('collector-before-commit'))});
-refuse("DELETE FROM audit.event WHERE tx_id > -$_") foreach 1 .. 3;
+refuse($node, "DELETE FROM audit.event WHERE tx_id > -$_") foreach 1 .. 3;
 my ($collector) = pids_of($node, 'collector', 'postgres');
 ok($node->poll_query_until('postgres', "SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = $collector"),
 	'the collector is held up');
@@ -141,7 +142,7 @@ $node->safe_psql('postgres', "SELECT pg_terminate_backend($collector)");
 workers_run($node, 'postgres', 'a terminated collector is back', $collector);
 $gate->query_safe(q{SELECT pg_advisory_unlock(1096107092, hashtext('collector-before-commit'))});
 ok($node->poll_query_until('postgres', q{SELECT count(*) >= } . ($before + 3) . q{ FROM audit.event WHERE op = 'R'}), 'the attempts are recorded');
-is(count_refused(), $before + 3, 'each once');
+is(count_refused($node), $before + 3, 'each once');
 
 # The memory is full: what is lost is counted, and that is recorded.
 $node->append_conf('postgresql.conf', "audit_trail.ring_size = 64kB\naudit_trail.ring_timeout = 0\n");
@@ -149,66 +150,35 @@ $gate->quit;
 $node->restart;
 workers_run($node, 'postgres', 'workers run');
 $gate = $node->background_psql('postgres');
-$before = count_refused();
+$before = count_refused($node);
 $gate->query_safe(q{SELECT pg_advisory_lock(1096107092, hashtext('collector-before-commit'))});
-refuse(join ' ', map { "DELETE FROM audit.event WHERE tx_id > -$_;" } 1 .. 100);
+refuse($node, join ' ', map { "DELETE FROM audit.event WHERE tx_id > -$_;" } 1 .. 100);
 $gate->query_safe(q{SELECT pg_advisory_unlock(1096107092, hashtext('collector-before-commit'))});
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM audit.event WHERE event_type = 'audit.lost'}), 'that some were lost is recorded');
 my $lost = $node->safe_psql('postgres', q{SELECT new_values ->> 'lost' FROM audit.event WHERE event_type = 'audit.lost'});
 note("$lost of 100 lost");
 cmp_ok($lost, '>', 0, 'with their number');
-is(count_refused() - $before + $lost, 100, 'and nothing else is missing');
+is(count_refused($node) - $before + $lost, 100, 'and nothing else is missing');
 like(slurp_file($node->logfile), qr/could not record a refused attempt.*cannot delete from "event"/s, 'the log has them');
 
 # Other sessions wait for room, if they may.
 $node->append_conf('postgresql.conf', 'audit_trail.ring_timeout = 60s');
 $node->reload;
-$before = count_refused();
-refuse(join ' ', map { "DELETE FROM audit.event WHERE tx_id > -$_;" } 1 .. 300);
+$before = count_refused($node);
+refuse($node, join ' ', map { "DELETE FROM audit.event WHERE tx_id > -$_;" } 1 .. 300);
 ok($node->poll_query_until('postgres', 'SELECT count(*) = ' . ($before + 300) . q{ FROM audit.event WHERE event_type = 'audit.refused'}),
 	'who waits for room loses nothing');
 
 # A crash loses at most what the collector has not recorded yet; the trail is whole.
 $gate->quit;
-refuse('DELETE FROM audit.event');
+refuse($node, 'DELETE FROM audit.event');
 $node->stop('immediate');
 $node->start;
 workers_run($node, 'postgres', 'workers run after a crash');
-refuse('DELETE FROM audit.alert');
-is(refused(), 'TR001|table audit.alert|DELETE FROM audit.alert', 'recording goes on');
+refuse($node, 'DELETE FROM audit.alert');
+is(refused($node), 'TR001|table audit.alert|DELETE FROM audit.alert', 'recording goes on');
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
 like($node->safe_psql('postgres', 'SELECT finding, object, detail FROM audit.verify()'), qr/\Asummary\|ok\|.*\z/, 'all of it verifies');
 
 $node->stop;
 done_testing();
-
-# Run commands that are refused; as who the further arguments say.
-sub refuse
-{
-	my ($commands, @as) = @_;
-	my ($out, $err) = ('', '');
-
-	IPC::Run::run([ 'psql', '-X', '-A', '-t', '-d', $node->connstr('postgres'), @as ], '<', \"$commands\n;\n", '>', \$out, '2>', \$err);
-	$node->{refuse_out} = $out;
-	return $err;
-}
-
-sub count_refused
-{
-	return $node->safe_psql('postgres', q{SELECT count(*) FROM audit.event WHERE event_type = 'audit.refused'});
-}
-
-# The last attempt, once there is one that this function has not given yet.
-sub refused
-{
-	my ($columns) = @_;
-	my $until = time + 30;
-	my $seen = $node->{refused_seen} //= 0;
-	my $count = count_refused();
-
-	return '' if !$count;
-	sleep(0.01), $count = count_refused() while $count <= $seen && time < $until;
-	$node->{refused_seen} = $count;
-	$columns //= q{new_values ->> 'sqlstate', new_values ->> 'object', new_values ->> 'statement'};
-	return $node->safe_psql('postgres', "SELECT $columns FROM audit.events WHERE action = 'refuse' ORDER BY occurred_at DESC LIMIT 1");
-}
