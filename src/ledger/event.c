@@ -17,6 +17,7 @@
 #include "base/columns.h"
 #include "base/guc.h"
 #include "base/json_scan.h"
+#include "core/text.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
@@ -196,4 +197,22 @@ append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struc
 	at_set_varlena(values, nulls, Anum_event_new_values, event->new_values);
 	at_set_varlena(values, nulls, Anum_event_extra, extra);
 	at_append(AT_LEDGER_EVENT, values, nulls);
+}
+
+AtEventName
+at_event_name_read(const char *event_id)
+{
+	AtText rest = at_text(event_id);
+	AtText first;
+	uint64_t tx_id;
+	uint64_t ordinal;
+
+	if (!at_text_until(&rest, '.', &first) || !at_text_decimal(first, &tx_id) ||
+		tx_id > PG_INT64_MAX || !at_text_decimal(rest, &ordinal) || ordinal == 0 ||
+		ordinal > PG_INT32_MAX)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("\"%s\" is not the name of an event", event_id),
+						errdetail("Events are named by tx_id.ordinal."),
+						errhint("See event_id in audit.events.")));
+	return (AtEventName){.tx_id = tx_id, .ordinal = ordinal};
 }

@@ -38,6 +38,9 @@ typedef struct AtEventName
 	uint32 ordinal;
 } AtEventName;
 
+/* The name from its text, tx_id.ordinal; an error if it is none. */
+extern AtEventName at_event_name_read(const char *event_id);
+
 /*
  * Append the event to the ledger, in the running transaction. Allocates in
  * the current context. An error leaves transaction and chain as they were,

@@ -40,24 +40,6 @@ static bool find_in_tile(const AtTile *tile, uint64 tx_id, uint32 ordinal, uint6
 static bool load(void *store, const AtLogTile *tile, AtHash *hashes);
 static bool load_full_root(BatchTiles *tiles, int level, uint64 index, AtHash *root);
 
-AtEventName
-at_event_name_read(const char *event_id)
-{
-	AtText rest = at_text(event_id);
-	AtText first;
-	uint64_t tx_id;
-	uint64_t ordinal;
-
-	if (!at_text_until(&rest, '.', &first) || !at_text_decimal(first, &tx_id) ||
-		tx_id > PG_INT64_MAX || !at_text_decimal(rest, &ordinal) || ordinal == 0 ||
-		ordinal > PG_INT32_MAX)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("\"%s\" is not the name of an event", event_id),
-						errdetail("Events are named by tx_id.ordinal."),
-						errhint("See event_id in audit.events.")));
-	return (AtEventName){.tx_id = tx_id, .ordinal = ordinal};
-}
-
 bool
 at_place_find(AtPlace *place, uint64 tx_id, uint32 ordinal, uint64 log_size, Snapshot snapshot)
 {

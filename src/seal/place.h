@@ -20,9 +20,6 @@ typedef struct AtPlace
 	size_t entry_len;
 } AtPlace;
 
-/* The name of an event from its text, tx_id.ordinal; an error if it is none. */
-extern AtEventName at_event_name_read(const char *event_id);
-
 /*
  * Find an event in the first log_size entries. Returns false if its
  * transaction is not known, or not sealed there. The entry is found by bisection, the

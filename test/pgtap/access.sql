@@ -68,6 +68,9 @@ SELECT results_eq('SELECT DISTINCT table_name FROM audit.events', ARRAY['orders'
 SELECT is((SELECT count(*)::int FROM audit.history('public.orders', '1')), 2, 'and the life of its rows');
 SELECT is((SELECT new_values::text FROM audit.history('public.orders', '1') ORDER BY event_id DESC LIMIT 1), '{"total":4711}', 'with values');
 SELECT is_empty($$SELECT * FROM audit.history('public.salaries', '7')$$, 'of no other');
+SELECT results_eq('SELECT DISTINCT table_name FROM audit.search()', ARRAY['orders'], 'a search finds no more');
+SELECT is((SELECT count(*)::int FROM audit.search(condition => '$.new ? (@.total == 4711)')), 1, 'and by values');
+SELECT is_empty($$SELECT * FROM audit.search('{"table_name": "salaries"}', condition => '$.new ? (@.amount == 5000)')$$, 'not those of others');
 SELECT throws_ok('SELECT * FROM audit.volume_per_hour()', '42501', NULL, 'and no figures of all');
 SELECT is_empty('SELECT * FROM audit.volume', 'by itself neither');
 SELECT is_empty('SELECT * FROM audit.event', 'nothing in the ledger, where values are not masked, pg_read_all_data or not');
@@ -163,6 +166,9 @@ CREATE FUNCTION pg_temp.seen_by_dora() RETURNS text LANGUAGE plpgsql AS
 	$$DECLARE seen text; BEGIN SET LOCAL ROLE tap_dora; seen := pg_temp.seen(); RESET ROLE; RETURN seen; END$$;
 INSERT INTO audit.grant (name, grantee, contexts, expires_at, see_values) VALUES ('d', 'tap_dora', '{hr}', 'infinity', false);
 SELECT is(pg_temp.seen_by_dora(), 'salaries:***', 'a context, without values');
+SET LOCAL ROLE tap_dora;
+SELECT is_empty($$SELECT * FROM audit.search(condition => '$.new ? (@.amount == 5000)')$$, 'nor is one found by them');
+RESET ROLE;
 UPDATE audit.grant SET see_values = true WHERE name = 'd';
 SELECT is(pg_temp.seen_by_dora(), 'salaries:5000', 'with values');
 SET LOCAL ROLE tap_dora;
