@@ -29,6 +29,7 @@
 
 #include "alert/rule.h"
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/config_row.h"
 #include "base/errors.h"
 #include "base/latest.h"
@@ -134,7 +135,7 @@ at_alert_drop(PG_FUNCTION_ARGS)
 		AtConfigRow row;
 
 		/* the table may be gone; then only the extension's owner is left to do it */
-		if (has_table && !pg_class_ownercheck(stored.target, GetUserId()) &&
+		if (has_table && !object_ownercheck(RelationRelationId, stored.target, GetUserId()) &&
 			!at_reader_is_admin(GetUserId()))
 			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(stored.target));
 		at_owner_enter(&state);
@@ -171,7 +172,8 @@ check_owner(Oid relid)
 	if (name == NULL)
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
 						errmsg("relation with OID %u does not exist", relid)));
-	if (!pg_class_ownercheck(relid, GetUserId()) && !at_reader_is_admin(GetUserId()))
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()) &&
+		!at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
 }
 
@@ -204,7 +206,8 @@ check_columns(Relation rel, ArrayType *columns)
 	return names;
 }
 
-static pg_attribute_noreturn() void not_audited(Relation rel)
+pg_noreturn static void
+not_audited(Relation rel)
 {
 	Oid table = RelationGetRelid(rel);
 

@@ -38,6 +38,7 @@
 
 #include "base/catalog.h"
 #include "base/columns.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/latest.h"
 #include "base/relation_change.h"
@@ -121,7 +122,8 @@ lookup(const char *name)
 	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-static pg_attribute_noreturn() void no_ledger(const char *name)
+pg_noreturn static void
+no_ledger(const char *name)
 {
 	ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER), errmsg("this database has no audit ledger"),
 					errdetail("Relation \"%s.%s\" does not exist.", AT_SCHEMA, name),
@@ -196,7 +198,7 @@ at_lock_is_held(Oid relid, LOCKMODE first)
 
 	SET_LOCKTAG_RELATION(tag, MyDatabaseId, relid);
 	for (LOCKMODE mode = first; mode <= MaxLockMode; mode++)
-		if (LockHeldByMe(&tag, mode))
+		if (LockHeldByMe(&tag, mode, false))
 			return true;
 	return false;
 }

@@ -17,6 +17,7 @@
 #include "storage/fd.h"
 
 #include "base/checkpoint_file.h"
+#include "base/compat.h"
 #include "base/guc.h"
 #include "base/key_file.h"
 #include "base/signing_key.h"
@@ -38,7 +39,8 @@ static bool take_note(AtCheckpointFile *file, const char *tail, size_t end);
 static off_t read_after(AtCheckpointFile *file, int fd, off_t start);
 
 /* Of whatever cause: a full disk there is no reason to stop what does not need the file. */
-static pg_attribute_noreturn() void fail(const AtCheckpointFile *file, const char *what)
+pg_noreturn static void
+fail(const AtCheckpointFile *file, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_IO_ERROR),
@@ -47,8 +49,8 @@ static pg_attribute_noreturn() void fail(const AtCheckpointFile *file, const cha
 			 errhint("Mend the cause, or name another file in audit_trail.checkpoint_file.")));
 }
 
-static pg_attribute_noreturn() void refuse(const AtCheckpointFile *file, const char *detail,
-										   const char *hint)
+pg_noreturn static void
+refuse(const AtCheckpointFile *file, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
 					errmsg("cannot use checkpoint file \"%s\"", file->path),

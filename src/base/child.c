@@ -36,6 +36,7 @@
 
 #include "base/child.h"
 #include "base/clock.h"
+#include "base/compat.h"
 
 /* How long a group that is told to end may take before it is killed. */
 #define GRACE_MS      500
@@ -70,7 +71,7 @@ static void make_pipes(int pipes[3][2]);
 static void collect(Child *child, const AtChildLimits *limits);
 static bool read_some(Child *child, int max);
 static void finish(Child *child);
-static void guard(const char *command, Ends *ends) pg_attribute_noreturn();
+pg_noreturn static void guard(const char *command, Ends *ends);
 static pid_t start_shell(const char *command, const Ends *ends);
 static void close_all_but(const Ends *ends);
 static void default_signals(void);

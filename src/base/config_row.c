@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/config_row.h"
 
 /* What the executor's functions want to be given. */
@@ -128,6 +129,7 @@ static void
 begin_write(Writer *writer, Relation rel)
 {
 	RangeTblEntry *entry = makeNode(RangeTblEntry);
+	List *perm_infos = NIL;
 
 	CommandCounterIncrement(); /* what the transaction has written before can be found */
 	PushActiveSnapshot(GetLatestSnapshot());
@@ -136,13 +138,14 @@ begin_write(Writer *writer, Relation rel)
 	entry->relid = RelationGetRelid(rel);
 	entry->relkind = rel->rd_rel->relkind;
 	entry->rellockmode = RowExclusiveLock;
+	addRTEPermissionInfo(&perm_infos, entry); /* of none: nobody's are checked */
 	writer->estate = CreateExecutorState();
-	ExecInitRangeTable(writer->estate, list_make1(entry));
+	ExecInitRangeTable(writer->estate, list_make1(entry), perm_infos, bms_make_singleton(1));
 	writer->estate->es_output_cid = GetCurrentCommandId(true);
 	writer->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->result, rel, 1, NULL, 0);
 	AfterTriggerBeginQuery();
-	EvalPlanQualInit(&writer->epq, writer->estate, NULL, NIL, -1);
+	EvalPlanQualInit(&writer->epq, writer->estate, NULL, NIL, -1, NIL);
 	ExecOpenIndices(writer->result, false);
 }
 

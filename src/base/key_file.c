@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 
+#include "base/compat.h"
 #include "base/key_file.h"
 
 #define DIGITS (2 * AT_KEY_FILE_BYTES)
@@ -32,13 +33,15 @@ static bool decode(const char *text, int len, uint8 *key);
 static AtKeyFileStamp stamp_of(const struct stat *status);
 static void write_new(const char *path, const char *text, int len);
 
-static pg_attribute_noreturn() void bad_file(const char *path, const char *detail, const char *hint)
+pg_noreturn static void
+bad_file(const char *path, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("cannot use key file \"%s\"", path),
 					errdetail("%s", detail), errhint("%s", hint)));
 }
 
-static pg_attribute_noreturn() void unreadable(const char *path, const AtKeyFileKind *kind)
+pg_noreturn static void
+unreadable(const char *path, const AtKeyFileKind *kind)
 {
 	ereport(ERROR,
 			(errcode_for_file_access(), errmsg("could not read key file \"%s\": %m", path),

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "storage/fd.h"
 
+#include "base/compat.h"
 #include "base/debug_point.h"
 #include "base/key_file.h"
 #include "base/log_directory.h"
@@ -36,7 +37,8 @@ static void write_aside(const char *path, const void *bytes, Size len);
 static void remember(AtLogDirectory *directory, const char *path);
 static void sync_all(AtLogDirectory *directory);
 
-static pg_attribute_noreturn() void fail(const char *what, const char *path)
+pg_noreturn static void
+fail(const char *what, const char *path)
 {
 	ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s \"%s\": %m", what, path),
 					errdetail("The export of the log stays as it was: its checkpoint is not "
@@ -44,8 +46,8 @@ static pg_attribute_noreturn() void fail(const char *what, const char *path)
 					errhint("Mend the cause, and export again.")));
 }
 
-static pg_attribute_noreturn() void refuse(const AtLogDirectory *directory, const char *detail,
-										   const char *hint)
+pg_noreturn static void
+refuse(const AtLogDirectory *directory, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("cannot export the log to directory \"%s\"", directory->path),

@@ -21,6 +21,18 @@ at_qualified_name(Oid relid)
 									  get_rel_name(relid));
 }
 
+/* From 16 on "json" is a word of SQL, and not qualified. */
+char *
+at_type_name(Oid type, int32 typmod)
+{
+	if (type == JSONOID)
+		return pstrdup("pg_catalog.json");
+	if (type == JSONARRAYOID)
+		return pstrdup("pg_catalog.json[]");
+	return format_type_extended(type, typmod,
+								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
 bool
 at_names_contain(List *names, const char *name)
 {

@@ -14,6 +14,9 @@
 /* Schema and name of a relation, quoted as needed. */
 extern char *at_qualified_name(Oid relid);
 
+/* A type with its schema and modifier, alike in all versions of PostgreSQL. */
+extern char *at_type_name(Oid type, int32 typmod);
+
 /* Is the name in the list? */
 extern bool at_names_contain(List *names, const char *name);
 

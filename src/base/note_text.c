@@ -13,6 +13,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "base/note_text.h"
 
 static bool convert(AtText from, int encoding, int to_encoding, AtText *to);

@@ -42,6 +42,7 @@
 
 #include "base/catalog.h"
 #include "base/clock.h"
+#include "base/compat.h"
 #include "base/launcher.h"
 #include "base/shmem.h"
 
@@ -88,7 +89,7 @@ PGDLLEXPORT void at_worker_main(Datum main_arg);
 static void at_worker_connect(void);
 static void at_worker_harden(void);
 static void at_worker_exit(int code, Datum arg);
-static void at_worker_leave(void) pg_attribute_noreturn();
+pg_noreturn static void at_worker_leave(void);
 static void at_worker_leave_until(long ms);
 static long at_worker_try(AtWorkerPass pass);
 static long at_worker_call(AtWorkerPass pass);

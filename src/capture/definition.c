@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/json_scan.h"
 #include "base/names.h"
@@ -136,7 +137,8 @@ at_definition_check_options(FunctionCallInfo fcinfo, const AtOptionArgs *args)
 	check_query(PG_GETARG_BOOL(args->query), &row);
 }
 
-static pg_attribute_noreturn() void bad_target(Relation rel, const char *what, const char *hint)
+pg_noreturn static void
+bad_target(Relation rel, const char *what, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
 					errmsg("cannot audit \"%s\": it is %s", RelationGetRelationName(rel), what),
@@ -227,7 +229,7 @@ check_below(Relation rel)
 void
 at_definition_check_owner(Relation rel)
 {
-	if (!pg_class_ownercheck(RelationGetRelid(rel), GetUserId()) &&
+	if (!object_ownercheck(RelationRelationId, RelationGetRelid(rel), GetUserId()) &&
 		!at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
 					   RelationGetRelationName(rel));
@@ -423,9 +425,7 @@ at_describe_columns(Relation rel, const AtRowOptions *options, List *keys)
 		appendStringInfoString(&json, json.len == 0 ? "[{\"name\":" : ",{\"name\":");
 		escape_json(&json, NameStr(attribute->attname));
 		appendStringInfoString(&json, ",\"type\":");
-		escape_json(&json,
-					format_type_extended(attribute->atttypid, attribute->atttypmod,
-										 FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY));
+		escape_json(&json, at_type_name(attribute->atttypid, attribute->atttypmod));
 		if (treatment != AT_PLAIN)
 			appendStringInfo(&json, ",\"recorded\":\"%s\"", at_treatment_words[treatment]);
 		appendStringInfoChar(&json, '}');

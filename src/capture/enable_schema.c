@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/config_row.h"
 #include "base/errors.h"
 #include "capture/automatic.h"
@@ -182,7 +183,8 @@ check_schema(Oid schema)
 static void
 check_owner(Oid schema)
 {
-	if (!pg_namespace_ownercheck(schema, GetUserId()) && !at_reader_is_admin(GetUserId()))
+	if (!object_ownercheck(NamespaceRelationId, schema, GetUserId()) &&
+		!at_reader_is_admin(GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_SCHEMA, get_namespace_name(schema));
 }
 

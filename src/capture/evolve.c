@@ -110,7 +110,7 @@ static void note_drop(Oid relid);
 void
 at_evolve_init(void)
 {
-	evolve.next_utility = ProcessUtility_hook;
+	evolve.next_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
 	ProcessUtility_hook = evolve_utility;
 	evolve.next_access = object_access_hook;
 	object_access_hook = access_object;
@@ -122,12 +122,10 @@ evolve_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 			   ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 			   DestReceiver *dest, QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next =
-		evolve.next_utility ? evolve.next_utility : standard_ProcessUtility;
-
 	if (!is_watched(pstmt, context))
 	{
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		evolve.next_utility(pstmt, query, read_only_tree, context, params, environment, dest,
+							completion);
 		return;
 	}
 
@@ -141,7 +139,8 @@ evolve_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	{
 		prepare(&command, pstmt->utilityStmt);
 		evolve.running = &command;
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		evolve.next_utility(pstmt, query, read_only_tree, context, params, environment, dest,
+							completion);
 		CommandCounterIncrement(); /* its last invalidations arrive */
 	}
 	PG_FINALLY();

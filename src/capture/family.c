@@ -21,6 +21,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "base/compat.h"
 #include "base/names.h"
 #include "capture/cover.h"
 #include "capture/definition.h"
@@ -203,7 +204,8 @@ at_family_prepare(const AlterTableStmt *statement, const char *command)
 
 	/* what is wrong with the command it will say itself */
 	if (!OidIsValid(parent) || !OidIsValid(part) || !is_table(part) ||
-		!pg_class_ownercheck(parent, GetUserId()) || !pg_class_ownercheck(part, GetUserId()) ||
+		!object_ownercheck(RelationRelationId, parent, GetUserId()) ||
+		!object_ownercheck(RelationRelationId, part, GetUserId()) ||
 		!at_stored_find(parent, &above))
 		return;
 	foreach (cell, find_all_inheritors(part, AccessExclusiveLock, NULL))

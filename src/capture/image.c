@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/names.h"
 #include "capture/conceal.h"
 #include "capture/image.h"
 #include "capture/secret.h"
@@ -83,8 +84,7 @@ at_image_shape(Relation rel, const AtPolicy *policy)
 		AtImageColumn *column = &shape->columns[i];
 
 		column->name = pstrdup(NameStr(attribute->attname));
-		column->type = format_type_extended(attribute->atttypid, attribute->atttypmod,
-											FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+		column->type = at_type_name(attribute->atttypid, attribute->atttypmod);
 		column->verbatim = is_json(attribute->atttypid);
 		column->compared = !policy->columns[i].ignored;
 		column->treatment = policy->columns[i].treatment;

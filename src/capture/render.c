@@ -26,6 +26,7 @@
 #include "utils/numeric.h"
 #include "utils/typcache.h"
 
+#include "base/compat.h"
 #include "base/guc.h"
 #include "capture/render.h"
 #include "core/hash.h"
@@ -578,15 +579,14 @@ put_pinned_output(AtColumn *column, Datum value, ValueText *out)
 static void
 put_deep_output(AtColumn *column, Datum value, ValueText *out)
 {
-	OverrideSearchPath path = {.schemas = NIL, .addCatalog = true, .addTemp = false};
 	int level = NewGUCNestLevel();
 
 	(void) set_config_option("lc_monetary", "C", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 							 false);
 	(void) set_config_option("quote_all_identifiers", "off", PGC_SUSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	PushOverrideSearchPath(&path);
+	at_catalog_path_push();
 	put_pinned_output(column, value, out);
-	PopOverrideSearchPath();
+	at_catalog_path_pop();
 	AtEOXact_GUC(false, level);
 }

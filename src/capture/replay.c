@@ -588,7 +588,7 @@ settle_content(AtReplay *replay, const Content *content)
 		return;
 	if (trail > live ? content->example.at < replay->rules.rows_left_at : replay->rules.rows_came)
 	{
-		replay->totals.presumed += Abs(trail - live);
+		replay->totals.presumed += trail > live ? trail - live : live - trail;
 		return;
 	}
 	if (trail > live ? !replay->rules.deletes : !replay->rules.inserts)

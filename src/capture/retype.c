@@ -121,7 +121,7 @@ at_retype_tell(const AtRetype *retype, const AtSchemaChange *change)
 
 		if (columns == NIL || !at_stored_read(lfirst_oid(cell), &stored))
 			continue;
-		extra = at_version_extra(change->command, "type", format_type_be_qualified(retype->type));
+		extra = at_version_extra(change->command, "type", at_type_name(retype->type, -1));
 		appendStringInfo(extra, ",\"rewritten\":%s", at_name_json(columns));
 		at_version_tell(stored.target_id, "altered", json_label(retype->old_label),
 						json_label(retype->new_label), extra);

@@ -33,6 +33,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/names.h"
 #include "base/relation_change.h"
@@ -76,8 +77,8 @@ PG_FUNCTION_INFO_V1(at_capture);
 
 static void expect(Relation rel);
 static Loan *find_loan(const TableAmRoutine *own);
-static void set_new_filenode(Relation rel, const RelFileNode *node, char persistence,
-							 TransactionId *freeze_xid, MultiXactId *min_multi);
+static void set_new_filelocator(Relation rel, const RelFileLocator *locator, char persistence,
+								TransactionId *freeze_xid, MultiXactId *min_multi);
 static void nontransactional_truncate(Relation rel);
 static const TableAmRoutine *read_rows(Relation rel);
 static void tell_rows(Relation rel, Emptied *emptied);
@@ -210,7 +211,7 @@ find_loan(const TableAmRoutine *own)
 	loan = palloc(sizeof(Loan));
 	loan->own = own;
 	loan->routine = *own;
-	loan->routine.relation_set_new_filenode = set_new_filenode;
+	loan->routine.relation_set_new_filelocator = set_new_filelocator;
 	loan->routine.relation_nontransactional_truncate = nontransactional_truncate;
 	truncating.loans = lappend(truncating.loans, loan);
 	MemoryContextSwitchTo(save);
@@ -243,10 +244,10 @@ give_back(Emptied *emptied)
 /* ---- right before the rows are gone ---- */
 
 static void
-set_new_filenode(Relation rel, const RelFileNode *node, char persistence, TransactionId *freeze_xid,
-				 MultiXactId *min_multi)
+set_new_filelocator(Relation rel, const RelFileLocator *locator, char persistence,
+					TransactionId *freeze_xid, MultiXactId *min_multi)
 {
-	read_rows(rel)->relation_set_new_filenode(rel, node, persistence, freeze_xid, min_multi);
+	read_rows(rel)->relation_set_new_filelocator(rel, locator, persistence, freeze_xid, min_multi);
 }
 
 static void

@@ -215,7 +215,7 @@ static void
 write_parts(AtWriter *writer, const AtPublicKey *key, const uint8_t *bytes)
 {
 	static const char hex[] = "0123456789abcdef";
-	char id[ID_DIGITS + 2] = "+........+";
+	char id[] = "+........+"; /* of ID_DIGITS */
 	uint8_t blob[BLOB_LEN];
 
 	for (int i = 0; i < ID_DIGITS; i++)
@@ -224,7 +224,7 @@ write_parts(AtWriter *writer, const AtPublicKey *key, const uint8_t *bytes)
 	memcpy(blob + 1, bytes, BLOB_LEN - 1);
 
 	at_write_string(writer, key->name);
-	at_write(writer, (AtText){id, sizeof(id)});
+	at_write(writer, (AtText){id, strlen(id)});
 	at_write_base64(writer, blob, sizeof(blob));
 	OPENSSL_cleanse(blob, sizeof(blob));
 }

@@ -50,7 +50,7 @@ at_all_triggers(PlannedStmt *pstmt, bool restoring)
 		return pstmt;
 
 	Oid relid = RangeVarGetRelidExtended(statement->relation, ShareRowExclusiveLock, 0,
-										 RangeVarCallbackOwnsTable, NULL);
+										 RangeVarCallbackOwnsRelation, NULL);
 	Relation rel = table_open(relid, NoLock);
 
 	pstmt = copyObject(pstmt);

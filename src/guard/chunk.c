@@ -16,13 +16,14 @@
 #include "utils/lsyscache.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "guard/chunk.h"
 #include "guard/guarded.h"
 #include "ledger/reader.h"
 
 static ExecutorCheckPerms_hook_type next_check;
 
-static bool check(List *range_table, bool report);
+static bool check(AT_CHECK_PERMS_PARAMS);
 static bool is_closed(const RangeTblEntry *entry);
 
 void
@@ -33,11 +34,11 @@ at_chunk_init(void)
 }
 
 static bool
-check(List *range_table, bool report)
+check(AT_CHECK_PERMS_PARAMS)
 {
 	ListCell *cell;
 
-	if (next_check && !next_check(range_table, report))
+	if (next_check && !next_check(AT_CHECK_PERMS_ARGS))
 		return false;
 	foreach (cell, range_table)
 	{

@@ -89,7 +89,7 @@ static void check_create(const ObjectAddress *object);
 void
 at_guard_init(void)
 {
-	guard.next_utility = ProcessUtility_hook;
+	guard.next_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
 	ProcessUtility_hook = guard_utility;
 	guard.next_access = object_access_hook;
 	object_access_hook = access_object;
@@ -118,12 +118,10 @@ guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 			  ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
 			  DestReceiver *dest, QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next =
-		guard.next_utility ? guard.next_utility : standard_ProcessUtility;
-
 	if (!is_watched(pstmt->utilityStmt))
 	{
-		next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+		guard.next_utility(pstmt, query, read_only_tree, context, params, environment, dest,
+						   completion);
 		return;
 	}
 
@@ -137,8 +135,8 @@ guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 	PG_TRY();
 	{
 		guard.running = &command;
-		next(look_at(&command, pstmt), query, read_only_tree, context, params, environment, dest,
-			 completion);
+		guard.next_utility(look_at(&command, pstmt), query, read_only_tree, context, params,
+						   environment, dest, completion);
 		if (command.dropped != NIL)
 			check_dropped(&command);
 	}

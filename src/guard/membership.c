@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/guc.h"
 #include "guard/membership.h"
@@ -122,7 +123,8 @@ read_before(void)
 	return found;
 }
 
-static pg_attribute_noreturn() void refuse(HeapTuple row, TupleDesc desc)
+pg_noreturn static void
+refuse(HeapTuple row, TupleDesc desc)
 {
 	char *holder = SPI_getvalue(row, desc, 1);
 	char *why = SPI_getvalue(row, desc, 4);

@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "guard/refuse.h"
 #include "ledger/attempt.h"
@@ -27,8 +28,8 @@
 	"Only audit_trail.guard = off in the server's configuration file lifts the guard; that is "    \
 	"recorded."
 
-static void refuse(const char *object, const char *message, const char *detail, const char *hint)
-	pg_attribute_noreturn();
+pg_noreturn static void refuse(const char *object, const char *message, const char *detail,
+							   const char *hint);
 
 /* What objects are called that hang on a relation. */
 static const struct

@@ -7,29 +7,29 @@
 #ifndef AT_REFUSE_H
 #define AT_REFUSE_H
 
+#include "base/compat.h"
 #include "guard/guarded.h"
 
 /* An object that is part of the audit trail; the verb says what was to be done to it. */
-extern void at_refuse(const char *verb, const ObjectAddress *object) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse(const char *verb, const ObjectAddress *object);
 
 /* The same, where there is a name only. */
-extern void at_refuse_name(const char *verb, const char *kind, const char *name)
-	pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_name(const char *verb, const char *kind, const char *name);
 
 /* An object that would hang on a relation of the audit trail. */
-extern void at_refuse_addition(const ObjectAddress *object, Oid relation) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_addition(const ObjectAddress *object, Oid relation);
 
 /* An object that would be in the schema. */
-extern void at_refuse_creation(const ObjectAddress *object) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_creation(const ObjectAddress *object);
 
 /* An audit trigger. */
-extern void at_refuse_trigger(const char *verb, const AtGuarded *trigger) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_trigger(const char *verb, const AtGuarded *trigger);
 
 /* An audited table that was to be dropped; and one with rows that is below an audited table. */
 extern void at_refuse_drop(Oid relid) pg_attribute_noreturn();
 extern void at_refuse_drop_below(Oid relid, Oid root) pg_attribute_noreturn();
 
 /* ALTER SYSTEM of the guard itself. */
-extern void at_refuse_setting(const char *name) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_setting(const char *name);
 
 #endif

@@ -68,7 +68,8 @@ static void work(Order *order);
 static void assume(const Order *order);
 static AtEventName append(const Order *order);
 
-static pg_attribute_noreturn() void not_recorded(int code, const char *detail, const char *hint)
+pg_noreturn static void
+not_recorded(int code, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(code), errmsg("an event of the audit trail itself cannot be recorded"),
 					errdetail("%s", detail), errhint("%s", hint)));

@@ -88,13 +88,22 @@ at_context_clean(const char *value)
 	return at_context_clean_part(value, strlen(value), AT_MAX_CONTEXT_LENGTH);
 }
 
+/* Like pg_clean_ascii() of PostgreSQL 15, in place; a newer one makes four characters of each. */
+static void
+replace_all_but_ascii(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < 32 || *text > 126)
+			*text = '?';
+}
+
 char *
 at_context_clean_part(const char *text, int len, int limit)
 {
 	char *clean = pnstrdup(text, len);
 
 	if (!pg_verifymbstr(clean, len, true))
-		pg_clean_ascii(clean);
+		replace_all_but_ascii(clean);
 	clean[pg_mbcliplen(clean, len, limit)] = '\0';
 	return clean;
 }

@@ -8,6 +8,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "base/compat.h"
 #include "core/body.h"
 
 /* A string; NULL is missing. The span points to it. */
@@ -55,6 +56,6 @@ at_set_varlena(Datum *values, bool *nulls, int column, struct varlena *value)
 extern Datum at_bytea_datum(const void *data, size_t len);
 
 /* libcrypto did not hash: raises an error. */
-extern void at_hash_failed(void) pg_attribute_noreturn();
+pg_noreturn extern void at_hash_failed(void);
 
 #endif

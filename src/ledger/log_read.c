@@ -19,6 +19,7 @@
 #include "utils/uuid.h"
 
 #include "base/columns.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
@@ -505,7 +506,8 @@ at_log_window_end(Snapshot snapshot, int32 incarnation)
 }
 
 /* The log cannot be continued. */
-static pg_attribute_noreturn() void refuse_head(const char *detail)
+pg_noreturn static void
+refuse_head(const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_AT_INTEGRITY), errmsg("the audit log does not end in what was sealed"),

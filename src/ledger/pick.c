@@ -12,6 +12,7 @@
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
 
+#include "base/compat.h"
 #include "ledger/pick.h"
 
 #define MAX_KEYS 16
@@ -30,13 +31,13 @@ typedef struct Picker
 
 static bool split_path(Picker *picker, const char *path);
 static bool too_deep(const char *json, int max_depth);
-static void begin_object(void *state);
-static void end_object(void *state);
-static void begin_array(void *state);
-static void end_array(void *state);
-static void begin_field(void *state, char *name, bool isnull);
-static void end_field(void *state, char *name, bool isnull);
-static void take_scalar(void *state, char *token, JsonTokenType type);
+static AtJsonAction begin_object(void *state);
+static AtJsonAction end_object(void *state);
+static AtJsonAction begin_array(void *state);
+static AtJsonAction end_array(void *state);
+static AtJsonAction begin_field(void *state, char *name, bool isnull);
+static AtJsonAction end_field(void *state, char *name, bool isnull);
+static AtJsonAction take_scalar(void *state, char *token, JsonTokenType type);
 
 char *
 at_json_pick(const char *json, const char *path, int max_depth, bool *is_object)
@@ -60,7 +61,7 @@ at_json_pick(const char *json, const char *path, int max_depth, bool *is_object)
 		return NULL;
 
 	picker.lex =
-		makeJsonLexContextCstringLen(unconstify(char *, json), strlen(json), encoding, true);
+		makeJsonLexContextCstringLen(NULL, unconstify(char *, json), strlen(json), encoding, true);
 	if (pg_parse_json(picker.lex, &actions) != JSON_SUCCESS)
 		return NULL;
 	*is_object = picker.is_object;
@@ -137,7 +138,7 @@ is_wanted(const Picker *picker)
 	return picker->matched == picker->nkeys && picker->depth == picker->nkeys;
 }
 
-static void
+static AtJsonAction
 begin_object(void *state)
 {
 	Picker *picker = state;
@@ -145,22 +146,25 @@ begin_object(void *state)
 	if (is_wanted(picker))
 		picker->object_start = picker->lex->token_start;
 	picker->depth++;
+	AT_JSON_GO_ON;
 }
 
-static void
+static AtJsonAction
 end_object(void *state)
 {
 	Picker *picker = state;
 
 	picker->depth--;
-	if (!is_wanted(picker))
-		return;
-	picker->value =
-		pnstrdup(picker->object_start, picker->lex->prev_token_terminator - picker->object_start);
-	picker->is_object = true;
+	if (is_wanted(picker))
+	{
+		picker->value = pnstrdup(picker->object_start,
+								 picker->lex->prev_token_terminator - picker->object_start);
+		picker->is_object = true;
+	}
+	AT_JSON_GO_ON;
 }
 
-static void
+static AtJsonAction
 begin_array(void *state)
 {
 	Picker *picker = state;
@@ -168,16 +172,18 @@ begin_array(void *state)
 	if (is_wanted(picker))
 		picker->value = NULL;
 	picker->depth++;
+	AT_JSON_GO_ON;
 }
 
-static void
+static AtJsonAction
 end_array(void *state)
 {
 	((Picker *) state)->depth--;
+	AT_JSON_GO_ON;
 }
 
 /* A key leads on where all keys before it have led here. */
-static void
+static AtJsonAction
 begin_field(void *state, char *name, bool isnull)
 {
 	Picker *picker = state;
@@ -189,22 +195,25 @@ begin_field(void *state, char *name, bool isnull)
 		picker->value = NULL;
 		picker->is_object = false;
 	}
+	AT_JSON_GO_ON;
 }
 
-static void
+static AtJsonAction
 end_field(void *state, char *name, bool isnull)
 {
 	Picker *picker = state;
 
 	if (picker->matched == picker->depth)
 		picker->matched--;
+	AT_JSON_GO_ON;
 }
 
-static void
+static AtJsonAction
 take_scalar(void *state, char *token, JsonTokenType type)
 {
 	Picker *picker = state;
 
 	if (is_wanted(picker) && type != JSON_TOKEN_NULL)
 		picker->value = token;
+	AT_JSON_GO_ON;
 }

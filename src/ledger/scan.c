@@ -39,6 +39,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/columns.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/scan.h"
 
@@ -162,7 +163,7 @@ open_part(AtScanState *state, Relation heap)
 	part->index = open_index(heap, state->spec);
 	part->slot = table_slot_create(heap, NULL);
 	part->desc = index_beginscan(heap, part->index, state->filtered ? SnapshotAny : state->snapshot,
-								 SCAN_KEYS, 0);
+								 NULL, SCAN_KEYS, 0);
 	part->desc->xs_want_itup = true;
 	state->nparts++;
 }

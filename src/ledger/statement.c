@@ -22,8 +22,8 @@
 #include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
-#include "utils/queryjumble.h"
 
+#include "base/compat.h"
 #include "ledger/context.h"
 #include "ledger/statement.h"
 

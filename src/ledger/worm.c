@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/attempt.h"
 #include "ledger/worm.h"
@@ -178,7 +179,7 @@ at_worm_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot snap
 static TM_Result
 at_worm_tuple_update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid,
 					 Snapshot snapshot, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
-					 LockTupleMode *lockmode, bool *update_indexes)
+					 LockTupleMode *lockmode, TU_UpdateIndexes *update_indexes)
 {
 	at_worm_refuse(rel, &at_deed_update);
 	return TM_Invisible; /* not reached */
@@ -241,18 +242,18 @@ at_worm_check_new(Relation rel, char persistence)
 }
 
 static void
-at_worm_set_new_filenode(Relation rel, const RelFileNode *node, char persistence,
-						 TransactionId *freeze_xid, MultiXactId *min_multi)
+at_worm_set_new_filelocator(Relation rel, const RelFileLocator *locator, char persistence,
+							TransactionId *freeze_xid, MultiXactId *min_multi)
 {
 	/* TRUNCATE keeps the old storage until commit; a new table has none but this */
-	bool is_new = RelFileNodeEquals(rel->rd_node, *node);
+	bool is_new = RelFileLocatorEquals(rel->rd_locator, *locator);
 
 	if (is_new)
 		at_worm_check_new(rel, persistence);
 	else if (!at_worm_is_empty(rel))
 		at_worm_refuse(rel, &at_deed_truncate);
-	GetHeapamTableAmRoutine()->relation_set_new_filenode(rel, node, persistence, freeze_xid,
-														 min_multi);
+	GetHeapamTableAmRoutine()->relation_set_new_filelocator(rel, locator, persistence, freeze_xid,
+															min_multi);
 }
 
 /* TRUNCATE of a table that this transaction created; pg_restore --jobs does it before COPY. */
@@ -277,7 +278,7 @@ at_worm_fill(TableAmRoutine *routine)
 	filled.tuple_update = at_worm_tuple_update;
 	filled.tuple_lock = at_worm_tuple_lock;
 	filled.relation_copy_for_cluster = at_worm_copy_for_cluster;
-	filled.relation_set_new_filenode = at_worm_set_new_filenode;
+	filled.relation_set_new_filelocator = at_worm_set_new_filelocator;
 	filled.relation_nontransactional_truncate = at_worm_nontransactional_truncate;
 	filled.index_build_range_scan = at_worm_index_build_range_scan;
 	filled.index_validate_scan = at_worm_index_validate_scan;

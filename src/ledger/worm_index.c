@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplesort.h"
 
+#include "base/compat.h"
 #include "ledger/deferred.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/worm_index.h"
@@ -232,7 +233,7 @@ at_index_has(ValidateIndexState *state, ItemPointer cursor, bool *exhausted, Ite
 		Datum encoded;
 		bool isnull;
 
-		*exhausted = !tuplesort_getdatum(state->tuplesort, true, &encoded, &isnull, NULL);
+		*exhausted = !tuplesort_getdatum(state->tuplesort, true, false, &encoded, &isnull, NULL);
 		if (!*exhausted)
 			itemptr_decode(cursor, DatumGetInt64(encoded));
 	}

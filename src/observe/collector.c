@@ -46,22 +46,22 @@
 #define TRAIL_TYPE   "trail"
 
 /* Records of one origin, in one transaction. */
-typedef struct Group
+typedef struct OriginGroup
 {
 	const char *origin; /* its bytes; NULL: no transaction is open */
 	int origin_len;
 	uint64 last; /* number of the last record */
 	AtTarget attempts;
 	AtTarget trail;
-} Group;
+} OriginGroup;
 
 static long run_pass(void);
 static void record_batch(const AtRingBatch *batch);
-static void record_attempt(Group *group, const AtRingRecord *record);
-static void begin_group(Group *group, const AtOrigin *origin);
-static void end_group(Group *group);
-static void append_event(Group *group, const AtAttempt *attempt);
-static void append_read(Group *group, const AtAttempt *attempt);
+static void record_attempt(OriginGroup *group, const AtRingRecord *record);
+static void begin_group(OriginGroup *group, const AtOrigin *origin);
+static void end_group(OriginGroup *group);
+static void append_event(OriginGroup *group, const AtAttempt *attempt);
+static void append_read(OriginGroup *group, const AtAttempt *attempt);
 static const AtTarget *find_target(const char *type, AtTarget *target);
 static AtEvent new_event(const AtTarget *target, char op, const char *type);
 static struct varlena *make_values(const AtAttempt *attempt);
@@ -89,7 +89,7 @@ run_pass(void)
 static void
 record_batch(const AtRingBatch *batch)
 {
-	Group group = {.origin = NULL};
+	OriginGroup group = {.origin = NULL};
 	AtRingRecord record;
 	Size at = 0;
 
@@ -102,7 +102,7 @@ record_batch(const AtRingBatch *batch)
 }
 
 static void
-record_attempt(Group *group, const AtRingRecord *record)
+record_attempt(OriginGroup *group, const AtRingRecord *record)
 {
 	AtOrigin *origin = palloc(sizeof(AtOrigin));
 	AtAttempt attempt;
@@ -126,7 +126,7 @@ record_attempt(Group *group, const AtRingRecord *record)
 }
 
 static void
-begin_group(Group *group, const AtOrigin *origin)
+begin_group(OriginGroup *group, const AtOrigin *origin)
 {
 	MemoryContext save = CurrentMemoryContext;
 
@@ -142,7 +142,7 @@ begin_group(Group *group, const AtOrigin *origin)
 
 /* Nobody can end the process between the commit and the removal. */
 static void
-end_group(Group *group)
+end_group(OriginGroup *group)
 {
 	MemoryContext save = CurrentMemoryContext;
 
@@ -159,7 +159,7 @@ end_group(Group *group)
 }
 
 static void
-append_event(Group *group, const AtAttempt *attempt)
+append_event(OriginGroup *group, const AtAttempt *attempt)
 {
 	const AtTarget *target = find_target(ATTEMPT_TYPE, &group->attempts);
 	AtEvent event = new_event(target, 'R', "audit.refused");
@@ -170,7 +170,7 @@ append_event(Group *group, const AtAttempt *attempt)
 }
 
 static void
-append_read(Group *group, const AtAttempt *attempt)
+append_read(OriginGroup *group, const AtAttempt *attempt)
 {
 	AtEvent event = new_event(find_target(TRAIL_TYPE, &group->trail), 'V', "audit.read");
 

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/guc.h"
 #include "base/names.h"
 #include "base/ring.h"
@@ -54,8 +55,8 @@ static struct
 	ProcessUtility_hook_type next_utility;
 } reads;
 
-static void run(QueryDesc *query, ScanDirection direction, uint64 count, bool once);
-static void run_next(QueryDesc *query, ScanDirection direction, uint64 count, bool once);
+static void run(AT_EXECUTOR_RUN_PARAMS);
+static void run_next(AT_EXECUTOR_RUN_PARAMS);
 static void utility(PlannedStmt *pstmt, const char *text, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
@@ -75,19 +76,19 @@ at_reads_init(void)
 }
 
 static void
-run(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
+run(AT_EXECUTOR_RUN_PARAMS)
 {
 	Oid relid = trail_read_by(query);
 	Reading *reading = OidIsValid(relid) ? get_reading(relid) : NULL;
 
 	if (reading == NULL)
 	{
-		run_next(query, direction, count, once);
+		run_next(AT_EXECUTOR_RUN_ARGS);
 		return;
 	}
 	PG_TRY();
 	{
-		run_next(query, direction, count, once);
+		run_next(AT_EXECUTOR_RUN_ARGS);
 	}
 	PG_FINALLY();
 	{
@@ -97,12 +98,12 @@ run(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
 }
 
 static void
-run_next(QueryDesc *query, ScanDirection direction, uint64 count, bool once)
+run_next(AT_EXECUTOR_RUN_PARAMS)
 {
 	if (reads.next_run)
-		reads.next_run(query, direction, count, once);
+		reads.next_run(AT_EXECUTOR_RUN_ARGS);
 	else
-		standard_ExecutorRun(query, direction, count, once);
+		standard_ExecutorRun(AT_EXECUTOR_RUN_ARGS);
 }
 
 /* COPY of a relation; of a query, the executor runs it. */
@@ -156,7 +157,7 @@ trail_read_by(const QueryDesc *query)
 	{
 		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
 
-		if (entry->rtekind == RTE_RELATION && (entry->requiredPerms & ACL_SELECT) != 0 &&
+		if (entry->rtekind == RTE_RELATION && (at_required_perms(plan, entry) & ACL_SELECT) != 0 &&
 			entry->relid >= FirstNormalObjectId && is_trail(entry->relid))
 			return are_recorded() ? entry->relid : InvalidOid;
 	}

@@ -18,6 +18,7 @@
 #include "lib/stringinfo.h"
 #include "utils/snapshot.h"
 
+#include "base/compat.h"
 #include "core/evidence.h"
 #include "core/merkle.h"
 #include "ledger/event.h"
@@ -147,6 +148,6 @@ extern void at_exhibit_files_publish(AtExhibitFiles *files);
 extern int at_exhibit_compare(const void *a, const void *b);
 
 /* Something of the ledger is not as it was sealed. */
-extern void at_exhibit_broken(const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void at_exhibit_broken(const char *detail);
 
 #endif

@@ -19,6 +19,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/checkpoint_file.h"
+#include "base/compat.h"
 #include "base/worker.h"
 #include "ledger/anchor_receipt.h"
 #include "ledger/log_read.h"
@@ -29,7 +30,7 @@
 
 static const AtEventName *find_missing(AtExhibit *exhibit, AtCheckpointFile *file, uint64 *needed);
 static void take_snapshot(AtExhibit *exhibit);
-static pg_attribute_noreturn() void not_covered(const AtEventName *name);
+pg_noreturn static void not_covered(const AtEventName *name);
 static void choose(AtExhibit *exhibit, AtCheckpointFile *newest, uint64 needed);
 static bool choose_anchored(AtExhibit *exhibit, uint64 least);
 static void add_stamps(AtExhibit *exhibit);

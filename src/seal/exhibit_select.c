@@ -18,6 +18,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "seal/exhibit.h"
 #include "seal/place.h"
 
@@ -28,7 +29,8 @@ static void add(AtExhibit *exhibit, const char *event_id);
 static void finish(AtExhibit *exhibit);
 static int compare_names(const void *a, const void *b);
 
-static pg_attribute_noreturn() void bad_query(const char *detail)
+pg_noreturn static void
+bad_query(const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -75,15 +75,16 @@ static bool take(void *writing, AtText piece);
 static void end(Writing *writing, AtHash *hash);
 static void reserve(AtExhibitFiles *files, uint64 len);
 
-static pg_attribute_noreturn() void fail(const char *what, const char *path)
+pg_noreturn static void
+fail(const char *what, const char *path)
 {
 	ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s \"%s\": %m", what, path),
 					errdetail("No evidence was exported: what was written has been removed."),
 					errhint("Mend the cause, and try again.")));
 }
 
-static pg_attribute_noreturn() void refuse(const char *directory, const char *detail,
-										   const char *hint)
+pg_noreturn static void
+refuse(const char *directory, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					errmsg("cannot export evidence to directory \"%s\"", directory),

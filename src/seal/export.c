@@ -11,6 +11,7 @@
 #include "utils/acl.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/owner.h"
 #include "ledger/public_key.h"
@@ -20,8 +21,8 @@ static char *check_arguments(const char *path);
 static void check_signature(const AtCheckpointFile *file);
 static void go_on(AtExport *export);
 
-static pg_attribute_noreturn() void refuse(const AtExport *export, const char *detail,
-										   const char *hint)
+pg_noreturn static void
+refuse(const AtExport *export, const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("cannot export the log to directory \"%s\"", export->directory.path),

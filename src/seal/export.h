@@ -14,6 +14,7 @@
 #include "utils/snapshot.h"
 
 #include "base/checkpoint_file.h"
+#include "base/compat.h"
 #include "base/log_directory.h"
 
 typedef struct AtExport
@@ -37,9 +38,9 @@ extern void at_export_begin(AtExport *export, const char *path, const char *cont
 extern void at_export_end(AtExport *export);
 
 /* Raise an error: the earlier export is of another log. */
-extern void at_export_refuse_other(const AtExport *export) pg_attribute_noreturn();
+pg_noreturn extern void at_export_refuse_other(const AtExport *export);
 
 /* Raise ERRCODE_AT_INTEGRITY: the ledger is not what was signed. */
-extern void at_export_broken(const char *detail) pg_attribute_noreturn();
+pg_noreturn extern void at_export_broken(const char *detail);
 
 #endif

@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "core/archive.h"
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
@@ -89,7 +90,8 @@ at_export_archive(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(make_result(fcinfo, export));
 }
 
-static pg_attribute_noreturn() void broken_batch(const ArchiveExport *export, const char *why)
+pg_noreturn static void
+broken_batch(const ArchiveExport *export, const char *why)
 {
 	at_export_broken(
 		psprintf("Of entry " UINT64_FORMAT ": %s.", (uint64) export->archive.place.log_index, why));

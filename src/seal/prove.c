@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/checkpoint_file.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/note_text.h"
 #include "core/event_proof.h"
@@ -46,7 +47,8 @@ PG_FUNCTION_INFO_V1(at_check_proof_bytes);
 PG_FUNCTION_INFO_V1(at_check_consistency);
 PG_FUNCTION_INFO_V1(at_check_consistency_bytes);
 
-static pg_attribute_noreturn() void no_proof(const char *detail, const char *hint)
+pg_noreturn static void
+no_proof(const char *detail, const char *hint)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no proof"),
 					errdetail("%s", detail), errhint("%s", hint)));

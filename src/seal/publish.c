@@ -21,6 +21,7 @@
 
 #include "base/catalog.h"
 #include "base/checkpoint_file.h"
+#include "base/compat.h"
 #include "base/debug_point.h"
 #include "base/errors.h"
 #include "base/guc.h"
@@ -205,7 +206,8 @@ at_checkpoint_bytes(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(at_note_to_bytes(note));
 }
 
-static pg_attribute_noreturn() void nothing_to_declare(const char *detail)
+pg_noreturn static void
+nothing_to_declare(const char *detail)
 {
 	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					errmsg("there is nothing to declare"), errdetail("%s", detail),

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/datum.h"
 #include "ledger/tables_list.h"
@@ -64,7 +65,8 @@ time_argument(FunctionCallInfo fcinfo, int number, int64 otherwise)
 	return at_unix_microseconds(time);
 }
 
-static pg_attribute_noreturn() void refuse(const char *detail, const char *hint)
+pg_noreturn static void
+refuse(const char *detail, const char *hint)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cannot verify what was asked for"),
