@@ -54,7 +54,7 @@ reads_are('anna', q{DO $$ DECLARE r record; BEGIN FOR r IN SELECT * FROM audit.e
 reads_are('anna', q{EXPLAIN ANALYZE SELECT 1 FROM audit.events LIMIT 1}, 'anna|audit.events|1|EXPLAIN', 'EXPLAIN ANALYZE');
 reads_are('anna', q{EXPLAIN SELECT 1 FROM audit.events LIMIT 1}, '', 'EXPLAIN alone reads nothing');
 reads_are('anna', q{SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
-	SET force_parallel_mode = on; SELECT count(*) FROM audit.event}, 'anna|audit.event|1|SELECT', 'in parallel, once');
+	SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query'); SELECT count(*) FROM audit.event}, 'anna|audit.event|1|SELECT', 'in parallel, once');
 
 # whatever becomes of it
 reads_are('anna', q{BEGIN; SELECT 1 FROM audit.events LIMIT 3; ROLLBACK}, 'anna|audit.events|3|SELECT', 'a transaction that is rolled back');
