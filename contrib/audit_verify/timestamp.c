@@ -20,6 +20,12 @@
 
 #define TEXTS 3
 
+/* OpenSSL 3.4 says in the names that data and store are given away. */
+#if OPENSSL_VERSION_NUMBER < 0x30400000L
+#define TS_VERIFY_CTX_set0_data(context, data) TS_VERIFY_CTX_set_data((context), (data))
+#define TS_VERIFY_CTX_set0_store(context, store) TS_VERIFY_CTX_set_store((context), (store))
+#endif
+
 static void verify(AtResult *result, const AtEvidenceStamp *stamp, const AtText *texts,
 				   const char *ca_path);
 static TS_RESP *read_response(AtText bytes);
@@ -114,8 +120,8 @@ check(TS_RESP *response, AtText text, int flags, X509_STORE *store)
 	bool holds;
 
 	TS_VERIFY_CTX_set_flags(context, flags);
-	TS_VERIFY_CTX_set_data(context, demand(BIO_new_mem_buf(text.data, (int) text.len)));
-	TS_VERIFY_CTX_set_store(context, store);
+	TS_VERIFY_CTX_set0_data(context, demand(BIO_new_mem_buf(text.data, (int) text.len)));
+	TS_VERIFY_CTX_set0_store(context, store);
 	holds = TS_RESP_verify_response(context, response) == 1;
 	TS_VERIFY_CTX_free(context);
 	return holds;

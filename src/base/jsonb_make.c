@@ -22,6 +22,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "base/compat.h"
 #include "base/json_scan.h"
 #include "base/jsonb_make.h"
 

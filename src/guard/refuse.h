@@ -26,8 +26,8 @@ pg_noreturn extern void at_refuse_creation(const ObjectAddress *object);
 pg_noreturn extern void at_refuse_trigger(const char *verb, const AtGuarded *trigger);
 
 /* An audited table that was to be dropped; and one with rows that is below an audited table. */
-extern void at_refuse_drop(Oid relid) pg_attribute_noreturn();
-extern void at_refuse_drop_below(Oid relid, Oid root) pg_attribute_noreturn();
+pg_noreturn extern void at_refuse_drop(Oid relid);
+pg_noreturn extern void at_refuse_drop_below(Oid relid, Oid root);
 
 /* ALTER SYSTEM of the guard itself. */
 pg_noreturn extern void at_refuse_setting(const char *name);

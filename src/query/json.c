@@ -10,6 +10,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "base/json_scan.h"
 #include "base/jsonb_make.h"
 

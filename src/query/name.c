@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "base/compat.h"
 #include "core/operation.h"
 
 PG_FUNCTION_INFO_V1(at_name_action);

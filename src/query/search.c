@@ -31,6 +31,7 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/event.h"
 #include "ledger/owner.h"
@@ -134,7 +135,7 @@ static const Dimension *find_dimension(const JsonbValue *key);
 static void add_dimension(Search *search, const Dimension *dimension, const JsonbValue *value);
 static Datum texts_of(const Dimension *dimension, const JsonbValue *array);
 static Datum text_of(const Dimension *dimension, const JsonbValue *value);
-static void refuse_value(const Dimension *dimension) pg_attribute_noreturn();
+pg_noreturn static void refuse_value(const Dimension *dimension);
 static void add_target(Search *search, Oid target);
 static void start_before(Search *search, const char *event_id);
 static int add_param(Params *params, Oid type, Datum value);

@@ -17,6 +17,7 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/json_scan.h"
 #include "ledger/reader.h"
 

@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/guc.h"
 #include "ledger/apart.h"
 #include "ledger/context.h"
