@@ -30,12 +30,15 @@
 #include "ledger/append.h"
 #include "ledger/maintenance.h"
 #include "ledger/reader.h"
+#include "ledger/retention_class.h"
 #include "ledger/source.h"
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
 #include "observe/reads.h"
 #include "query/latency.h"
+#include "retention/keeper.h"
+#include "retention/policy.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -55,6 +58,7 @@ _PG_init(void)
 	at_maintenance_init(); /* the same */
 	at_source_init();
 	at_reader_init();
+	at_retention_class_init();
 	at_statement_init();
 	at_policy_init();
 	at_direct_init();
@@ -69,6 +73,8 @@ _PG_init(void)
 	at_alert_init();
 	at_seal_init();
 	at_collector_init();
+	at_keeper_init();
+	at_retention_policy_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();

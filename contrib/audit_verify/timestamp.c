@@ -22,7 +22,7 @@
 
 /* OpenSSL 3.4 says in the names that data and store are given away. */
 #if OPENSSL_VERSION_NUMBER < 0x30400000L
-#define TS_VERIFY_CTX_set0_data(context, data) TS_VERIFY_CTX_set_data((context), (data))
+#define TS_VERIFY_CTX_set0_data(context, data)   TS_VERIFY_CTX_set_data((context), (data))
 #define TS_VERIFY_CTX_set0_store(context, store) TS_VERIFY_CTX_set_store((context), (store))
 #endif
 

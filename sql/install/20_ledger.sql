@@ -45,6 +45,9 @@ COMMENT ON SEQUENCE audit.target_id_seq IS 'names versions of audited tables (au
 CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8;
 COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id)';
 
+CREATE SEQUENCE audit.keeper_run_id_seq AS bigint;
+COMMENT ON SEQUENCE audit.keeper_run_id_seq IS 'names rows of audit.keeper_run';
+
 CREATE TABLE audit.incarnation (
 	incarnation int NOT NULL,
 	began_at timestamptz NOT NULL,
@@ -224,7 +227,7 @@ COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of even
 COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
 COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';
 COMMENT ON COLUMN audit.log_entry.incarnation IS 'life of the ledger, see audit.incarnation';
-COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified or heartbeat';
+COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified, heartbeat, request, approve, refuse or retention';
 COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
 COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
 COMMENT ON COLUMN audit.log_entry.leaf_count IS 'leaves of the batch: its events and transactions';
@@ -387,11 +390,30 @@ COMMENT ON COLUMN audit.alert_pass.database_oid IS 'oid of the database in that 
 COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 
+CREATE TABLE audit.keeper_run (
+	run_id bigint NOT NULL,
+	step text NOT NULL,
+	started_at timestamptz NOT NULL,
+	ended_at timestamptz NOT NULL,
+	done bigint NOT NULL,
+	detail text,
+	error text
+) USING audit_worm;
+CREATE UNIQUE INDEX keeper_run_pkey ON audit.keeper_run (run_id);
+COMMENT ON TABLE audit.keeper_run IS 'a step of a run of the keeper that did something, or failed';
+COMMENT ON COLUMN audit.keeper_run.run_id IS 'its number, ascending';
+COMMENT ON COLUMN audit.keeper_run.step IS 'which step: partitions, ...';
+COMMENT ON COLUMN audit.keeper_run.started_at IS 'when it began';
+COMMENT ON COLUMN audit.keeper_run.ended_at IS 'when it ended';
+COMMENT ON COLUMN audit.keeper_run.done IS 'how much was done: partitions made, events purged';
+COMMENT ON COLUMN audit.keeper_run.detail IS 'what was done';
+COMMENT ON COLUMN audit.keeper_run.error IS 'why it failed; null if it did not';
+
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt, audit.volume,
-	audit.alert, audit.alert_delivery, audit.alert_pass FROM PUBLIC;
+	audit.alert, audit.alert_delivery, audit.alert_pass, audit.keeper_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
-	audit.alert_id_seq FROM PUBLIC;
+	audit.alert_id_seq, audit.keeper_run_id_seq FROM PUBLIC;
 $ledger$;
 COMMENT ON FUNCTION audit.create_ledger() IS 'internal: the tables of the ledger; called by audit.init()';
 REVOKE ALL ON FUNCTION audit.create_ledger() FROM PUBLIC;

@@ -109,10 +109,11 @@ WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p', 'v') AN
 UNION ALL
 SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
-		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys}'::text[]),
+		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template}'::text[]),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
 		('scoped_auditor', 'SELECT', '{events,record_event,public_keys}'),
-		('maintenance', 'SELECT', '{baseline_progress,verify_progress,anchor_status,public_keys}')
+		('maintenance', 'SELECT', '{baseline_progress,keeper_progress,keeper_run,verify_progress,anchor_status,public_keys,request,retention,retention_template}'),
+		('purge_approver', 'SELECT', '{request,retention}')
 	) t (kind, privileges, names)
 	JOIN pg_class c ON c.relname = ANY (t.names)
 WHERE c.relnamespace = 'audit'::regnamespace
@@ -124,6 +125,10 @@ FROM (VALUES
 		('auditor', '{volume_per_hour,query_latency,integrity}'),
 		('scoped_auditor', '{history,search,target_versions,checkpoint,checkpoint_bytes,anchored_checkpoint,anchored_checkpoint_bytes,prove_consistency,check_proof,check_consistency}'),
 		('maintenance', '{query_latency,rebuild_volume}'),
+		('auditor', '{read_keeper_progress,read_requests,read_retention,refuse_request}'),
+		('admin', '{read_requests,read_retention,refuse_request,set_retention}'),
+		('maintenance', '{keeper_now,read_keeper_progress,read_requests,read_retention,refuse_request}'),
+		('purge_approver', '{approve,read_requests,read_retention,refuse_request}'),
 		('writer', '{emit}'),
 		('maintenance', '{create_partitions,seal_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
 	) f (kind, names)

@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "storage/lock.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -37,6 +38,7 @@
 #include "utils/uuid.h"
 
 #include "base/catalog.h"
+#include "base/clock.h"
 #include "base/columns.h"
 #include "base/compat.h"
 #include "base/errors.h"
@@ -57,6 +59,7 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_ALERT] = "alert",
 	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
 	[AT_LEDGER_ALERT_PASS] = "alert_pass",
+	[AT_LEDGER_KEEPER_RUN] = "keeper_run",
 };
 
 static struct
@@ -66,6 +69,7 @@ static struct
 	Oid schema;
 	bool has_log_id;
 	bool begun;        /* an incarnation of this server and database stands */
+	bool for_test;     /* the first one says so; set with has_log_id */
 	int32 incarnation; /* that one, or the next; set with has_log_id */
 	uint8 log_id[AT_LOG_ID_LEN];
 } cache;
@@ -234,6 +238,14 @@ at_incarnation_listed(void)
 }
 
 bool
+at_ledger_is_for_test(void)
+{
+	if (!cache.has_log_id)
+		read_incarnations();
+	return cache.has_log_id && cache.for_test;
+}
+
+bool
 at_incarnation_begun(void)
 {
 	/* while a dump is being restored, some tables are there and others not yet */
@@ -267,6 +279,9 @@ read_incarnations(void)
 
 		int32 incarnation = DatumGetInt32(values[Anum_incarnation_incarnation - 1]);
 
+		if (incarnation == 1)
+			cache.for_test = strcmp(TextDatumGetCString(values[Anum_incarnation_reason - 1]),
+									AT_LEDGER_FOR_TEST) == 0;
 		memcpy(cache.log_id, log_id->data, AT_LOG_ID_LEN);
 		cache.has_log_id = true;
 		last = Max(last, incarnation);

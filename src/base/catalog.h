@@ -34,6 +34,7 @@ typedef enum AtLedgerTable
 	AT_LEDGER_ALERT,
 	AT_LEDGER_ALERT_DELIVERY,
 	AT_LEDGER_ALERT_PASS,
+	AT_LEDGER_KEEPER_RUN,
 	AT_LEDGER_TABLES
 } AtLedgerTable;
 
@@ -76,6 +77,9 @@ extern const uint8 *at_log_id(void);
  * the one after the last; same error. See at_incarnation_here().
  */
 extern int32 at_incarnation_listed(void);
+
+/* Was the ledger created for tests, with a clock that is set? See clock.h; needs a ledger. */
+extern bool at_ledger_is_for_test(void);
 
 /* Has an incarnation been begun in this server and database? False without a ledger. */
 extern bool at_incarnation_begun(void);

@@ -154,4 +154,13 @@
 #define Anum_alert_pass_snapshot          6
 #define Natts_alert_pass                  6
 
+#define Anum_keeper_run_run_id     1
+#define Anum_keeper_run_step       2
+#define Anum_keeper_run_started_at 3
+#define Anum_keeper_run_ended_at   4
+#define Anum_keeper_run_done       5
+#define Anum_keeper_run_detail     6
+#define Anum_keeper_run_error      7
+#define Natts_keeper_run           7
+
 #endif

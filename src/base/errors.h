@@ -30,4 +30,7 @@
 /* A change is refused because nobody says who makes it. */
 #define ERRCODE_AT_NO_CONTEXT MAKE_SQLSTATE('T', 'R', '0', '0', '9')
 
+/* The act takes the approval of another person, or this one may not give it. */
+#define ERRCODE_AT_NOT_APPROVED MAKE_SQLSTATE('T', 'R', '0', '1', '0')
+
 #endif

@@ -30,17 +30,23 @@ int at_guc_anchor_timeout;
 char *at_guc_app_session;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
+int at_guc_debug_clock;
 char *at_guc_debug_points;
 int at_guc_drop_audited;
 char *at_guc_extra;
 bool at_guc_guard;
 char *at_guc_hash_key_file;
+int at_guc_keeper_interval;
+int at_guc_keeper_pause;
 int at_guc_logical_apply;
 char *at_guc_maintenance;
 char *at_guc_maintenance_role;
+char *at_guc_maintenance_window;
 int at_guc_max_value_size;
+bool at_guc_purge_anchor;
 char *at_guc_reason;
 bool at_guc_record_reads;
+int at_guc_request_expiry;
 char *at_guc_request_id;
 int at_guc_require_context;
 int at_guc_ring_size;
@@ -84,6 +90,7 @@ static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
 static bool at_guc_check_path(char **newval, void **extra, GucSource source);
 static void at_guc_assign_hash_key(const char *newval, void *extra);
+static bool at_guc_check_window(char **newval, void **extra, GucSource source);
 
 void
 at_guc_init(void)
@@ -143,6 +150,12 @@ define_a_to_l(void)
 				   "Says where the application's client is, as the application knows.", NULL,
 				   &at_guc_client_ip);
 
+	/* without effect but an error in a ledger that was not created under it: see clock.h */
+	DefineCustomIntVariable("audit_trail.debug_clock",
+							"Sets the clock of a ledger that was made for tests forward.", NULL,
+							&at_guc_debug_clock, 0, 0, PG_INT32_MAX, PGC_SUSET,
+							GUC_UNIT_S | GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+
 	DefineCustomStringVariable("audit_trail.debug_points",
 							   "Names the places where processes stop for a test.",
 							   "A comma-separated list; empty in production.", &at_guc_debug_points,
@@ -172,6 +185,16 @@ define_a_to_l(void)
 				"directory.",
 				&at_guc_hash_key_file, at_guc_assign_hash_key);
 
+	define_seconds("audit_trail.keeper_interval", "Sets the time between two runs of the keeper.",
+				   "It makes partitions ahead of time and does what retention wants; 0 means that "
+				   "it only runs when it is asked to.",
+				   &at_guc_keeper_interval, 10 * 60, 0);
+
+	DefineCustomIntVariable("audit_trail.keeper_pause",
+							"Sets how long the keeper rests after each portion of its work.",
+							"A partition that is purged or archived is one.", &at_guc_keeper_pause,
+							100, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+
 	/* by the configuration file only: no session can make its changes unseen */
 	DefineCustomEnumVariable(
 		"audit_trail.logical_apply", "Records what logical replication writes, or only counts it.",
@@ -193,10 +216,20 @@ define_m_to_z(void)
 							   "Empty means that nobody is exempt.", &at_guc_maintenance_role, "",
 							   PGC_SIGHUP, 0, NULL, NULL, NULL);
 
+	DefineCustomStringVariable(
+		"audit_trail.maintenance_window", "Sets when the keeper archives and purges.",
+		"As 22:00-05:00, in UTC; empty means at any time.", &at_guc_maintenance_window, "",
+		PGC_SIGHUP, 0, at_guc_check_window, NULL, NULL);
+
 	DefineCustomIntVariable("audit_trail.max_value_size",
 							"Sets the size from which on a value is recorded as prefix and digest.",
 							NULL, &at_guc_max_value_size, 1024, 1, 64 * 1024, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
+
+	/* by the configuration file only: who may purge must not decide who has to know before */
+	DefineCustomBoolVariable(
+		"audit_trail.purge_anchor", "Purges nothing before the order for it is anchored outside.",
+		NULL, &at_guc_purge_anchor, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
 
@@ -204,6 +237,10 @@ define_m_to_z(void)
 	DefineCustomBoolVariable(
 		"audit_trail.record_reads", "Records who has read the audit trail, as an event.", NULL,
 		&at_guc_record_reads, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
+	define_seconds("audit_trail.request_expiry",
+				   "Sets how long a request may wait for its approval.", NULL,
+				   &at_guc_request_expiry, 7 * 24 * 60 * 60, 1);
 
 	define_context("audit_trail.request_id",
 				   "Names the request of the application that this transaction serves.", NULL,
@@ -355,4 +392,45 @@ static void
 at_guc_assign_hash_key(const char *newval, void *extra)
 {
 	at_guc_hash_key_version++;
+}
+
+/* Read "22:00-05:00"; false if it is no such. */
+static bool
+read_window(const char *text, int *from, int *until)
+{
+	int hour[2];
+	int minute[2];
+	int end = 0;
+
+	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &hour[0], &minute[0], &hour[1], &minute[1], &end) != 4 ||
+		text[end] != '\0')
+		return false;
+	for (int i = 0; i < 2; i++)
+		if (hour[i] < 0 || hour[i] > 23 || minute[i] < 0 || minute[i] > 59)
+			return false;
+	*from = hour[0] * 60 + minute[0];
+	*until = hour[1] * 60 + minute[1];
+	return true;
+}
+
+static bool
+at_guc_check_window(char **newval, void **extra, GucSource source)
+{
+	int from;
+	int until;
+
+	if (**newval != '\0' && (!read_window(*newval, &from, &until) || from == until))
+	{
+		GUC_check_errdetail("The value must be empty or two different times of day, as in "
+							"22:00-05:00.");
+		return false;
+	}
+	return true;
+}
+
+void
+at_guc_maintenance_window_bounds(int *from, int *until)
+{
+	if (!read_window(at_guc_maintenance_window, from, until))
+		*from = *until = -1;
 }

@@ -18,17 +18,23 @@ extern int at_guc_anchor_timeout;    /* s */
 extern char *at_guc_app_session;     /* session of the application; as claimed */
 extern char *at_guc_checkpoint_file; /* path of what was signed; see checkpoint_file.h */
 extern char *at_guc_client_ip;       /* of the application's client; as claimed */
+extern int at_guc_debug_clock;       /* s; see clock.h */
 extern char *at_guc_debug_points;    /* comma-separated names; see debug_point.h */
 extern int at_guc_drop_audited;
 extern char *at_guc_extra;         /* JSON object of further context */
 extern bool at_guc_guard;          /* refuse commands against the audit trail */
 extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
+extern int at_guc_keeper_interval; /* s between two runs of the keeper; 0: none */
+extern int at_guc_keeper_pause;    /* ms between two portions of its work */
 extern int at_guc_logical_apply;
 extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
-extern int at_guc_max_value_size; /* kB; longer values are stored as prefix and digest */
+extern char *at_guc_maintenance_window; /* "22:00-05:00" in UTC; empty: always */
+extern int at_guc_max_value_size;       /* kB; longer values are stored as prefix and digest */
+extern bool at_guc_purge_anchor; /* nothing is purged before others have witnessed the order */
 extern char *at_guc_reason;
 extern bool at_guc_record_reads;
+extern int at_guc_request_expiry; /* s that a request may wait for approval */
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
 extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */
@@ -67,6 +73,9 @@ extern uint64 at_guc_context_version;
 
 /* Grows whenever the configuration was read, which may have named another key file. */
 extern uint64 at_guc_hash_key_version;
+
+/* Minutes since midnight, UTC, of the maintenance window; both -1 where there is none. */
+extern void at_guc_maintenance_window_bounds(int *from, int *until);
 
 /* Define all settings and reserve the prefix. */
 extern void at_guc_init(void);

@@ -64,6 +64,7 @@ typedef struct AtSharedDatabase
 	int holds;
 	AtSharedWorker worker[AT_WORKER_KINDS];
 	AtAnchorStatus anchor;
+	AtKeeperStatus keeper;
 
 	/* without */
 	AtQueryTimes query_times;
@@ -223,6 +224,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 	slot->closed = false;
 	slot->holds = 0;
 	memset(&slot->anchor, 0, sizeof(slot->anchor));
+	memset(&slot->keeper, 0, sizeof(slot->keeper));
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 	{
 		AtSharedWorker *worker = &slot->worker[kind];
@@ -486,6 +488,27 @@ at_slot_get_anchor(int slot, AtAnchorStatus *status)
 		return;
 	LWLockAcquire(at_shared->lock, LW_SHARED);
 	*status = at_shared->slot[slot].anchor;
+	LWLockRelease(at_shared->lock);
+}
+
+void
+at_slot_set_keeper(int slot, const AtKeeperStatus *status)
+{
+	if (slot < 0)
+		return;
+	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
+	at_shared->slot[slot].keeper = *status;
+	LWLockRelease(at_shared->lock);
+}
+
+void
+at_slot_get_keeper(int slot, AtKeeperStatus *status)
+{
+	memset(status, 0, sizeof(*status));
+	if (slot < 0)
+		return;
+	LWLockAcquire(at_shared->lock, LW_SHARED);
+	*status = at_shared->slot[slot].keeper;
 	LWLockRelease(at_shared->lock);
 }
 

@@ -47,6 +47,16 @@ typedef struct AtAnchorStatus
 	char message[AT_MESSAGE_LENGTH]; /* of the last, while failures > 0 */
 } AtAnchorStatus;
 
+/* What the keeper is at; all zero while it is at nothing. */
+typedef struct AtKeeperStatus
+{
+	char step[32];
+	char what[64];
+	TimestampTz started_at; /* of the step */
+	uint64 done;
+	uint64 total; /* 0: not known */
+} AtKeeperStatus;
+
 /* A copy of a slot, as it was at one moment. */
 typedef struct AtSlotView
 {
@@ -122,6 +132,10 @@ extern void at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at);
 /* For the anchorer, and for whoever asks; outside of a slot both do nothing, and all is zero. */
 extern void at_slot_set_anchor(int slot, const AtAnchorStatus *status);
 extern void at_slot_get_anchor(int slot, AtAnchorStatus *status);
+
+/* For the keeper, likewise. */
+extern void at_slot_set_keeper(int slot, const AtKeeperStatus *status);
+extern void at_slot_get_keeper(int slot, AtKeeperStatus *status);
 
 /* Has the worker been woken since it was last asked? */
 extern bool at_slot_take_wake(int slot, AtWorkerKind kind);

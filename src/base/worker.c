@@ -35,8 +35,8 @@
 /* How many processes may stand between the worker and the session in a deadlock. */
 #define AT_DEADLOCK_STEPS 3
 
-const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer", "notifier", "verifier", "anchorer",
-													  "collector"};
+const char *const at_worker_names[AT_WORKER_KINDS] = {"sealer",   "notifier",  "verifier",
+													  "anchorer", "collector", "keeper"};
 
 static struct
 {
@@ -98,7 +98,7 @@ at_worker_pass(AtWorkerKind kind)
 bool
 at_worker_is_occasional(AtWorkerKind kind)
 {
-	return kind == AT_WORKER_VERIFIER;
+	return kind == AT_WORKER_VERIFIER || kind == AT_WORKER_KEEPER;
 }
 
 void

@@ -14,6 +14,7 @@
 #include "utils/json.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/columns.h"
 #include "base/guc.h"
 #include "base/json_scan.h"
@@ -21,6 +22,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
+#include "ledger/retention_class.h"
 #include "ledger/statement.h"
 #include "ledger/transaction.h"
 
@@ -36,14 +38,14 @@ static void append_statement(StringInfo json);
 static int trigger_depth(const AtEvent *event);
 static void hash_event(const AtEventBody *body, AtHash *leaf);
 static void append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
-					   struct varlena *extra);
+					   struct varlena *extra, int16 retention_class);
 
 AtEventName
 at_event_append(const AtEvent *event)
 {
 	const AtTransaction *tx = at_transaction_join();
 	struct varlena *extra = make_extra(event, tx);
-	TimestampTz now = event->occurred_at != 0 ? event->occurred_at : GetCurrentTimestamp();
+	TimestampTz now = event->occurred_at != 0 ? event->occurred_at : at_clock_now();
 	AtEventName name = {.tx_id = tx->tx_id, .ordinal = tx->event_count + 1};
 	AtEventBody body = {
 		.log_id = at_log_id(),
@@ -61,11 +63,12 @@ at_event_append(const AtEvent *event)
 		.new_values = at_span_of_varlena(event->new_values),
 		.extra = at_span_of_varlena(extra),
 	};
+	int16 class = at_retention_class(event->target_id, body.event_type, event->retention_class);
 	AtHash leaf;
 
 	hash_event(&body, &leaf);
-	append_row(event, tx, now, extra);
-	at_transaction_add(&leaf);
+	append_row(event, tx, now, extra, class);
+	at_transaction_add(&leaf, class);
 	return name;
 }
 
@@ -179,7 +182,8 @@ at_has_context_support(PG_FUNCTION_ARGS)
 }
 
 static void
-append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struct varlena *extra)
+append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struct varlena *extra,
+		   int16 retention_class)
 {
 	Datum values[Natts_event];
 	bool nulls[Natts_event] = {false};
@@ -189,7 +193,7 @@ append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struc
 	values[Anum_event_occurred_at - 1] = TimestampTzGetDatum(now);
 	values[Anum_event_ordinal - 1] = Int32GetDatum(tx->event_count + 1);
 	values[Anum_event_target_id - 1] = Int32GetDatum(event->target_id);
-	values[Anum_event_retention_class - 1] = Int16GetDatum(event->retention_class);
+	values[Anum_event_retention_class - 1] = Int16GetDatum(retention_class);
 	values[Anum_event_op - 1] = CharGetDatum(event->op);
 	at_set_varlena(values, nulls, Anum_event_record_key, event->record_key);
 	at_set_varlena(values, nulls, Anum_event_event_type, event->event_type);

@@ -16,7 +16,7 @@ typedef struct AtEvent
 {
 	/* what it is about */
 	int32 target_id;
-	int16 retention_class;
+	int16 retention_class; /* where no policy of retention says otherwise */
 	AtSpan schema;
 	AtSpan table;
 	AtSpan resource_type;

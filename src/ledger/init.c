@@ -20,6 +20,8 @@
 #include "utils/lsyscache.h"
 
 #include "base/catalog.h"
+#include "base/clock.h"
+#include "base/guc.h"
 #include "ledger/init.h"
 #include "ledger/log_read.h"
 #include "ledger/owner.h"
@@ -96,7 +98,8 @@ begin_log(void)
 	AtIncarnation first = {.incarnation = 1,
 						   .system_identifier = GetSystemIdentifier(),
 						   .database_oid = MyDatabaseId,
-						   .reason = "ledger created"};
+						   .reason =
+							   at_guc_debug_clock != 0 ? AT_LEDGER_FOR_TEST : AT_LEDGER_CREATED};
 	AtLogHead head;
 
 	draw_log_id(first.log_id);

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "base/clock.h"
 #include "base/columns.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
@@ -59,7 +60,7 @@ at_log_append_control(AtLogHead *head, int32 incarnation, const char *kind, cons
 {
 	AtMerkle empty;
 	AtEntryBody entry = {
-		.sealed_at = at_unix_microseconds(GetCurrentTimestamp()),
+		.sealed_at = at_unix_microseconds(at_clock_now()),
 		.incarnation = incarnation,
 		.kind = at_span_of(kind),
 		.snapshot = at_span_of(snapshot),

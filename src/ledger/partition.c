@@ -28,6 +28,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/errors.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
@@ -135,7 +136,7 @@ current_month(int *year, int *month)
 	struct pg_tm tm;
 	fsec_t fsec;
 
-	if (timestamp2tm(GetCurrentTimestamp(), NULL, &tm, &fsec, NULL, NULL) != 0)
+	if (timestamp2tm(at_clock_now(), NULL, &tm, &fsec, NULL, NULL) != 0)
 		elog(ERROR, "the clock is out of range");
 	*year = tm.tm_year;
 	*month = tm.tm_mon - 1;
@@ -161,23 +162,58 @@ create_month(const char *table, int class, int year, int month)
 	return true;
 }
 
-int
-at_partitions_create_months(int months_ahead)
+/* Make the table of a class, with nothing but a default partition, if it is missing. */
+static void
+create_class(const char *table, int class)
+{
+	char *name = psprintf("%s_%d", table, class);
+	char *rest = psprintf("%s_%d_default", table, class);
+
+	if (OidIsValid(get_relname_relid(name, get_namespace_oid(AT_SCHEMA, false))))
+		return;
+	at_own_command(
+		psprintf("CREATE TABLE audit.%s (LIKE audit.%s) PARTITION BY RANGE (tx_at)", name, table));
+	at_shield_partition(name, table);
+	at_own_command(psprintf("CREATE TABLE audit.%s PARTITION OF audit.%s DEFAULT USING audit_worm",
+							rest, name));
+	at_shield_partition(rest, table);
+	at_own_command(psprintf("ALTER TABLE audit.%s ATTACH PARTITION audit.%s FOR VALUES IN (%d)",
+							table, name, class));
+}
+
+/* The months of one class. */
+static int
+create_months(int class, int months_ahead)
 {
 	int created = 0;
 	int year;
 	int month;
 
 	current_month(&year, &month);
-	SPI_connect();
+	for (int j = 0; j < lengthof(partitioned); j++)
+		create_class(at_ledger_names[partitioned[j]], class);
 	for (int i = 0; i <= months_ahead; i++)
 	{
 		int months = month + i;
 
 		for (int j = 0; j < lengthof(partitioned); j++)
-			created += create_month(at_ledger_names[partitioned[j]], AT_RETENTION_CLASS_DEFAULT,
-									year + months / 12, months % 12);
+			created += create_month(at_ledger_names[partitioned[j]], class, year + months / 12,
+									months % 12);
 	}
+	return created;
+}
+
+int
+at_partitions_create_months(int months_ahead)
+{
+	int created = 0;
+	int16 *classes;
+	int count = at_retention_classes(&classes);
+
+	SPI_connect();
+	created += create_months(AT_RETENTION_CLASS_DEFAULT, months_ahead);
+	for (int i = 0; i < count; i++)
+		created += create_months(classes[i], months_ahead);
 	SPI_finish();
 	return created;
 }

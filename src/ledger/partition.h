@@ -14,9 +14,7 @@
 #include "datatype/timestamp.h"
 
 #include "base/catalog.h"
-
-/* The only retention class so far. */
-#define AT_RETENTION_CLASS_DEFAULT 1
+#include "ledger/retention_class.h"
 
 #define AT_PARTITION_MONTHS_AHEAD 3
 
@@ -36,7 +34,8 @@ extern void at_partitions_create_roots(void);
 
 /*
  * Make the monthly partitions from this month to months_ahead later that are
- * missing; returns their number. Takes no lock that a writer waits for.
+ * missing, of all classes that policies have; returns their number. Takes no lock that a writer
+ * waits for.
  */
 extern int at_partitions_create_months(int months_ahead);
 

@@ -25,6 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/columns.h"
 #include "base/errors.h"
 #include "ledger/append.h"
@@ -130,7 +131,8 @@ begin(void)
 	if (!at_chain_start(at_log_id(), tx_id, &state.chain))
 		at_hash_failed();
 	state.tx.tx_id = tx_id;
-	state.tx.tx_at = GetCurrentTransactionStartTimestamp();
+	state.tx.retention_class = 0;
+	state.tx.tx_at = at_clock_shift(GetCurrentTransactionStartTimestamp());
 	state.began = GetCurrentTransactionNestLevel();
 	state.active = true;
 }
@@ -180,13 +182,19 @@ at_transaction_act_for(const AtOrigin *origin)
 }
 
 void
-at_transaction_add(const AtHash *leaf)
+at_transaction_add(const AtHash *leaf, int16 retention_class)
 {
 	if (GetCurrentTransactionNestLevel() > 1)
 		save_state();
 	if (!at_chain_add(&state.chain, leaf))
 		at_hash_failed();
 	state.tx.event_count++;
+
+	/* what is rolled back may leave it at the default, which is never wrong */
+	if (state.tx.retention_class == 0)
+		state.tx.retention_class = retention_class;
+	else if (state.tx.retention_class != retention_class)
+		state.tx.retention_class = AT_RETENTION_CLASS_DEFAULT;
 }
 
 /* Before the first event of a subtransaction. */
@@ -317,7 +325,7 @@ append_row(void)
 	bool nulls[Natts_transaction] = {false};
 	AtHash session_digest;
 	bool opens_session;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = at_clock_now();
 	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
 	uint64 session_id = join_session(&session_digest, &opens_session);
 
@@ -335,7 +343,7 @@ append_row(void)
 	values[Anum_transaction_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
 	values[Anum_transaction_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
 	values[Anum_transaction_event_count - 1] = Int32GetDatum(state.tx.event_count);
-	values[Anum_transaction_retention_class - 1] = Int16GetDatum(AT_RETENTION_CLASS_DEFAULT);
+	values[Anum_transaction_retention_class - 1] = Int16GetDatum(state.tx.retention_class);
 	values[Anum_transaction_digest - 1] = at_bytea_datum(&state.chain, AT_HASH_LEN);
 	at_set_text(values, nulls, Anum_transaction_actor, actor->value ? actor->value : state.db_user);
 	at_set_text(values, nulls, Anum_transaction_actor_type, claimed[AT_CONTEXT_ACTOR_TYPE].value);

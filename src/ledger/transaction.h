@@ -18,7 +18,8 @@ typedef struct AtTransaction
 {
 	uint64 tx_id;
 	TimestampTz tx_at;
-	uint32 event_count; /* events that stand, rolled back ones not counted */
+	uint32 event_count;    /* events that stand, rolled back ones not counted */
+	int16 retention_class; /* of all of its events; 0: none yet */
 	AtContext context;
 } AtTransaction;
 
@@ -43,8 +44,11 @@ extern bool at_transaction_has_events(int64 *tx_id);
  */
 extern void at_transaction_act_for(const AtOrigin *origin);
 
-/* The next event stands: extend the chain by its leaf. */
-extern void at_transaction_add(const AtHash *leaf);
+/*
+ * The next event, of this retention class, stands: extend the chain by its leaf. A transaction
+ * is stored under the class of its events, and where they are of several under the default one.
+ */
+extern void at_transaction_add(const AtHash *leaf, int16 retention_class);
 
 /* Register the callbacks; after at_append_init(), so that they run before its. */
 extern void at_transaction_init(void);

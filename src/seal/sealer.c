@@ -39,8 +39,6 @@
 #include "base/worker.h"
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
-#include "ledger/partition.h"
-#include "seal/attempt.h"
 #include "seal/anchor.h"
 #include "seal/batch.h"
 #include "seal/heartbeat.h"
@@ -51,10 +49,6 @@
 #include "seal/start.h"
 #include "seal/timeline.h"
 #include "seal/verifier.h"
-
-#define UPKEEP_INTERVAL     (60 * 60 * USECS_PER_SEC)
-#define UPKEEP_RETRY        (60 * USECS_PER_SEC)
-#define UPKEEP_LOCK_TIMEOUT "500ms"
 
 /* What a pass works with. */
 typedef struct Pass
@@ -67,17 +61,14 @@ typedef struct Pass
 	bool careful;          /* deferred indexes may have entries of what is not sealed */
 } Pass;
 
-/* Right after an error: the next pass is careful; the next upkeep an hour away, which is harmless.
- */
+/* Right after an error: the next pass is careful. */
 static struct
 {
 	bool passed; /* the last pass of this process was committed */
-	TimestampTz next_upkeep;
 } sealer;
 
 static long run_pass(void);
 static void seal_settled(void);
-static void do_upkeep(void);
 static void lock_tables(void);
 static bool anything_of_ours(const Pass *pass);
 static void begin_incarnation(Pass *pass);
@@ -103,7 +94,6 @@ run_pass(void)
 		at_publish();
 	seal_settled();
 	at_publish();
-	do_upkeep();
 	return at_guc_seal_interval;
 }
 
@@ -158,41 +148,6 @@ seal_settled(void)
 	at_start_sealed();
 	at_lifting_sealed();
 	at_keying_sealed();
-}
-
-static void
-make_partitions(void *arg)
-{
-	if (at_ledger_exists())
-		at_partitions_upkeep();
-}
-
-/*
- * Make partitions ahead of time, once an hour. Attaching one waits for who
- * reads the default partition, and others wait behind: so it gives up soon,
- * and tries again when the reader may be gone.
- */
-static void
-do_upkeep(void)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	char *message;
-
-	if (now < sealer.next_upkeep)
-		return;
-	sealer.next_upkeep = now + UPKEEP_INTERVAL;
-
-	StartTransactionCommand();
-	set_local("lock_timeout", UPKEEP_LOCK_TIMEOUT);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	if (!at_attempt_locking(make_partitions, NULL, &message))
-	{
-		ereport(LOG, (errmsg("could not make partitions of the audit ledger ahead of time"),
-					  errdetail("%s", message), errhint("This is tried again in a minute.")));
-		sealer.next_upkeep = now + UPKEEP_RETRY;
-	}
-	PopActiveSnapshot();
-	CommitTransactionCommand();
 }
 
 /*
