@@ -44,6 +44,10 @@ CREATE SEQUENCE audit.target_id_seq AS int;
 COMMENT ON SEQUENCE audit.target_id_seq IS 'names versions of audited tables (audit.target.target_id)';
 CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8;
 COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id)';
+CREATE SEQUENCE audit.alert_action_id_seq AS bigint;
+COMMENT ON SEQUENCE audit.alert_action_id_seq IS 'numbers what is done about alerts (audit.alert_action.action_id)';
+CREATE SEQUENCE audit.alert_delivery_id_seq AS bigint;
+COMMENT ON SEQUENCE audit.alert_delivery_id_seq IS 'numbers deliveries of alerts (audit.alert_delivery.delivery_id)';
 
 CREATE SEQUENCE audit.keeper_run_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.keeper_run_id_seq IS 'names rows of audit.keeper_run';
@@ -358,20 +362,64 @@ COMMENT ON COLUMN audit.alert.event_type IS 'type of the event, where it has one
 COMMENT ON COLUMN audit.alert.sentence IS 'what happened, for people; without values of personal and concealed columns';
 COMMENT ON COLUMN audit.alert.escalate_to IS 'second channel of the rule then, where alerts go that nobody acknowledges';
 
+CREATE TABLE audit.alert_action (
+	action_id bigint NOT NULL,
+	acted_at timestamptz NOT NULL,
+	xid bigint NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	alert_id bigint NOT NULL,
+	kind text NOT NULL,
+	channel text COLLATE "C",
+	note text,
+	actor text,
+	db_user text NOT NULL,
+	login_user text
+) USING audit_worm;
+CREATE UNIQUE INDEX alert_action_pkey ON audit.alert_action (action_id);
+CREATE INDEX alert_action_alert_idx ON audit.alert_action (alert_id);
+CREATE INDEX alert_action_xid_idx ON audit.alert_action (xid, action_id);
+COMMENT ON TABLE audit.alert_action IS
+	'what somebody did about an alert: audit.acknowledge(), audit.resend_alert()';
+COMMENT ON COLUMN audit.alert_action.action_id IS 'its number';
+COMMENT ON COLUMN audit.alert_action.acted_at IS 'when';
+COMMENT ON COLUMN audit.alert_action.xid IS 'full 64-bit transaction id in the server';
+COMMENT ON COLUMN audit.alert_action.system_identifier IS 'the server';
+COMMENT ON COLUMN audit.alert_action.database_oid IS 'oid of the database in that server';
+COMMENT ON COLUMN audit.alert_action.alert_id IS 'the alert';
+COMMENT ON COLUMN audit.alert_action.kind IS 'acknowledged: somebody has seen to it; resend: it is to be told again';
+COMMENT ON COLUMN audit.alert_action.channel IS 'of resend, the channel; null: all channels of the alert';
+COMMENT ON COLUMN audit.alert_action.note IS 'what they say of it';
+COMMENT ON COLUMN audit.alert_action.actor IS 'who, as the application says; null: it says nothing';
+COMMENT ON COLUMN audit.alert_action.db_user IS 'who, as session_user';
+COMMENT ON COLUMN audit.alert_action.login_user IS 'the role that was authenticated; no SET changes it';
+
 CREATE TABLE audit.alert_delivery (
+	delivery_id bigint NOT NULL,
 	alert_id bigint NOT NULL,
 	delivered_at timestamptz NOT NULL,
 	attempt int NOT NULL,
-	channel text NOT NULL,
-	outcome text NOT NULL
+	channel text COLLATE "C" NOT NULL,
+	outcome text NOT NULL,
+	detail text,
+	due_at timestamptz,
+	action_id bigint
 ) USING audit_worm;
+CREATE UNIQUE INDEX alert_delivery_channel_idx ON audit.alert_delivery (channel, delivery_id);
 CREATE INDEX alert_delivery_alert_idx ON audit.alert_delivery (alert_id);
+CREATE INDEX alert_delivery_due_idx ON audit.alert_delivery (due_at, delivery_id) WHERE due_at IS NOT NULL;
+CREATE INDEX alert_delivery_detail_idx ON audit.alert_delivery (delivery_id) WHERE detail IS NOT NULL;
 COMMENT ON TABLE audit.alert_delivery IS 'an attempt to deliver an alert';
+COMMENT ON COLUMN audit.alert_delivery.delivery_id IS 'its number; alerts are told in this order';
 COMMENT ON COLUMN audit.alert_delivery.alert_id IS 'alert that was delivered';
 COMMENT ON COLUMN audit.alert_delivery.delivered_at IS 'when';
-COMMENT ON COLUMN audit.alert_delivery.attempt IS 'number of the attempt, from 1';
-COMMENT ON COLUMN audit.alert_delivery.channel IS 'channel that it was told on';
-COMMENT ON COLUMN audit.alert_delivery.outcome IS 'notified: those who LISTEN were told';
+COMMENT ON COLUMN audit.alert_delivery.attempt IS 'number of the attempt on this channel, from 1';
+COMMENT ON COLUMN audit.alert_delivery.channel IS 'channel that it was told on; sink:NAME of what audit_relay reports';
+COMMENT ON COLUMN audit.alert_delivery.outcome IS
+	'notified: those who LISTEN were told; unheard: the queue of NOTIFY was full, those who catch up see it, the others are told later; undeliverable: the channel cannot be; unanswered: told as often as it is, and nobody has acknowledged it; delivered, failed: as audit_relay reports';
+COMMENT ON COLUMN audit.alert_delivery.detail IS 'why it was not delivered; null: it was';
+COMMENT ON COLUMN audit.alert_delivery.due_at IS 'when it is told again, unless it is acknowledged by then; null: it is not';
+COMMENT ON COLUMN audit.alert_delivery.action_id IS 'the audit.alert_action that asked for it';
 
 CREATE TABLE audit.alert_pass (
 	pass_id bigint NOT NULL,
@@ -379,7 +427,9 @@ CREATE TABLE audit.alert_pass (
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL,
 	alerts int NOT NULL,
-	snapshot text NOT NULL
+	snapshot text NOT NULL,
+	due_at timestamptz,
+	due_id bigint
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_pass_pkey ON audit.alert_pass (pass_id);
 COMMENT ON TABLE audit.alert_pass IS 'a pass of the notifier: all alerts settled in its snapshot were delivered';
@@ -389,6 +439,8 @@ COMMENT ON COLUMN audit.alert_pass.system_identifier IS 'server of the pass';
 COMMENT ON COLUMN audit.alert_pass.database_oid IS 'oid of the database in that server';
 COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
+COMMENT ON COLUMN audit.alert_pass.due_at IS 'what was due up to here (audit.alert_delivery.due_at) was seen to; null: nothing yet';
+COMMENT ON COLUMN audit.alert_pass.due_id IS 'of what was due at that time, up to this delivery_id';
 
 CREATE TABLE audit.keeper_run (
 	run_id bigint NOT NULL,
@@ -411,9 +463,9 @@ COMMENT ON COLUMN audit.keeper_run.error IS 'why it failed; null if it did not';
 
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt, audit.volume,
-	audit.alert, audit.alert_delivery, audit.alert_pass, audit.keeper_run FROM PUBLIC;
+	audit.alert, audit.alert_action, audit.alert_delivery, audit.alert_pass, audit.keeper_run FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
-	audit.alert_id_seq, audit.keeper_run_id_seq FROM PUBLIC;
+	audit.alert_id_seq, audit.alert_action_id_seq, audit.alert_delivery_id_seq, audit.keeper_run_id_seq FROM PUBLIC;
 $ledger$;
 COMMENT ON FUNCTION audit.create_ledger() IS 'internal: the tables of the ledger; called by audit.init()';
 REVOKE ALL ON FUNCTION audit.create_ledger() FROM PUBLIC;

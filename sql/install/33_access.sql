@@ -4,12 +4,12 @@
 
 CREATE TABLE audit.role (
 	kind text CONSTRAINT role_pkey PRIMARY KEY CONSTRAINT role_kind_check CHECK (kind IN ('admin',
-		'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver')),
+		'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay')),
 	role text COLLATE "C" NOT NULL CONSTRAINT role_role_key UNIQUE
 );
 COMMENT ON TABLE audit.role IS
 	'configuration: the roles of the audit trail in this database; made by audit.create_roles()';
-COMMENT ON COLUMN audit.role.kind IS 'what it may do: admin, auditor, scoped_auditor, writer, maintenance or purge_approver';
+COMMENT ON COLUMN audit.role.kind IS 'what it may do: admin, auditor, scoped_auditor, writer, maintenance, purge_approver, responder or relay';
 COMMENT ON COLUMN audit.role.role IS 'its name';
 REVOKE ALL ON audit.role FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.role', '');
@@ -111,7 +111,9 @@ SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
 		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template}'::text[]),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
-		('scoped_auditor', 'SELECT', '{events,record_event,public_keys}'),
+		('scoped_auditor', 'SELECT', '{events,record_event,public_keys,alerts,open_alerts,alert_feed}'),
+		('responder', 'SELECT', '{alerts,open_alerts,dead_letters,alert_feed,events}'),
+		('relay', 'SELECT', '{alert_feed,events}'),
 		('maintenance', 'SELECT', '{baseline_progress,keeper_progress,keeper_run,verify_progress,anchor_status,public_keys,request,retention,retention_template}'),
 		('purge_approver', 'SELECT', '{request,retention}')
 	) t (kind, privileges, names)
@@ -129,8 +131,11 @@ FROM (VALUES
 		('admin', '{read_requests,read_retention,refuse_request,set_retention}'),
 		('maintenance', '{keeper_now,read_keeper_progress,read_requests,read_retention,refuse_request}'),
 		('purge_approver', '{approve,read_requests,read_retention,refuse_request}'),
+		('scoped_auditor', '{alerts_since}'),
+		('responder', '{alerts_since,acknowledge,resend_alert}'),
+		('relay', '{alerts_since,report_delivery}'),
 		('writer', '{emit}'),
-		('maintenance', '{create_partitions,seal_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
+		('maintenance', '{create_partitions,seal_now,notify_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
 	) f (kind, names)
 	JOIN pg_proc p ON p.proname = ANY (f.names)
 WHERE p.pronamespace = 'audit'::regnamespace
@@ -201,6 +206,12 @@ COMMENT ON FUNCTION audit.may_read(int, timestamptz) IS
 	'internal: may the current user see that events of this version of a table and of this time happened?';
 GRANT EXECUTE ON FUNCTION audit.may_read(int, timestamptz) TO PUBLIC;
 
+CREATE FUNCTION audit.may_read_alert(target_id int, raised_at timestamptz) RETURNS boolean
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_may_read_alert';
+COMMENT ON FUNCTION audit.may_read_alert(int, timestamptz) IS
+	'internal: may the current user see that an alert about this version of a table was raised at this time?';
+GRANT EXECUTE ON FUNCTION audit.may_read_alert(int, timestamptz) TO PUBLIC;
+
 CREATE FUNCTION audit.may_read_some() RETURNS boolean
 	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_may_read_some';
 COMMENT ON FUNCTION audit.may_read_some() IS 'internal: may the current user see any events?';
@@ -228,6 +239,12 @@ CREATE FUNCTION audit.visible_extra(extra json, target_id int, tx_at timestamptz
 COMMENT ON FUNCTION audit.visible_extra(json, int, timestamptz) IS
 	'internal: what else is known of an event, where the current user may not see that masked: whose values they are, texts of commands and values';
 GRANT EXECUTE ON FUNCTION audit.visible_extra(json, int, timestamptz) TO PUBLIC;
+
+CREATE FUNCTION audit.visible_sentence(sentence text, target_id int, raised_at timestamptz) RETURNS text
+	LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_visible_sentence';
+COMMENT ON FUNCTION audit.visible_sentence(text, int, timestamptz) IS
+	'internal: what an alert says, masked if the current user may not see values of this version of a table and of this time';
+GRANT EXECUTE ON FUNCTION audit.visible_sentence(text, int, timestamptz) TO PUBLIC;
 
 -- What is wrong with roles and row security, and the statement that mends it.
 CREATE FUNCTION audit.access_findings() RETURNS TABLE (detail text, remedy text)

@@ -30,6 +30,7 @@ static const Limit limits[] = {{PG_INT32_MAX, PG_INT32_MAX}, {1000, 40}, {100, 5
 static char *make_json(const AtNotice *notice, const Limit *limit);
 static bool append_string(StringInfo out, const char *name, const char *string, const Limit *limit);
 static bool append_changed(StringInfo out, const AtNotice *notice, const Limit *limit);
+static const char *sentence_of(const AtNotice *notice);
 
 char *
 at_notice_json(const AtNotice *notice)
@@ -68,11 +69,42 @@ make_json(const AtNotice *notice, const Limit *limit)
 		appendStringInfoString(&cut, ",\"resource_id\"");
 	if (append_changed(&out, notice, limit))
 		appendStringInfoString(&cut, ",\"changed\"");
+	if (notice->event_type != NULL && append_string(&out, "event_type", notice->event_type, limit))
+		appendStringInfoString(&cut, ",\"event_type\"");
+	if (append_string(&out, "sentence", sentence_of(notice), limit))
+		appendStringInfoString(&cut, ",\"sentence\"");
 	JsonEncodeDateTime(raised_at, TimestampTzGetDatum(notice->raised_at), TIMESTAMPTZOID, &utc);
 	appendStringInfo(&out, ",\"raised_at\":\"%s\"", raised_at);
+	if (notice->attempt > 1)
+		appendStringInfo(&out, ",\"attempt\":%d", notice->attempt);
+	if (notice->is_escalated)
+		appendStringInfoString(&out, ",\"escalated\":true");
 	if (cut.len > 0)
 		appendStringInfo(&out, ",\"shortened\":[%s]", cut.data + 1);
 	appendStringInfoChar(&out, '}');
+	return out.data;
+}
+
+/* What happened, without a value: everybody who may connect may LISTEN. */
+static const char *
+sentence_of(const AtNotice *notice)
+{
+	StringInfoData out;
+
+	if (notice->sentence != NULL)
+		return notice->sentence;
+	initStringInfo(&out);
+	appendStringInfo(&out, "%s:", notice->rule);
+	for (int i = 0; i < notice->nchanged; i++)
+		appendStringInfo(&out, "%s %s", i > 0 ? "," : "", notice->changed[i]);
+	if (notice->nchanged > 0)
+		appendStringInfoString(&out, " changed");
+	else if (notice->event_type != NULL)
+		appendStringInfo(&out, " %s", notice->event_type);
+	if (notice->table != NULL && notice->table[0] != '.')
+		appendStringInfo(&out, " in %s", notice->table);
+	if (notice->resource_id != NULL)
+		appendStringInfo(&out, " %s", notice->resource_id);
 	return out.data;
 }
 

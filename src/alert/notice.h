@@ -22,14 +22,18 @@ typedef struct AtNotice
 	const char *severity;
 	const char *table;       /* with schema; NULL if unknown */
 	const char *resource_id; /* NULL if the table has no key */
+	const char *event_type;  /* NULL if the event has none of its own */
+	const char *sentence;    /* NULL: one without values is made */
 	int nchanged;
 	char **changed;
+	int attempt;       /* number on its channel, from 1 */
+	bool is_escalated; /* nobody has acknowledged it for long */
 } AtNotice;
 
 /*
  * A JSON object of at most AT_NOTICE_MAX bytes, in the current memory
- * context. It has no value of the row but its key. What is too long is cut,
- * and its name then stands in the member "shortened".
+ * context. It has no value of the row but its key and what is in the sentence.
+ * What is too long is cut, and its name then stands in the member "shortened".
  */
 extern char *at_notice_json(const AtNotice *notice);
 

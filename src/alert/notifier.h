@@ -6,10 +6,15 @@
 #ifndef AT_NOTIFIER_H
 #define AT_NOTIFIER_H
 
+#include "executor/spi.h"
+
 /* Every alert is told on this channel, and on its rule's. */
 #define AT_ALERT_CHANNEL "audit_alert"
 
 /* Register the pass. */
 extern void at_notifier_init(void);
+
+/* Prepare a query of the notifier once, with a plan that serves all parameters. Needs SPI. */
+extern SPIPlanPtr at_notifier_plan(SPIPlanPtr *plan, const char *query, int nargs, Oid *types);
 
 #endif

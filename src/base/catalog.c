@@ -57,6 +57,7 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_CHECKPOINT] = "checkpoint",
 	[AT_LEDGER_ANCHOR_RECEIPT] = "anchor_receipt",
 	[AT_LEDGER_ALERT] = "alert",
+	[AT_LEDGER_ALERT_ACTION] = "alert_action",
 	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
 	[AT_LEDGER_ALERT_PASS] = "alert_pass",
 	[AT_LEDGER_KEEPER_RUN] = "keeper_run",

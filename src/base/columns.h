@@ -139,12 +139,30 @@
 #define Anum_alert_escalate_to 14
 #define Natts_alert            14
 
-#define Anum_alert_delivery_alert_id     1
-#define Anum_alert_delivery_delivered_at 2
-#define Anum_alert_delivery_attempt      3
-#define Anum_alert_delivery_channel      4
-#define Anum_alert_delivery_outcome      5
-#define Natts_alert_delivery             5
+#define Anum_alert_action_action_id         1
+#define Anum_alert_action_acted_at          2
+#define Anum_alert_action_xid               3
+#define Anum_alert_action_system_identifier 4
+#define Anum_alert_action_database_oid      5
+#define Anum_alert_action_alert_id          6
+#define Anum_alert_action_kind              7
+#define Anum_alert_action_channel           8
+#define Anum_alert_action_note              9
+#define Anum_alert_action_actor             10
+#define Anum_alert_action_db_user           11
+#define Anum_alert_action_login_user        12
+#define Natts_alert_action                  12
+
+#define Anum_alert_delivery_delivery_id  1
+#define Anum_alert_delivery_alert_id     2
+#define Anum_alert_delivery_delivered_at 3
+#define Anum_alert_delivery_attempt      4
+#define Anum_alert_delivery_channel      5
+#define Anum_alert_delivery_outcome      6
+#define Anum_alert_delivery_detail       7
+#define Anum_alert_delivery_due_at       8
+#define Anum_alert_delivery_action_id    9
+#define Natts_alert_delivery             9
 
 #define Anum_alert_pass_pass_id           1
 #define Anum_alert_pass_passed_at         2
@@ -152,7 +170,9 @@
 #define Anum_alert_pass_database_oid      4
 #define Anum_alert_pass_alerts            5
 #define Anum_alert_pass_snapshot          6
-#define Natts_alert_pass                  6
+#define Anum_alert_pass_due_at            7
+#define Anum_alert_pass_due_id            8
+#define Natts_alert_pass                  8
 
 #define Anum_keeper_run_run_id     1
 #define Anum_keeper_run_step       2

@@ -17,8 +17,6 @@
 
 #define AT_DEBUG_LOCK_CLASS 0x41554454 /* "AUDT" */
 
-static bool at_debug_point_is_on(const char *name);
-
 void
 at_debug_point(const char *name)
 {
@@ -34,11 +32,13 @@ at_debug_point(const char *name)
 }
 
 /* Is the name one of the comma-separated items of the setting? */
-static bool
+bool
 at_debug_point_is_on(const char *name)
 {
 	size_t length = strlen(name);
 
+	if (likely(at_guc_debug_points[0] == '\0'))
+		return false;
 	for (const char *item = at_guc_debug_points; item != NULL; item = strchr(item, ','))
 	{
 		item += strspn(item, ", ");

@@ -14,4 +14,7 @@
 
 extern void at_debug_point(const char *name);
 
+/* Does the setting name it? For what a test cannot bring about otherwise. */
+extern bool at_debug_point_is_on(const char *name);
+
 #endif

@@ -22,6 +22,11 @@
 
 char *at_guc_actor;
 char *at_guc_actor_type;
+int at_guc_alert_escalate_after;
+char *at_guc_alert_escalate_to;
+int at_guc_alert_repeat_after;
+int at_guc_alert_repeats;
+bool at_guc_alert_values;
 char *at_guc_anchor_command;
 int at_guc_anchor_heartbeat;
 int at_guc_anchor_interval;
@@ -77,7 +82,8 @@ static const struct config_enum_entry require_context_options[] = {
 	{NULL, 0, false},
 };
 
-static void define_a_to_l(void);
+static void define_a(void);
+static void define_c_to_l(void);
 static void define_m_to_z(void);
 static void define_context(const char *name, const char *what, const char *more, char **value);
 static void define_path(const char *name, const char *what, const char *more, char **value,
@@ -85,6 +91,7 @@ static void define_path(const char *name, const char *what, const char *more, ch
 static void define_seconds(const char *name, const char *what, const char *more, int *value,
 						   int boot, int min);
 static bool at_guc_check_anchor_command(char **newval, void **extra, GucSource source);
+static bool at_guc_check_channel(char **newval, void **extra, GucSource source);
 static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
@@ -95,14 +102,15 @@ static bool at_guc_check_window(char **newval, void **extra, GucSource source);
 void
 at_guc_init(void)
 {
-	define_a_to_l();
+	define_a();
+	define_c_to_l();
 	define_m_to_z();
 	MarkGUCPrefixReserved("audit_trail");
 }
 
 /* Long because they are a table: a call each setting. */
 static void
-define_a_to_l(void)
+define_a(void)
 {
 	define_context("audit_trail.actor", "Says on whose behalf the application acts.",
 				   "Recorded with every transaction; empty means the database user.",
@@ -110,6 +118,33 @@ define_a_to_l(void)
 
 	define_context("audit_trail.actor_type", "Says what kind of actor this is.",
 				   "For example user, service or job.", &at_guc_actor_type);
+
+	define_seconds("audit_trail.alert_escalate_after",
+				   "Sets how long an alert of severity high or critical may stay unacknowledged "
+				   "before it is told on a second channel.",
+				   NULL, &at_guc_alert_escalate_after, 15 * 60, 0);
+
+	DefineCustomStringVariable("audit_trail.alert_escalate_to",
+							   "Names that channel, for rules that name none.",
+							   "Empty means that there is none.", &at_guc_alert_escalate_to, "",
+							   PGC_SIGHUP, 0, at_guc_check_channel, NULL, NULL);
+
+	define_seconds("audit_trail.alert_repeat_after",
+				   "Sets the time after which an alert of severity high or critical that nobody "
+				   "has acknowledged is told again.",
+				   "Each time it is twice as long, up to a day; 0 means never.",
+				   &at_guc_alert_repeat_after, 5 * 60, 0);
+
+	DefineCustomIntVariable("audit_trail.alert_repeats",
+							"Sets how often it is told again before it is a dead letter.", NULL,
+							&at_guc_alert_repeats, 6, 0, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* by the configuration file only: what is told is heard by all who may connect */
+	DefineCustomBoolVariable("audit_trail.alert_values",
+							 "Lets notifications have the sentences of alerts, with their values.",
+							 "Everybody who may connect to the database may LISTEN.",
+							 &at_guc_alert_values, false, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							 NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose what vouches for them */
 	DefineCustomStringVariable("audit_trail.anchor_command",
@@ -138,7 +173,11 @@ define_a_to_l(void)
 
 	define_context("audit_trail.app_session", "Names the session of the application, as that says.",
 				   NULL, &at_guc_app_session);
+}
 
+static void
+define_c_to_l(void)
+{
 	/* by the configuration file only: it is compared with what the database says */
 	define_path("audit_trail.checkpoint_file",
 				"Names the file that signed checkpoints are appended to, by its absolute path.",
@@ -322,6 +361,16 @@ at_guc_check_anchor_command(char **newval, void **extra, GucSource source)
 		}
 	}
 	return true;
+}
+
+/* NOTIFY takes no longer name. */
+static bool
+at_guc_check_channel(char **newval, void **extra, GucSource source)
+{
+	if (strlen(*newval) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("The name of a channel has less than %d bytes.", NAMEDATALEN);
+	return false;
 }
 
 static bool

@@ -8,8 +8,13 @@
 #ifndef AT_GUC_H
 #define AT_GUC_H
 
-extern char *at_guc_actor;           /* who acts, as the application claims */
-extern char *at_guc_actor_type;      /* user, service, ...; as claimed */
+extern char *at_guc_actor;              /* who acts, as the application claims */
+extern char *at_guc_actor_type;         /* user, service, ...; as claimed */
+extern int at_guc_alert_escalate_after; /* s */
+extern char *at_guc_alert_escalate_to;  /* a channel; empty: none */
+extern int at_guc_alert_repeat_after;   /* s; 0: never */
+extern int at_guc_alert_repeats;
+extern bool at_guc_alert_values;     /* notifications may have values */
 extern char *at_guc_anchor_command;  /* see seal/anchor.h */
 extern int at_guc_anchor_heartbeat;  /* s; 0: none */
 extern int at_guc_anchor_interval;   /* s */

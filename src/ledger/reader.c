@@ -94,6 +94,7 @@ static struct
 	MemoryContext memory; /* of what follows; NULL: never read */
 	bool all;
 	bool admin;
+	bool alerts;    /* all of them */
 	List *scopes;   /* of Scope */
 	HTAB *versions; /* of Version */
 } reader;
@@ -166,6 +167,20 @@ at_reader_sees_personal(int32 target_id, TimestampTz tx_at)
 }
 
 bool
+at_reader_sees_alert(int32 target_id, TimestampTz raised_at)
+{
+	know_user();
+	return reader.alerts || sees(target_id, raised_at, SEE_EVENT);
+}
+
+bool
+at_reader_sees_sentence(int32 target_id, TimestampTz raised_at)
+{
+	know_user();
+	return reader.alerts || sees(target_id, raised_at, SEE_VALUES);
+}
+
+bool
 at_reader_sees_all(void)
 {
 	know_user();
@@ -176,7 +191,7 @@ bool
 at_reader_sees_some(void)
 {
 	know_user();
-	return reader.all || reader.admin || reader.scopes != NIL;
+	return reader.all || reader.admin || reader.alerts || reader.scopes != NIL;
 }
 
 /* ---- the user ---- */
@@ -261,6 +276,14 @@ is_ledger_owner(Oid user)
 	return is_member_of_role_nosuper(user, owner);
 }
 
+static bool
+holds_kind(Oid user, const char *kind)
+{
+	Oid role = role_of_kind(kind);
+
+	return OidIsValid(role) && has_privs_of_role(user, role);
+}
+
 static void
 read_user(Oid user)
 {
@@ -270,12 +293,14 @@ read_user(Oid user)
 	reset_memory();
 	reader.user = user;
 	reader.admin = false;
+	reader.alerts = false;
 	reader.all = superuser_arg(user) || user == at_extension_owner();
 	reader.versions = make_versions();
 	if (reader.all || is_ledger_owner(user))
 		return;
 	reader.admin = OidIsValid(admin) && is_member_of_role(user, admin);
 	reader.all = !reader.admin && OidIsValid(auditor) && has_privs_of_role(user, auditor);
+	reader.alerts = !reader.admin && (holds_kind(user, "responder") || holds_kind(user, "relay"));
 	if (!reader.all && !reader.admin)
 		each_row("grant", add_scope, NULL);
 }

@@ -5,8 +5,8 @@
  * Superusers, the extension's owner and auditors see all. A scoped auditor
  * sees what rows of audit.grant say. An admin sees that events happened, and
  * the values of the configuration alone; whoever is an admin is nothing else
- * besides, whatever was granted. Everybody else sees nothing, and so do
- * members of the ledger's owner.
+ * besides, whatever was granted. A responder and a relay see all alerts, and
+ * no events. Everybody else sees nothing, and so do members of the ledger's owner.
  *
  * The current user is that of the running function: of a SECURITY DEFINER one
  * its owner. Answers are cached in the backend; a change of audit.role,
@@ -26,6 +26,12 @@ extern bool at_reader_sees_values(int32 target_id, TimestampTz tx_at);
 
 /* And whose personal values they are? */
 extern bool at_reader_sees_personal(int32 target_id, TimestampTz tx_at);
+
+/* May it see that an alert about this version of a table was raised at this time? */
+extern bool at_reader_sees_alert(int32 target_id, TimestampTz raised_at);
+
+/* And what the alert says of values? */
+extern bool at_reader_sees_sentence(int32 target_id, TimestampTz raised_at);
 
 /* May it see all of the ledger? */
 extern bool at_reader_sees_all(void);

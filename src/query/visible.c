@@ -44,11 +44,13 @@ typedef struct ExtraRights
 } ExtraRights;
 
 PG_FUNCTION_INFO_V1(at_may_read);
+PG_FUNCTION_INFO_V1(at_may_read_alert);
 PG_FUNCTION_INFO_V1(at_may_read_some);
 PG_FUNCTION_INFO_V1(at_may_read_all);
 PG_FUNCTION_INFO_V1(at_is_shielded);
 PG_FUNCTION_INFO_V1(at_visible_values);
 PG_FUNCTION_INFO_V1(at_visible_extra);
+PG_FUNCTION_INFO_V1(at_visible_sentence);
 
 static text *mask(text *json, ShownMember shown, const void *arg);
 
@@ -56,6 +58,21 @@ Datum
 at_may_read(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(at_reader_sees_event(PG_GETARG_INT32(0), PG_GETARG_TIMESTAMPTZ(1)));
+}
+
+Datum
+at_may_read_alert(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(at_reader_sees_alert(PG_GETARG_INT32(0), PG_GETARG_TIMESTAMPTZ(1)));
+}
+
+/* What an alert says, which may have values in it. */
+Datum
+at_visible_sentence(PG_FUNCTION_ARGS)
+{
+	if (!at_reader_sees_sentence(PG_GETARG_INT32(1), PG_GETARG_TIMESTAMPTZ(2)))
+		PG_RETURN_TEXT_P(cstring_to_text("***"));
+	PG_RETURN_DATUM(PG_GETARG_DATUM(0));
 }
 
 Datum

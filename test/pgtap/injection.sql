@@ -85,7 +85,7 @@ BEGIN
 	RETURN NEXT is(pg_temp.value_of(format('SELECT audit.alert_when(%L, %L, %L, severity => left(%L, 10), channel => ''c'')', n, target, '{value}', n)) LIKE 'alert rule%created%', true,
 		'alert_when()' || label);
 	EXECUTE format('UPDATE %s SET value = 3', target);
-	RETURN NEXT is(pg_temp.value_of(format('SELECT count(*) FROM audit.alerts_since() WHERE rule = %L AND resource_id = %L', n, n)), '1', 'alerts_since()' || label);
+	RETURN NEXT is(pg_temp.value_of(format('SELECT count(*) FROM audit.alerts WHERE rule = %L AND resource_id = %L', n, n)), '1', 'alerts' || label);
 	RETURN NEXT is(pg_temp.value_of(format('SELECT audit.alert_drop(%L)', n)) LIKE '%dropped', true, 'alert_drop()' || label);
 
 	-- sources of context: nothing is found there, and nothing is run

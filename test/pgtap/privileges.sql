@@ -22,6 +22,7 @@ INSERT INTO open_to_all VALUES
 	('audit.is_unsealed(bigint)'),
 	('audit.json_keys(json)'),
 	('audit.may_read(integer,timestamp with time zone)'),
+	('audit.may_read_alert(integer,timestamp with time zone)'),
 	('audit.may_read_all()'),
 	('audit.may_read_some()'),
 	('audit.name_action("char")'),
@@ -31,6 +32,7 @@ INSERT INTO open_to_all VALUES
 	('audit.tag_maintenance(text)'),
 	('audit.to_jsonb(json)'),
 	('audit.visible_extra(json,integer,timestamp with time zone)'),
+	('audit.visible_sentence(text,integer,timestamp with time zone)'),
 	('audit.visible_values(json,integer,timestamp with time zone)');
 
 -- What only superusers are to call: it is given to nobody by audit.create_roles().
@@ -68,7 +70,7 @@ SELECT is_empty(
 SELECT is_empty(
 	$$SELECT r.command FROM audit.role_rights() r
 		WHERE r.command !~ '^GRANT (SELECT|SELECT, INSERT, UPDATE, DELETE|EXECUTE) ON (FUNCTION )?audit\.'
-		OR r.kind NOT IN ('admin', 'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver')$$,
+		OR r.kind NOT IN ('admin', 'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay')$$,
 	'roles get rights on what is ours, and no others');
 SELECT is_empty(
 	$$SELECT signature FROM routine p JOIN pg_language l ON l.oid = p.prolang

@@ -117,7 +117,8 @@ SELECT audit.enable('sales');
 UPDATE sales SET "Old Status" = 'y' WHERE id = 2;
 SELECT rule_name, record_key, changed FROM raised OFFSET 8;
 
--- catching up
+-- catching up, when they are told
+SELECT audit.notify_now();
 SELECT rule, severity, channel, table_schema, table_name, resource_id, changed, actor = session_user AS me FROM audit.alerts_since()
 	WHERE table_schema = 'alerts' LIMIT 2;
 SELECT count(*) = (SELECT count(*) FROM raised) AS complete FROM audit.alerts_since() WHERE table_schema = 'alerts';
@@ -125,5 +126,42 @@ SELECT alert_id FROM audit.alerts_since() ORDER BY alert_id DESC OFFSET 2 LIMIT 
 SELECT rule, resource_id FROM audit.alerts_since(:alert_id);
 SELECT rule, resource_id FROM audit.alerts_since(:alert_id, max_rows => 1);
 SELECT count(*) FROM audit.alerts_since((SELECT max(a.alert_id) FROM audit.alert a));
+SELECT rule, resource_id FROM audit.alerts_since(channel => 'Pricing');
+SELECT count(*) FROM audit.alerts_since(channel => 'nobody listens');
+
+-- telling again, and acknowledging
+SELECT alert_id FROM audit.alerts WHERE table_schema = 'alerts' ORDER BY alert_id LIMIT 1 \gset
+SELECT rule, severity, channel, resource_id, changed, times_told, due_at, acknowledged_at FROM audit.alerts WHERE alert_id = :alert_id;
+SELECT audit.resend_alert(:alert_id, channel => 'Spare "Pricing"') = format('alert %s will be told again', :alert_id) AS said;
+SELECT audit.resend_alert(:alert_id) = format('alert %s will be told again', :alert_id) AS said;
+SELECT audit.notify_now();
+SELECT told_on, attempt FROM audit.alert_feed WHERE alert_id = :alert_id ORDER BY delivery_id;
+SELECT rule FROM audit.alerts_since(channel => 'Spare "Pricing"');
+SELECT count(*) FROM audit.alerts_since() WHERE alert_id = :alert_id;
+BEGIN;
+SELECT audit.set_context(actor => 'anna');
+SELECT audit.acknowledge(:alert_id, 'called the customer') = format('alert %s acknowledged', :alert_id) AS said;
+COMMIT;
+SELECT audit.acknowledge(:alert_id) ~ format('^alert %s was acknowledged already by anna at ', :alert_id) AS said;
+SELECT acknowledged_by, note FROM audit.alerts WHERE alert_id = :alert_id;
+SELECT count(*) FROM audit.alert_action WHERE alert_id = :alert_id AND kind = 'acknowledged' AND login_user = session_user;
+SELECT count(*) FROM audit.open_alerts WHERE alert_id = :alert_id;
+SELECT audit.acknowledge(0);
+SELECT audit.acknowledge(NULL);
+SELECT audit.resend_alert(0);
+SELECT audit.resend_alert(:alert_id, '');
+SELECT audit.resend_alert(:alert_id, repeat('c', 64));
+BEGIN READ ONLY;
+SELECT audit.acknowledge(:alert_id);
+ROLLBACK;
+
+-- what audit_relay reports
+SELECT alert_id FROM audit.alerts WHERE table_schema = 'alerts' ORDER BY alert_id OFFSET 1 LIMIT 1 \gset
+SELECT audit.report_delivery(:alert_id, 'hook', false, 8, 'HTTP 500');
+SELECT channel, outcome, detail, attempt, rule FROM audit.dead_letters WHERE alert_id = :alert_id;
+SELECT audit.report_delivery(:alert_id, 'hook', true);
+SELECT count(*) FROM audit.dead_letters WHERE alert_id = :alert_id;
+SELECT audit.report_delivery(:alert_id, '', true);
+SELECT audit.report_delivery(:alert_id, 'hook', NULL);
 DROP OWNED BY alerts_user;
 DROP ROLE alerts_user;

@@ -83,7 +83,7 @@ change(q{INSERT INTO wide VALUES (repeat(E'\x01', 1020))});
 change('UPDATE wide SET ' . join(', ', map { "$_ = 1" } @columns));
 my ($long) = hear(1);
 cmp_ok(length $long->{payload}, '<', 8000, 'a long payload is cut');
-is_deeply($long->{shortened}, [ 'resource_id', 'changed' ], 'and says so');
+is_deeply($long->{shortened}, [ 'resource_id', 'changed', 'sentence' ], 'and says so');
 
 # A storm: each once, in order, in several portions.
 change(q{UPDATE orders SET qty = qty + 1 WHERE id ~ '^[0-9]+$' AND id::int BETWEEN 101 AND 2600});

@@ -42,6 +42,7 @@ is($node->safe_psql('postgres', q{
 	'update|anna|r-4711|customer called|{"status": "cancelled"}', 'the life of a row is told');
 is($node->safe_psql('postgres', q{SELECT actor || ' ' || actor_source FROM audit.events WHERE request_id = 'r-4712'}),
 	'bert comment', 'who acts is learnt from a comment');
+$node->safe_psql('postgres', 'SELECT audit.notify_now()');
 is($node->safe_psql('postgres', q{SELECT rule || ' ' || severity || ' ' || resource_id FROM audit.alerts_since(0)}),
 	'price changed warning 42', 'an alert is raised');
 is($node->safe_psql('postgres', q{SELECT action || ' ' || (audit.to_jsonb(new_values) ->> 'query' ~ 'audit.events') FROM audit.events WHERE event_type = 'evidence.exported'}),

@@ -1,0 +1,305 @@
+/*-------------------------------------------------------------------------
+ * tell.c
+ *		Telling one alert: a NOTIFY on each of its channels, and a row of
+ *		audit.alert_delivery for each.
+ *
+ * NOTIFY fails when the transaction commits, and with it the whole pass.
+ * So the queue is looked at first. Where it fills up all the same, the next
+ * pass does without it, and the one after that tells half as many.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "commands/async.h"
+#include "executor/spi.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "alert/notifier.h"
+#include "alert/tell.h"
+#include "base/columns.h"
+#include "base/debug_point.h"
+#include "base/guc.h"
+#include "ledger/append.h"
+#include "ledger/datum.h"
+#include "ledger/number.h"
+
+/* The queue counts as full from here on; others want to use it too. */
+#define QUEUE_FULL 0.9
+
+/* The pause before an alert is told again doubles so many times at most, and is no longer. */
+#define MAX_DOUBLINGS 16
+#define MAX_PAUSE_S   (24 * 60 * 60)
+
+/* The columns of AT_TELL_COLUMNS. */
+enum
+{
+	TELL_ALERT_ID = 1,
+	TELL_RAISED_AT,
+	TELL_TX_ID,
+	TELL_ORDINAL,
+	TELL_RULE,
+	TELL_SEVERITY,
+	TELL_CHANNEL,
+	TELL_RECORD_KEY,
+	TELL_CHANGED,
+	TELL_EVENT_TYPE,
+	TELL_SENTENCE,
+	TELL_ESCALATE_TO,
+	TELL_TABLE
+};
+
+/* A row of audit.alert_delivery, but for what is the same for all. */
+typedef struct Delivery
+{
+	int64 alert_id;
+	int attempt;
+	const char *channel;
+	const char *outcome;
+	const char *detail; /* NULL: none */
+	TimestampTz due_at; /* 0: never */
+	int64 action_id;    /* 0: none */
+} Delivery;
+
+/* Right after an error: at_tell_end() is called after each pass, and the rest set before one. */
+static struct
+{
+	bool unheard;
+	bool was_full;          /* the last pass failed for want of room */
+	int limit;              /* 0: AT_TELL_PORTION */
+	TimestampTz not_before; /* what is told is due after this */
+	SPIPlanPtr attempt;
+} tell;
+
+static double queue_usage(void);
+static bool wants_answer(const char *severity);
+static TimestampTz due_after(int attempt);
+static void tell_on(AtTelling *telling, const char *channel, int attempt, int64 action_id);
+static void tell_next_on(AtTelling *telling, const char *channel, int64 action_id);
+static const char *check_channel(const char *channel);
+static int next_attempt(int64 alert_id, const char *channel);
+static bool is_escalated(const AtTelling *telling);
+static void append_delivery(const Delivery *delivery);
+
+void
+at_tell_begin(TimestampTz not_before)
+{
+	tell.not_before = not_before;
+	tell.unheard = tell.was_full || queue_usage() > QUEUE_FULL;
+}
+
+/* A test cannot fill the queue, which takes 8 GB before PostgreSQL 17. */
+static double
+queue_usage(void)
+{
+	if (at_debug_point_is_on("notifier-queue-full"))
+		return 1;
+	return DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0));
+}
+
+bool
+at_tell_is_unheard(void)
+{
+	return tell.unheard;
+}
+
+int
+at_tell_limit(void)
+{
+	return tell.limit == 0 ? AT_TELL_PORTION : tell.limit;
+}
+
+void
+at_tell_end(int sqlstate)
+{
+	bool was_full = sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+
+	if (was_full)
+		tell.limit = Max(at_tell_limit() / 2, 1);
+	else if (sqlstate == 0 && !tell.unheard)
+		tell.limit = Min(at_tell_limit() * 2, AT_TELL_PORTION);
+	if (sqlstate == 0 || was_full)
+		tell.was_full = was_full;
+}
+
+void
+at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling)
+{
+	AtNotice *notice = &telling->notice;
+	Datum *names;
+	bool isnull;
+
+	*telling = (AtTelling){.channel = SPI_getvalue(row, desc, TELL_CHANNEL),
+						   .escalate_to = SPI_getvalue(row, desc, TELL_ESCALATE_TO)};
+	if (telling->escalate_to == NULL)
+		telling->escalate_to = at_guc_alert_escalate_to;
+	*notice = (AtNotice){
+		.alert_id = DatumGetInt64(SPI_getbinval(row, desc, TELL_ALERT_ID, &isnull)),
+		.raised_at = DatumGetTimestampTz(SPI_getbinval(row, desc, TELL_RAISED_AT, &isnull)),
+		.tx_id = DatumGetInt64(SPI_getbinval(row, desc, TELL_TX_ID, &isnull)),
+		.ordinal = DatumGetInt32(SPI_getbinval(row, desc, TELL_ORDINAL, &isnull)),
+		.rule = SPI_getvalue(row, desc, TELL_RULE),
+		.severity = SPI_getvalue(row, desc, TELL_SEVERITY),
+		.table = SPI_getvalue(row, desc, TELL_TABLE),
+		.resource_id = SPI_getvalue(row, desc, TELL_RECORD_KEY),
+		.event_type = SPI_getvalue(row, desc, TELL_EVENT_TYPE),
+		.sentence = at_guc_alert_values ? SPI_getvalue(row, desc, TELL_SENTENCE) : NULL,
+		.attempt = 1,
+	};
+	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, TELL_CHANGED, &isnull)), TEXTOID,
+					  -1, false, TYPALIGN_INT, &names, NULL, &notice->nchanged);
+	notice->changed = palloc(sizeof(char *) * Max(notice->nchanged, 1));
+	for (int i = 0; i < notice->nchanged; i++)
+		notice->changed[i] = TextDatumGetCString(names[i]);
+}
+
+void
+at_tell_first(AtTelling *telling)
+{
+	tell_on(telling, AT_ALERT_CHANNEL, 1, 0);
+	if (strcmp(telling->channel, AT_ALERT_CHANNEL) != 0)
+		tell_on(telling, telling->channel, 1, 0);
+}
+
+void
+at_tell_again(AtTelling *telling, const char *channel, int64 action_id)
+{
+	const char *second = telling->escalate_to;
+
+	if (channel != NULL)
+	{
+		tell_next_on(telling, channel, action_id);
+		return;
+	}
+	telling->notice.is_escalated = is_escalated(telling);
+	tell_next_on(telling, AT_ALERT_CHANNEL, action_id);
+	if (strcmp(telling->channel, AT_ALERT_CHANNEL) != 0)
+		tell_next_on(telling, telling->channel, action_id);
+	if (telling->notice.is_escalated && strcmp(second, AT_ALERT_CHANNEL) != 0 &&
+		strcmp(second, telling->channel) != 0)
+		tell_next_on(telling, second, action_id);
+}
+
+/* Nobody has answered for so long that others are told too. */
+static bool
+is_escalated(const AtTelling *telling)
+{
+	return telling->escalate_to[0] != '\0' && wants_answer(telling->notice.severity) &&
+		   TimestampDifferenceExceeds(telling->notice.raised_at, GetCurrentTimestamp(),
+									  at_guc_alert_escalate_after * 1000);
+}
+
+static void
+tell_next_on(AtTelling *telling, const char *channel, int64 action_id)
+{
+	tell_on(telling, channel, next_attempt(telling->notice.alert_id, channel), action_id);
+}
+
+/* NOTIFY, where that is possible, and the row that says so. */
+static void
+tell_on(AtTelling *telling, const char *channel, int attempt, int64 action_id)
+{
+	Delivery delivery = {.alert_id = telling->notice.alert_id,
+						 .attempt = attempt,
+						 .channel = channel,
+						 .outcome = "notified",
+						 .detail = check_channel(channel),
+						 .action_id = action_id};
+
+	telling->notice.attempt = attempt;
+	if (delivery.detail != NULL)
+		delivery.outcome = "undeliverable";
+	else if (tell.unheard)
+	{
+		delivery.outcome = "unheard";
+		delivery.detail = "the queue of NOTIFY was full";
+		delivery.due_at = Max(GetCurrentTimestamp(), tell.not_before);
+	}
+	else
+	{
+		Async_Notify(channel, at_notice_json(&telling->notice));
+		if (strcmp(channel, AT_ALERT_CHANNEL) == 0 && wants_answer(telling->notice.severity))
+			delivery.due_at = due_after(attempt);
+	}
+	append_delivery(&delivery);
+}
+
+/* NULL, or why NOTIFY would refuse it: that error would come again and again. */
+static const char *
+check_channel(const char *channel)
+{
+	if (channel[0] == '\0')
+		return "the channel has no name";
+	if (strlen(channel) >= NAMEDATALEN)
+		return "the name of the channel is too long";
+	return NULL;
+}
+
+static bool
+wants_answer(const char *severity)
+{
+	return strcmp(severity, "high") == 0 || strcmp(severity, "critical") == 0;
+}
+
+/* When it is told again, or the time is up: each pause is twice as long as the one before. */
+static TimestampTz
+due_after(int attempt)
+{
+	int64 pause = (int64) at_guc_alert_repeat_after << Min(attempt - 1, MAX_DOUBLINGS);
+
+	if (pause == 0)
+		return 0;
+	return Max(GetCurrentTimestamp(), tell.not_before) + Min(pause, MAX_PAUSE_S) * USECS_PER_SEC;
+}
+
+static int
+next_attempt(int64 alert_id, const char *channel)
+{
+	Oid types[] = {INT8OID, TEXTOID};
+	Datum values[] = {Int64GetDatum(alert_id), CStringGetTextDatum(channel)};
+	bool isnull;
+
+	if (SPI_execute_plan(at_notifier_plan(&tell.attempt,
+										  "SELECT coalesce(max(d.attempt), 0) + 1 FROM "
+										  "audit.alert_delivery d WHERE d.alert_id = $1 AND "
+										  "d.channel = $2",
+										  lengthof(types), types),
+						 values, NULL, true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read audit.alert_delivery");
+	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+void
+at_tell_give_up(const AtTelling *telling, int attempt)
+{
+	append_delivery(&(Delivery){
+		.alert_id = telling->notice.alert_id,
+		.attempt = attempt,
+		.channel = AT_ALERT_CHANNEL,
+		.outcome = "unanswered",
+		.detail = psprintf("told %d times, and nobody has acknowledged it", attempt - 1)});
+}
+
+static void
+append_delivery(const Delivery *delivery)
+{
+	Datum values[Natts_alert_delivery];
+	bool nulls[Natts_alert_delivery] = {false};
+
+	values[Anum_alert_delivery_delivery_id - 1] =
+		Int64GetDatum(at_number_draw("alert_delivery_id_seq"));
+	values[Anum_alert_delivery_alert_id - 1] = Int64GetDatum(delivery->alert_id);
+	values[Anum_alert_delivery_delivered_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[Anum_alert_delivery_attempt - 1] = Int32GetDatum(delivery->attempt);
+	at_set_text(values, nulls, Anum_alert_delivery_channel, delivery->channel);
+	at_set_text(values, nulls, Anum_alert_delivery_outcome, delivery->outcome);
+	at_set_text(values, nulls, Anum_alert_delivery_detail, delivery->detail);
+	values[Anum_alert_delivery_due_at - 1] = TimestampTzGetDatum(delivery->due_at);
+	nulls[Anum_alert_delivery_due_at - 1] = delivery->due_at == 0;
+	values[Anum_alert_delivery_action_id - 1] = Int64GetDatum(delivery->action_id);
+	nulls[Anum_alert_delivery_action_id - 1] = delivery->action_id == 0;
+	at_append(AT_LEDGER_ALERT_DELIVERY, values, nulls);
+}

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ * tell.h
+ *		Telling one alert: a NOTIFY on each of its channels, and a row of
+ *		audit.alert_delivery for each.
+ *
+ * While the queue of NOTIFY is full nobody can be told by it. Then the rows
+ * are written all the same, with the outcome "unheard": who catches up sees
+ * the alert at once, and those who LISTEN are told as soon as there is room.
+ * So a stuck listener, or somebody who floods the queue, delays what is
+ * heard and never what is read.
+ *
+ * For the notifier alone, in the transaction of its pass.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_TELL_H
+#define AT_TELL_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+
+#include "alert/notice.h"
+
+/* Alerts that are told in one transaction, at most. */
+#define AT_TELL_PORTION 1000
+
+/* What a query over audit.alert, called a, selects first, for at_tell_read(). */
+#define AT_TELL_COLUMNS                                                                            \
+	"a.alert_id, a.raised_at, a.tx_id, a.ordinal, a.rule_name, a.severity, a.channel, "            \
+	"a.record_key, a.changed, a.event_type, a.sentence, a.escalate_to, (SELECT "                   \
+	"pg_catalog.quote_ident(g.table_schema) || '.' || "                                            \
+	"pg_catalog.quote_ident(g.table_name) FROM audit.target g WHERE g.target_id = a.target_id)"
+
+/* The column after these. */
+#define AT_TELL_NEXT_COLUMN 14
+
+/* An alert with what decides on whom to tell. */
+typedef struct AtTelling
+{
+	AtNotice notice;
+	const char *channel;     /* of its rule */
+	const char *escalate_to; /* the second channel; empty: none */
+} AtTelling;
+
+/*
+ * Begin a pass, in its transaction: find out whether there is room in the
+ * queue. What is told now is due again after not_before.
+ */
+extern void at_tell_begin(TimestampTz not_before);
+
+/* Is there no room, so that it makes no sense to tell anybody again? */
+extern bool at_tell_is_unheard(void);
+
+/* So many alerts this pass may tell: fewer after one that did not find room. */
+extern int at_tell_limit(void);
+
+/* The pass has ended: with 0 well, else with this error. */
+extern void at_tell_end(int sqlstate);
+
+/* Read a row; in the current memory context. */
+extern void at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling);
+
+/* Tell it the first time, on the channel of all alerts and its rule's. */
+extern void at_tell_first(AtTelling *telling);
+
+/*
+ * Tell it again on one channel, or with NULL on all of them, the second one too where
+ * that is due. action_id names the request; 0: there was none.
+ */
+extern void at_tell_again(AtTelling *telling, const char *channel, int64 action_id);
+
+/* Note that it has been told often enough, and that nobody has acknowledged it. */
+extern void at_tell_give_up(const AtTelling *telling, int attempt);
+
+#endif

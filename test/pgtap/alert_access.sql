@@ -1,0 +1,66 @@
+-- Who sees alerts, and who may answer them.
+BEGIN;
+SELECT no_plan();
+CREATE TABLE public.orders (id int PRIMARY KEY, total numeric);
+CREATE TABLE public.salaries (id int PRIMARY KEY, amount numeric);
+SELECT audit.enable('public.orders');
+SELECT audit.enable('public.salaries');
+SELECT count(*) FROM audit.create_roles('at_');
+CREATE ROLE tap_anna;
+CREATE ROLE tap_bob;
+CREATE ROLE tap_carl;
+CREATE ROLE tap_dora;
+CREATE ROLE tap_program;
+GRANT at_auditor TO tap_anna;
+GRANT at_scoped_auditor TO tap_bob;
+GRANT at_admin TO tap_carl;
+GRANT at_responder TO tap_dora;
+GRANT at_relay TO tap_program;
+GRANT pg_read_all_data TO tap_carl, tap_dora, tap_program;
+INSERT INTO audit.grant (name, grantee, tables, see_values, expires_at) VALUES ('q3', 'tap_bob', '{orders}', false, 'infinity');
+SELECT audit.alert_when('total', 'public.orders', '{total}', severity => 'high'), audit.alert_when('amount', 'public.salaries', '{amount}');
+INSERT INTO public.orders VALUES (1, 10);
+INSERT INTO public.salaries VALUES (7, 5000);
+UPDATE public.orders SET total = 4711;
+UPDATE public.salaries SET amount = 6000;
+SELECT alert_id AS orders FROM audit.alerts WHERE table_name = 'orders' \gset
+SELECT alert_id AS salaries FROM audit.alerts WHERE table_name = 'salaries' \gset
+
+SET LOCAL ROLE tap_anna;
+SELECT is((SELECT count(*)::int FROM audit.open_alerts), 2, 'an auditor sees all alerts');
+SELECT throws_ok(format('SELECT audit.acknowledge(%s)', :orders), '42501', NULL, 'and answers none');
+SELECT throws_ok(format('SELECT audit.resend_alert(%s)', :orders), '42501', NULL, 'nor has them told again');
+SET LOCAL ROLE tap_bob;
+SELECT results_eq('SELECT table_name::text, resource_id FROM audit.alerts', $$VALUES ('orders', '1')$$, 'a scoped auditor those about its tables');
+SELECT ok((SELECT coalesce(sentence, '***') = '***' FROM audit.alerts), 'without values where it may not see those');
+SELECT throws_ok('SELECT * FROM audit.alert', '42501', NULL, 'and nothing below the views');
+SELECT throws_ok('SELECT * FROM audit.dead_letters', '42501', NULL, 'nor the dead letters');
+SET LOCAL ROLE tap_carl;
+SELECT is_empty('SELECT * FROM audit.alert', 'who may read all tables sees no alerts');
+SELECT ok((SELECT bool_and(coalesce(sentence, '***') = '***') FROM audit.alerts), 'and an admin no values in them');
+SET LOCAL ROLE tap_dora;
+SELECT is((SELECT count(*)::int FROM audit.open_alerts), 2, 'a responder sees all alerts');
+SELECT is_empty('SELECT * FROM audit.events', 'and no events');
+SELECT is_empty('SELECT * FROM audit.event', 'in no way');
+SELECT is_empty('SELECT * FROM audit.transaction', 'nor who made them');
+SELECT is_empty('SELECT * FROM audit.alert_action', 'nor rows below the views');
+SELECT lives_ok('SELECT * FROM audit.alerts_since()', 'it catches up');
+SELECT throws_ok(format('SELECT audit.report_delivery(%s, ''x'', true)', :orders), '42501', NULL, 'it is no relay');
+SELECT is(audit.acknowledge(:orders, 'seen'), format('alert %s acknowledged', :orders), 'and acknowledges');
+SELECT is((SELECT note FROM audit.alerts WHERE alert_id = :orders), 'seen', 'which counts at once');
+SELECT alike(audit.acknowledge(:orders), '%already by%', 'once');
+SELECT throws_ok('SELECT audit.acknowledge(4711000)', '42704', 'there is no alert 4711000', 'what is not there is not acknowledged');
+SELECT is(audit.resend_alert(:salaries), format('alert %s will be told again', :salaries), 'and has alerts told again');
+SET LOCAL ROLE tap_program;
+SELECT lives_ok('SELECT * FROM audit.alert_feed', 'a relay reads what is told');
+SELECT is_empty('SELECT * FROM audit.events', 'and no events');
+SELECT throws_ok(format('SELECT audit.acknowledge(%s)', :orders), '42501', NULL, 'a program acknowledges nothing');
+SELECT lives_ok(format('SELECT audit.report_delivery(%s, ''hook'', false, 3, ''HTTP 500'')', :salaries), 'it reports what it could not deliver');
+SELECT throws_ok('SELECT audit.report_delivery(4711000, ''hook'', true)', '42704', NULL, 'of alerts that there are');
+SELECT throws_ok(format('SELECT audit.resend_alert(%s)', :orders), '42501', NULL, 'and has no more to do with it');
+SET LOCAL ROLE tap_dora;
+SELECT results_eq('SELECT alert_id, channel COLLATE "default", outcome, detail FROM audit.dead_letters',
+	format($$VALUES (%s::bigint, 'sink:hook', 'failed', 'HTTP 500')$$, :salaries), 'a responder sees that');
+RESET ROLE;
+SELECT finish();
+ROLLBACK;
