@@ -24,10 +24,12 @@
 #include "capture/policy.h"
 #include "capture/truncate.h"
 #include "core/hash.h"
+#include "domain/emit.h"
 #include "guard/chunk.h"
 #include "guard/guard.h"
 #include "guard/membership.h"
 #include "ledger/append.h"
+#include "ledger/event_type.h"
 #include "ledger/maintenance.h"
 #include "ledger/reader.h"
 #include "ledger/retention_class.h"
@@ -57,6 +59,7 @@ _PG_init(void)
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_maintenance_init(); /* the same */
 	at_source_init();
+	at_event_type_init();
 	at_reader_init();
 	at_retention_class_init();
 	at_statement_init();
@@ -71,6 +74,7 @@ _PG_init(void)
 	at_chunk_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */
 	at_alert_init();
+	at_emit_init();
 	at_seal_init();
 	at_collector_init();
 	at_keeper_init();

@@ -37,11 +37,18 @@ COMMENT ON FUNCTION audit.name_event_type(text, "char", text) IS
 	'internal: the type of an event: its own, or else what happened to the resource';
 GRANT EXECUTE ON FUNCTION audit.name_event_type(text, "char", text) TO PUBLIC;
 
-CREATE FUNCTION audit.name_category(op "char", context text) RETURNS text
-	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_name_category';
-COMMENT ON FUNCTION audit.name_category("char", text) IS
-	'internal: the category of an event of this kind and context';
-GRANT EXECUTE ON FUNCTION audit.name_category("char", text) TO PUBLIC;
+CREATE FUNCTION audit.name_category(event_type text, op "char", context text) RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_name_category';
+COMMENT ON FUNCTION audit.name_category(text, "char", text) IS
+	'internal: the category of an event: that of its type in the catalogue, or else of its kind and context';
+GRANT EXECUTE ON FUNCTION audit.name_category(text, "char", text) TO PUBLIC;
+
+CREATE FUNCTION audit.make_sentence(event_type text, op "char", resource_type text, resource_id text, actor text, reason text,
+		request_id text, old_values json, new_values json, extra json) RETURNS text
+	LANGUAGE c STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'at_make_sentence';
+COMMENT ON FUNCTION audit.make_sentence(text, "char", text, text, text, text, text, json, json, json) IS
+	'internal: what has happened, in plain English, of what the reader may see of the event';
+GRANT EXECUTE ON FUNCTION audit.make_sentence(text, "char", text, text, text, text, text, json, json, json) TO PUBLIC;
 
 -- Two branches, because a filter by actor must find an index: nearly all events have the
 -- actor of their transaction, and in the first branch it is just that column. The second has
@@ -57,7 +64,7 @@ SELECT
 	e.tx_id || '.' || e.ordinal AS event_id,
 	e.occurred_at,
 	g.context,
-	audit.name_category(e.op, g.context) AS category,
+	audit.name_category(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.context) AS category,
 	audit.name_event_type(e.event_type, e.op, g.resource_type) AS event_type,
 	audit.name_action(e.op) AS action,
 	g.resource_type,
@@ -95,7 +102,10 @@ SELECT
 	t.committed_at,
 	t.xid,
 	e.target_id,
-	e.retention_class
+	e.retention_class,
+	audit.make_sentence(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.resource_type, e.record_key, t.actor,
+		t.reason, t.request_id, audit.visible_values(e.old_values, e.target_id, e.tx_at),
+		audit.visible_values(e.new_values, e.target_id, e.tx_at), audit.visible_extra(e.extra, e.target_id, e.tx_at)) AS sentence
 FROM audit.event e
 	JOIN audit.transaction t USING (tx_at, tx_id)
 	LEFT JOIN audit.target g ON g.target_id = e.target_id
@@ -106,7 +116,7 @@ SELECT
 	e.tx_id || '.' || e.ordinal,
 	e.occurred_at,
 	g.context,
-	audit.name_category(e.op, g.context),
+	audit.name_category(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.context),
 	audit.name_event_type(e.event_type, e.op, g.resource_type),
 	audit.name_action(e.op),
 	g.resource_type,
@@ -145,7 +155,13 @@ SELECT
 	t.committed_at,
 	t.xid,
 	e.target_id,
-	e.retention_class
+	e.retention_class,
+	audit.make_sentence(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.resource_type, e.record_key,
+		CASE WHEN e.now ? 'actor' THEN coalesce(e.now ->> 'actor', t.db_user) ELSE t.actor END,
+		CASE WHEN e.now ? 'reason' THEN e.now ->> 'reason' ELSE t.reason END,
+		CASE WHEN e.now ? 'request_id' THEN e.now ->> 'request_id' ELSE t.request_id END,
+		audit.visible_values(e.old_values, e.target_id, e.tx_at),
+		audit.visible_values(e.new_values, e.target_id, e.tx_at), audit.visible_extra(e.extra, e.target_id, e.tx_at))
 FROM (
 		SELECT x.*, audit.to_jsonb(x.extra) AS more,
 			coalesce(audit.to_jsonb(x.extra) -> 'context', '{}') AS now
@@ -165,9 +181,9 @@ COMMENT ON VIEW audit.events IS
 COMMENT ON COLUMN audit.events.event_id IS 'name of the event, tx_id.ordinal; to find one, filter by tx_id and ordinal';
 COMMENT ON COLUMN audit.events.occurred_at IS 'when it happened; to filter by time, filter by tx_at too';
 COMMENT ON COLUMN audit.events.context IS 'business context of the table: orders, finance, ...; system for the audit trail itself';
-COMMENT ON COLUMN audit.events.category IS 'data, schema for changes of tables, configuration for changes of what is audited, security for what was refused, and for who has read the trail; access, authentication, authorization';
-COMMENT ON COLUMN audit.events.event_type IS 'resource type and what happened to it: orders.updated';
-COMMENT ON COLUMN audit.events.action IS 'insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; refuse: a command against the audit trail that was refused, though its transaction may be rolled back; read: a command that has read the trail; of these see new_values';
+COMMENT ON COLUMN audit.events.category IS 'kind of action, see audit.category: as the catalogue says of the type; of other events data, schema for changes of tables, configuration for changes of what is audited, security, access, ...';
+COMMENT ON COLUMN audit.events.event_type IS 'what it happened to, and what happened: order.cancelled, as the application or a rule (audit.map_event) says; else the resource type of the table and what was done: orders.updated';
+COMMENT ON COLUMN audit.events.action IS 'emit: the application told of a business event, and nobody has seen to it that it is true; else insert, update, delete, truncate (of a row that went with it, or of the table: without resource_id), or alter for the table itself; baseline: a row that was there before; maintenance: changes that were only counted; export: evidence was exported; refuse: a command against the audit trail that was refused, though its transaction may be rolled back; read: a command that has read the trail; of these see new_values';
 COMMENT ON COLUMN audit.events.resource_type IS 'what the row is called: the table''s name unless audit.enable() was told otherwise';
 COMMENT ON COLUMN audit.events.resource_id IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.events.table_schema IS 'schema of the table when the event was recorded';
@@ -201,6 +217,7 @@ COMMENT ON COLUMN audit.events.committed_at IS 'when the transaction was about t
 COMMENT ON COLUMN audit.events.xid IS 'full 64-bit transaction id of the server';
 COMMENT ON COLUMN audit.events.target_id IS 'version of the table, see audit.target';
 COMMENT ON COLUMN audit.events.retention_class IS 'how long the event is kept';
+COMMENT ON COLUMN audit.events.sentence IS 'what has happened, in plain English; masked as the values are';
 REVOKE ALL ON audit.events FROM PUBLIC;
 
 CREATE VIEW audit.record_event AS
@@ -291,6 +308,32 @@ COMMENT ON FUNCTION audit.target_versions(regclass) IS
 	'internal: the versions of an audited table, as audit.target.target_id has them';
 REVOKE ALL ON FUNCTION audit.target_versions(regclass) FROM PUBLIC;
 
+-- Business events about a row: what the application says of a resource whose type is that of the table, or of one that
+-- audit.map_event() gives its changes, and that has the row's key.
+CREATE FUNCTION audit.record_targets(target regclass) RETURNS SETOF int
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+WITH version AS (
+	SELECT v.target_id, g.resource_type
+	FROM audit.target_versions(record_targets.target) v (target_id)
+		JOIN audit.target g ON g.target_id = v.target_id
+)
+SELECT v.target_id
+FROM version v
+UNION
+SELECT g.target_id
+FROM audit.target g
+WHERE g.table_schema = 'audit' AND g.table_name = '' AND g.resource_type IN (
+	SELECT v.resource_type
+	FROM version v
+	UNION
+	SELECT split_part(m.event_type, '.', 1)
+	FROM audit.event_map m
+	WHERE m.target = record_targets.target)
+$$;
+COMMENT ON FUNCTION audit.record_targets(regclass) IS
+	'internal: the versions of an audited table and of the resource types that business events about its rows have';
+REVOKE ALL ON FUNCTION audit.record_targets(regclass) FROM PUBLIC;
+
 -- A span is a stretch of time in which the row had one key. It is followed backwards: where an
 -- update gave the row this key, the former key's span ends there; and it begins where the row
 -- with the former key was born, since another row may have had that key before. The same
@@ -314,13 +357,18 @@ CREATE FUNCTION audit.history(target regclass, key text)
 		request_id text,
 		reason text,
 		tx_id bigint,
-		committed_at timestamptz
+		committed_at timestamptz,
+		event_type text,
+		sentence text
 	)
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
 WITH RECURSIVE version AS MATERIALIZED (
 	SELECT v.target_id
 	FROM audit.target_versions(history.target) v (target_id)
+), told AS MATERIALIZED (
+	SELECT v.target_id
+	FROM audit.record_targets(history.target) v (target_id)
 ), span AS (
 	SELECT history.key COLLATE "C" AS key,
 		'-infinity'::timestamptz AS from_at, 0::bigint AS from_tx, 0 AS from_ordinal,
@@ -356,7 +404,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 		CROSS JOIN LATERAL (
 			SELECT x.*
 			FROM audit.record_event x
-			WHERE x.target_id = ANY (ARRAY(SELECT w.target_id FROM version w))
+			WHERE x.target_id = ANY (ARRAY(SELECT w.target_id FROM told w))
 				AND x.record_key = s.key
 				AND (x.occurred_at, x.tx_id, x.ordinal) >= (s.from_at, s.from_tx, s.from_ordinal)
 				AND (x.occurred_at, x.tx_id, x.ordinal) < (s.until_at, s.until_tx, s.until_ordinal)
@@ -365,6 +413,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 	SELECT f.tx_at, f.tx_id, f.ordinal, f.op, f.occurred_at AS from_at,
 		lead(f.occurred_at, 1, 'infinity') OVER (ORDER BY f.occurred_at, f.tx_id, f.ordinal) AS until_at
 	FROM found f
+	WHERE f.op <> 'E'
 ), emptied AS MATERIALIZED (
 	SELECT e.tx_at, e.tx_id, e.ordinal, e.occurred_at
 	FROM audit.record_event e
@@ -374,6 +423,10 @@ WITH RECURSIVE version AS MATERIALIZED (
 ), named AS (
 	SELECT o.tx_at, o.tx_id, o.ordinal
 	FROM own o
+	UNION ALL
+	SELECT f.tx_at, f.tx_id, f.ordinal
+	FROM found f
+	WHERE f.op = 'E'
 	UNION ALL
 	SELECT t.tx_at, t.tx_id, t.ordinal
 	FROM own o
@@ -388,7 +441,7 @@ WITH RECURSIVE version AS MATERIALIZED (
 )
 SELECT v.event_id, v.occurred_at, v.action, v.resource_id, v.changed, v.old_values, v.new_values,
 	v.actor, v.actor_type, v.db_user, v.client_ip, v.application_name, v.request_id, v.reason,
-	v.tx_id, v.committed_at
+	v.tx_id, v.committed_at, v.event_type, v.sentence
 FROM named n
 	CROSS JOIN LATERAL (
 		SELECT *
@@ -399,5 +452,64 @@ FROM named n
 ORDER BY v.occurred_at, v.tx_id, v.ordinal
 $$;
 COMMENT ON FUNCTION audit.history(regclass, text) IS
-	'the life of one row, oldest first, through changes of its key and of the table; key as in audit.events.resource_id';
+	'the life of one row, oldest first, through changes of its key and of the table, with the business events that were told of it; key as in audit.events.resource_id';
 REVOKE ALL ON FUNCTION audit.history(regclass, text) FROM PUBLIC;
+
+-- Everything that belongs together, whatever tables and contexts it is of. Without JIT, as above.
+CREATE FUNCTION audit.session_flow(session_id bigint)
+	RETURNS TABLE (
+		event_id text,
+		occurred_at timestamptz,
+		sentence text,
+		context text,
+		category text,
+		event_type text,
+		action text,
+		resource_type text,
+		resource_id text,
+		actor text,
+		request_id text,
+		reason text,
+		old_values json,
+		new_values json
+	)
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+SELECT e.event_id, e.occurred_at, e.sentence, e.context, e.category, e.event_type, e.action, e.resource_type, e.resource_id, e.actor,
+	e.request_id, e.reason, e.old_values, e.new_values
+FROM audit.events e
+WHERE e.session_id = session_flow.session_id
+ORDER BY e.occurred_at, e.tx_id, e.ordinal
+$$;
+COMMENT ON FUNCTION audit.session_flow(bigint) IS
+	'everything that was recorded of a session, across contexts, in order, each event in a sentence';
+REVOKE ALL ON FUNCTION audit.session_flow(bigint) FROM PUBLIC;
+
+CREATE FUNCTION audit.request_flow(request_id text)
+	RETURNS TABLE (
+		event_id text,
+		occurred_at timestamptz,
+		sentence text,
+		context text,
+		category text,
+		event_type text,
+		action text,
+		resource_type text,
+		resource_id text,
+		actor text,
+		session_id bigint,
+		reason text,
+		old_values json,
+		new_values json
+	)
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+SELECT e.event_id, e.occurred_at, e.sentence, e.context, e.category, e.event_type, e.action, e.resource_type, e.resource_id, e.actor,
+	e.session_id, e.reason, e.old_values, e.new_values
+FROM audit.events e
+WHERE e.request_id = request_flow.request_id
+ORDER BY e.occurred_at, e.tx_id, e.ordinal
+$$;
+COMMENT ON FUNCTION audit.request_flow(text) IS
+	'everything that was recorded of a request of the application, across sessions and contexts, in order, each event in a sentence';
+REVOKE ALL ON FUNCTION audit.request_flow(text) FROM PUBLIC;

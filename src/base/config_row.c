@@ -144,6 +144,10 @@ begin_write(Writer *writer, Relation rel)
 	writer->estate->es_output_cid = GetCurrentCommandId(true);
 	writer->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(writer->result, rel, 1, NULL, 0);
+
+	/* where triggers that were queued (of foreign keys) look for it */
+	writer->estate->es_opened_result_relations =
+		lappend(writer->estate->es_opened_result_relations, writer->result);
 	AfterTriggerBeginQuery();
 	EvalPlanQualInit(&writer->epq, writer->estate, NULL, NIL, -1, NIL);
 	ExecOpenIndices(writer->result, false);

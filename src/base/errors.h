@@ -33,4 +33,7 @@
 /* The act takes the approval of another person, or this one may not give it. */
 #define ERRCODE_AT_NOT_APPROVED MAKE_SQLSTATE('T', 'R', '0', '1', '0')
 
+/* No such type of event is in the catalogue, or what is emitted does not fit it. */
+#define ERRCODE_AT_BAD_EVENT MAKE_SQLSTATE('T', 'R', '0', '1', '2')
+
 #endif

@@ -59,6 +59,7 @@ int at_guc_ring_timeout;
 int at_guc_seal_interval;
 char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
+int at_guc_unknown_event_type;
 int at_guc_verify_interval;
 
 uint64 at_guc_context_version = 1;
@@ -67,6 +68,12 @@ uint64 at_guc_hash_key_version = 1;
 static const struct config_enum_entry drop_audited_options[] = {
 	{"refuse", AT_DROP_AUDITED_REFUSE, false},
 	{"record", AT_DROP_AUDITED_RECORD, false},
+	{NULL, 0, false},
+};
+
+static const struct config_enum_entry unknown_event_options[] = {
+	{"error", AT_UNKNOWN_EVENT_ERROR, false},
+	{"warning", AT_UNKNOWN_EVENT_WARNING, false},
 	{NULL, 0, false},
 };
 
@@ -315,6 +322,11 @@ define_m_to_z(void)
 
 	define_context("audit_trail.trace_parent", "Names the trace that the transaction is part of.",
 				   "As the header traceparent of W3C Trace Context.", &at_guc_trace_parent);
+
+	DefineCustomEnumVariable("audit_trail.unknown_event_type",
+							 "Sets what becomes of an emitted event whose type nobody knows.", NULL,
+							 &at_guc_unknown_event_type, AT_UNKNOWN_EVENT_ERROR,
+							 unknown_event_options, PGC_SUSET, 0, NULL, NULL, NULL);
 
 	define_seconds("audit_trail.verify_interval",
 				   "Sets the time between two verifications in the background.",

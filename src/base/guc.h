@@ -47,6 +47,7 @@ extern int at_guc_ring_timeout;       /* ms that one waits for room in it */
 extern int at_guc_seal_interval;      /* ms between two passes of the sealer */
 extern char *at_guc_signing_key_file; /* path of the log's key; see signing_key.h */
 extern char *at_guc_trace_parent;
+extern int at_guc_unknown_event_type;
 extern int at_guc_verify_interval; /* s between two verifications; 0: none */
 
 /* Longest value of a context setting: each goes into every transaction row. */
@@ -65,6 +66,13 @@ typedef enum AtDropAudited
 	AT_DROP_AUDITED_REFUSE,
 	AT_DROP_AUDITED_RECORD
 } AtDropAudited;
+
+/* Values of audit_trail.unknown_event_type. */
+typedef enum AtUnknownEvent
+{
+	AT_UNKNOWN_EVENT_ERROR,
+	AT_UNKNOWN_EVENT_WARNING
+} AtUnknownEvent;
 
 /* Values of audit_trail.logical_apply. */
 typedef enum AtLogicalApply

@@ -243,3 +243,56 @@ at_json_put_char(pg_wchar c, char **out)
 	*out += len;
 	return true;
 }
+
+AtJsonSlice
+at_json_member(AtJsonSlice object, AtJsonSlice name)
+{
+	AtJsonSlice found = {0};
+	AtJsonScan in;
+
+	at_json_start(&in, object.data, object.len);
+	if (!at_json_next(&in) || in.kind != '{')
+		return found;
+	while (at_json_next(&in) && in.kind != '}')
+	{
+		AtJsonSlice key;
+		AtJsonSlice value;
+
+		if (in.kind != '"')
+			continue; /* the comma */
+		key = at_json_string(&in);
+		at_json_next(&in); /* the colon */
+		at_json_next(&in);
+		value = at_json_value(&in);
+		if (key.len == name.len && memcmp(key.data, name.data, name.len) == 0)
+			found = value;
+	}
+	return found;
+}
+
+void
+at_json_quote(const char *data, int len, StringInfo out)
+{
+	const char *end = data + len;
+	const char *clean = data;
+
+	appendStringInfoCharMacro(out, '"');
+	for (const char *at = data; at < end; at++)
+	{
+		unsigned char c = *at;
+
+		if (likely(c >= ' ' && c != '"' && c != '\\'))
+			continue;
+		appendBinaryStringInfo(out, clean, at - clean);
+		clean = at + 1;
+		if (c == '"' || c == '\\')
+		{
+			appendStringInfoCharMacro(out, '\\');
+			appendStringInfoCharMacro(out, c);
+		}
+		else
+			appendStringInfo(out, "\\u%04x", c);
+	}
+	appendBinaryStringInfo(out, clean, end - clean);
+	appendStringInfoCharMacro(out, '"');
+}

@@ -10,6 +10,8 @@
 #ifndef AT_JSON_SCAN_H
 #define AT_JSON_SCAN_H
 
+#include "lib/stringinfo.h"
+
 /* The text and the token that at_json_next() found last. */
 typedef struct AtJsonScan
 {
@@ -50,5 +52,14 @@ extern AtJsonSlice at_json_value(AtJsonScan *scan);
  * memory.
  */
 extern AtJsonSlice at_json_string(const AtJsonScan *scan);
+
+/*
+ * The value of a member of an object as it is written, of several with this name the last; data is
+ * NULL if there is none, or the text is no object.
+ */
+extern AtJsonSlice at_json_member(AtJsonSlice object, AtJsonSlice name);
+
+/* Append a string with quotes and escapes. */
+extern void at_json_quote(const char *data, int len, StringInfo out);
 
 #endif

@@ -10,11 +10,10 @@
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
+#include "base/compat.h"
+#include "base/json_scan.h"
 #include "capture/delta.h"
-#include "ledger/datum.h"
-
-/* Keys longer than this are stored as a digest, to fit into an index. */
-#define MAX_KEY_BYTES 1024
+#include "ledger/shorten.h"
 
 /* A JSON object that grows in front of the length word of its later varlena. */
 static void
@@ -44,7 +43,7 @@ note_shortened(AtDelta *delta, const AtColumn *column)
 	delta->extra->data[--delta->extra->len] = '\0';
 	if (delta->extra->data[delta->extra->len - 1] != '[')
 		appendStringInfoChar(delta->extra, ',');
-	at_render_string(column->name, strlen(column->name), delta->extra);
+	at_json_quote(column->name, strlen(column->name), delta->extra);
 	appendStringInfoChar(delta->extra, ']');
 }
 
@@ -109,19 +108,6 @@ append_composite_key(const AtPolicy *policy, TupleTableSlot *row, StringInfo out
 	appendStringInfoCharMacro(out, ']');
 }
 
-/* The digest that stands for a key that no index would take. */
-static void
-append_digest(StringInfo out, const char *text, int len)
-{
-	AtHash hash;
-
-	if (!at_hash(text, len, &hash))
-		at_hash_failed();
-	appendStringInfoString(out, "sha256:");
-	for (int i = 0; i < AT_HASH_LEN; i++)
-		appendStringInfo(out, "%02x", hash.bytes[i]);
-}
-
 /* Add a member to extra; it is written by the caller, behind its name. */
 static StringInfo
 add_extra(AtDelta *delta, const char *name)
@@ -139,9 +125,9 @@ shorten_key(StringInfo key, AtDelta *delta)
 	StringInfo extra = add_extra(delta, "key");
 	StringInfoData digest;
 
-	at_render_string(key->data + VARHDRSZ, key->len - VARHDRSZ, extra);
+	at_json_quote(key->data + VARHDRSZ, key->len - VARHDRSZ, extra);
 	initStringInfo(&digest);
-	append_digest(&digest, key->data + VARHDRSZ, key->len - VARHDRSZ);
+	at_shorten_key(key->data + VARHDRSZ, key->len - VARHDRSZ, &digest);
 	key->len = VARHDRSZ;
 	appendBinaryStringInfo(key, digest.data, digest.len);
 }
@@ -163,12 +149,12 @@ begin_side(const AtPolicy *policy, TupleTableSlot *row, uint8 side, AtDelta *del
 		return;
 	initStringInfo(&text);
 	at_render_text(column, row->tts_values[column->attnum - 1], &text);
-	if (text.len > MAX_KEY_BYTES)
+	if (text.len > AT_MAX_KEY_BYTES)
 	{
 		StringInfoData digest;
 
 		initStringInfo(&digest);
-		append_digest(&digest, text.data, text.len);
+		at_shorten_key(text.data, text.len, &digest);
 		text = digest;
 	}
 	delta->personal->subject = (AtSpan){.data = text.data, .len = text.len};
@@ -183,7 +169,7 @@ note_subject(AtDelta *delta, const char *name, AtSpan subject)
 	if (subject.data == NULL)
 		appendStringInfoString(extra, "null");
 	else
-		at_render_string(subject.data, subject.len, extra);
+		at_json_quote(subject.data, subject.len, extra);
 }
 
 /* What it takes to check the commitments of the event. `former` is the subject of old values. */
@@ -228,7 +214,7 @@ set_key(const AtPolicy *policy, TupleTableSlot *row, AtDelta *delta)
 		at_render_text(policy->keys[0], row->tts_values[policy->keys[0]->attnum - 1], &out);
 	else
 		append_composite_key(policy, row, &out);
-	if (out.len - VARHDRSZ > MAX_KEY_BYTES)
+	if (out.len - VARHDRSZ > AT_MAX_KEY_BYTES)
 		shorten_key(&out, delta);
 	delta->record_key = end_varlena(&out);
 }

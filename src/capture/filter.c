@@ -317,7 +317,7 @@ append_value(const char *data, int len, bool quote, void *arg)
 	if (len > MAX_VALUE_BYTES || document->text.len > MAX_ROWS_BYTES)
 		document->complete = false;
 	else if (quote)
-		at_render_string(data, len, &document->text);
+		at_json_quote(data, len, &document->text);
 	else
 		appendBinaryStringInfo(&document->text, data, len);
 }

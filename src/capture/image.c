@@ -15,6 +15,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/json_scan.h"
 #include "base/names.h"
 #include "capture/conceal.h"
 #include "capture/image.h"
@@ -530,7 +531,7 @@ at_image_show(const AtImageShape *shape, const AtImage *image)
 		if (cells[i].data == NULL)
 			continue;
 		appendStringInfoString(&out, out.len == 0 ? "{" : ",");
-		at_render_string(shape->columns[i].name, strlen(shape->columns[i].name), &out);
+		at_json_quote(shape->columns[i].name, strlen(shape->columns[i].name), &out);
 		appendStringInfo(&out, ":%.*s", cells[i].len, cells[i].data);
 	}
 	appendStringInfoString(&out, out.len == 0 ? "{}" : "}");

@@ -18,6 +18,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
+#include "base/json_scan.h"
 #include "base/names.h"
 #include "base/relation_change.h"
 #include "capture/cover.h"
@@ -184,6 +185,7 @@ build(Relation rel)
 		policy->subject = readable_column(policy, stored.row.subject);
 	if (stored.row.when != NULL)
 		policy->filter = at_filter_build(rel, stored.row.when);
+	policy->map = at_event_map_build(stored.root);
 	MemoryContextSwitchTo(save);
 
 	/* what was read may have changed meanwhile: then it serves this row only */
@@ -226,7 +228,7 @@ build_place(AtPolicy *policy, Relation rel)
 		return;
 	initStringInfo(&json);
 	appendStringInfoString(&json, "\"relation\":");
-	at_render_string(name, strlen(name), &json);
+	at_json_quote(name, strlen(name), &json);
 	policy->place_json = json.data;
 }
 

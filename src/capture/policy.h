@@ -9,6 +9,7 @@
 
 #include "utils/rel.h"
 
+#include "capture/event_map.h"
 #include "capture/filter.h"
 #include "capture/render.h"
 #include "capture/trigger.h"
@@ -46,6 +47,7 @@ typedef struct AtPolicy
 	bool personal;     /* there are personal columns */
 	AtColumn *subject; /* whose values they are; NULL: nobody knows */
 	AtFilter *filter;  /* which changes are recorded; NULL: all */
+	AtEventMap *map;   /* which changes are business events; NULL: none */
 } AtPolicy;
 
 /* The policy for a relation, found at the table itself or at an ancestor; NULL if there is none. */

@@ -28,14 +28,15 @@
 
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/json_scan.h"
 #include "capture/render.h"
 #include "core/hash.h"
 #include "ledger/datum.h"
+#include "ledger/shorten.h"
 
-#define SMALL        (MAXDATELEN + 1) /* enough for a number, a date or a time */
-#define PREFIX_BYTES 256              /* kept of a value that is too long */
-#define SHORT_BYTES  1024             /* not worth shortening, whatever else is in the row */
-#define PIECE_BYTES  4096             /* of a bytea, whose digits are hashed together */
+#define SMALL       (MAXDATELEN + 1) /* enough for a number, a date or a time */
+#define SHORT_BYTES 1024             /* not worth shortening, whatever else is in the row */
+#define PIECE_BYTES 4096             /* of a bytea, whose digits are hashed together */
 
 /*
  * A value's bare text: in small, in the value itself or palloc'd. The digits of
@@ -152,7 +153,7 @@ at_render_prepare(AtColumn *column, Form_pg_attribute attribute)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	at_render_string(NameStr(attribute->attname), strlen(NameStr(attribute->attname)), &json);
+	at_json_quote(NameStr(attribute->attname), strlen(NameStr(attribute->attname)), &json);
 	appendStringInfoChar(&json, ':');
 
 	column->attnum = attribute->attnum;
@@ -244,25 +245,20 @@ hash_text(const ValueText *text, AtHash *hash)
 static void
 append_shortened(const ValueText *text, StringInfo out)
 {
-	char digits[PREFIX_BYTES];
+	char digits[AT_PREFIX_BYTES];
 	const char *prefix = text->data;
-	int len = PREFIX_BYTES;
+	int len = AT_PREFIX_BYTES;
 	AtHash hash;
 
 	hash_text(text, &hash);
 	if (prefix != NULL)
-		len = pg_mbcliplen(prefix, text->len, PREFIX_BYTES);
+		len = pg_mbcliplen(prefix, text->len, AT_PREFIX_BYTES);
 	else
 	{
-		(void) write_digits(text->bytea, PREFIX_BYTES, digits);
+		(void) write_digits(text->bytea, AT_PREFIX_BYTES, digits);
 		prefix = digits;
 	}
-	appendStringInfoString(out, "{\"prefix\":");
-	at_render_string(prefix, len, out);
-	appendStringInfo(out, ",\"bytes\":%d,\"sha256\":\"", text->len);
-	for (int i = 0; i < AT_HASH_LEN; i++)
-		appendStringInfo(out, "%02x", hash.bytes[i]);
-	appendStringInfoString(out, "\"}");
+	at_shorten_append(prefix, len, text->len, &hash, out);
 }
 
 bool
@@ -280,7 +276,7 @@ at_render_json(AtColumn *column, Datum value, StringInfo out)
 	if (!shortened)
 	{
 		if (text.quote)
-			at_render_string(get_text(&text), text.len, out);
+			at_json_quote(get_text(&text), text.len, out);
 		else
 			appendBinaryStringInfo(out, text.data, text.len);
 		shortened = out->len > AT_RENDER_MAX && text.len > SHORT_BYTES;
@@ -317,33 +313,6 @@ at_render_whole(AtColumn *column, Datum value, AtRendered callback, void *arg)
 	column->renderer->text(column, value, &text);
 	error_context_stack = context.previous;
 	callback(get_text(&text), text.len, text.quote, arg);
-}
-
-void
-at_render_string(const char *data, int len, StringInfo out)
-{
-	const char *end = data + len;
-	const char *clean = data;
-
-	appendStringInfoCharMacro(out, '"');
-	for (const char *at = data; at < end; at++)
-	{
-		unsigned char c = *at;
-
-		if (likely(c >= ' ' && c != '"' && c != '\\'))
-			continue;
-		appendBinaryStringInfo(out, clean, at - clean);
-		clean = at + 1;
-		if (c == '"' || c == '\\')
-		{
-			appendStringInfoCharMacro(out, '\\');
-			appendStringInfoCharMacro(out, c);
-		}
-		else
-			appendStringInfo(out, "\\u%04x", c);
-	}
-	appendBinaryStringInfo(out, clean, end - clean);
-	appendStringInfoCharMacro(out, '"');
 }
 
 /* The text lies in the small buffer. */

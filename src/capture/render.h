@@ -67,7 +67,4 @@ extern void at_render_text(AtColumn *column, Datum value, StringInfo out);
 typedef void (*AtRendered)(const char *data, int len, bool quote, void *arg);
 extern void at_render_whole(AtColumn *column, Datum value, AtRendered callback, void *arg);
 
-/* Append a string with quotes and escapes. */
-extern void at_render_string(const char *data, int len, StringInfo out);
-
 #endif

@@ -129,6 +129,9 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	event.old_values = delta.old_values;
 	event.new_values = delta.new_values;
 	event.extra = delta.extra;
+	if (unlikely(policy->map != NULL))
+		event.event_type =
+			at_event_map_find(policy->map, change->op, delta.old_values, delta.new_values);
 	if (policy->place_json != NULL)
 		at_row_add_extra(&event.extra, policy->place_json);
 	if (moved)

@@ -35,6 +35,7 @@
 
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/json_scan.h"
 #include "base/names.h"
 #include "base/relation_change.h"
 #include "capture/delta.h"
@@ -353,7 +354,7 @@ tell_emptied(Relation rel)
 			const char *name = at_qualified_name(policy->relid);
 
 			at_row_add_extra(&event.extra, "\"partition\":");
-			at_render_string(name, strlen(name), event.extra);
+			at_json_quote(name, strlen(name), event.extra);
 		}
 		at_row_add_extra(&event.extra,
 						 psprintf("\"rows\":" UINT64_FORMAT, rows_lost(policy->relid)));

@@ -18,6 +18,10 @@ typedef struct AtOperation
 	const char *done;   /* event_type where the event has none, behind the resource type; or NULL */
 	const char *of_row; /* what has happened, behind the name of a row, */
 	const char *of_table; /* or of a table or whatever else has no key */
+
+	/* templates (ledger/sentence.h) for events whose type has none, with a key and without */
+	const char *sentence;
+	const char *table_sentence;
 } AtOperation;
 
 /* NULL if nobody knows it. */

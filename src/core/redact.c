@@ -51,11 +51,19 @@ begins_with(const char *text, size_t len, const char *word)
 	return true;
 }
 
+/* Can a word begin like this? Most characters are passed over by that. */
+static bool
+may_begin(char c)
+{
+	return c == ':' || memchr("pstca", c | 0x20, 5) != NULL;
+}
+
 bool
 at_mentions_secret(const char *text, size_t len)
 {
 	for (size_t at = 0; at < len; at++)
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		for (size_t i = may_begin(text[at]) ? 0 : sizeof(words) / sizeof(words[0]);
+			 i < sizeof(words) / sizeof(words[0]); i++)
 			if (begins_with(text + at, len - at, words[i]))
 				return true;
 	return false;

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -16,6 +17,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
+#include "ledger/partition.h"
 #include "ledger/target.h"
 #include "ledger/transaction.h"
 
@@ -87,8 +89,9 @@ at_target_read(int32 target_id, AtTarget *target)
 	return HeapTupleIsValid(tuple);
 }
 
-bool
-at_target_find(const char *resource_type, AtTarget *target)
+/* See at_target_find(). */
+static bool
+find_in(const char *context, const char *resource_type, AtTarget *target)
 {
 	AtLatest latest;
 	HeapTuple tuple;
@@ -103,8 +106,9 @@ at_target_find(const char *resource_type, AtTarget *target)
 			continue;
 		candidate = make_target(tuple, latest.desc);
 		/* a table of the user's may have no columns and any resource type, but not that schema */
-		if (strcmp(candidate.columns, "[]") == 0 &&
+		if (strcmp(candidate.columns, "[]") == 0 && candidate.table_name[0] == '\0' &&
 			strcmp(candidate.table_schema, AT_SCHEMA) == 0 &&
+			strcmp(candidate.context, context) == 0 &&
 			(!found || candidate.target_id > target->target_id))
 		{
 			*target = candidate;
@@ -113,6 +117,31 @@ at_target_find(const char *resource_type, AtTarget *target)
 	}
 	at_latest_end(&latest);
 	return found;
+}
+
+bool
+at_target_find(const char *resource_type, AtTarget *target)
+{
+	return find_in("system", resource_type, target);
+}
+
+bool
+at_target_obtain(const char *context, const char *resource_type, AtTarget *target)
+{
+	if (find_in(context, resource_type, target))
+		return false;
+	*target = (AtTarget){
+		.retention_class = AT_RETENTION_CLASS_DEFAULT,
+		.table_schema = AT_SCHEMA,
+		.table_name = "",
+		.resource_type = pstrdup(resource_type),
+		.context = pstrdup(context),
+		.key_columns = "[]",
+		.columns = "[]",
+	};
+	at_target_append(target);
+	CommandCounterIncrement();
+	return true;
 }
 
 bool

@@ -33,9 +33,15 @@ extern bool at_target_read(int32 target_id, AtTarget *target);
 extern bool at_target_read_own(AtTarget *target);
 
 /*
- * The newest version of what is no table, by its resource type; false if there is none. Reads the
- * whole table, so the answer is worth keeping.
+ * The newest version of what is no table, of the context "system", by its resource type; false if
+ * there is none. Reads the whole table, so the answer is worth keeping.
  */
 extern bool at_target_find(const char *resource_type, AtTarget *target);
+
+/*
+ * The same of any context; appended in the running transaction if there is none. Of two
+ * transactions that do so each makes its own, and both serve. Returns whether it was appended.
+ */
+extern bool at_target_obtain(const char *context, const char *resource_type, AtTarget *target);
 
 #endif

@@ -61,33 +61,6 @@ at_json_keys(PG_FUNCTION_ARGS)
 	PG_RETURN_DATUM(makeArrayResult(keys, CurrentMemoryContext));
 }
 
-/* The value of a member of an object as it is written; data is NULL if there is no such one. */
-static AtJsonSlice
-at_json_member(text *json, AtJsonSlice name)
-{
-	AtJsonSlice found = {0};
-	AtJsonScan in;
-
-	at_json_start(&in, VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json));
-	if (!at_json_next(&in) || in.kind != '{')
-		return found;
-	while (at_json_next(&in) && in.kind != '}')
-	{
-		AtJsonSlice key;
-		AtJsonSlice value;
-
-		if (in.kind != '"')
-			continue;
-		key = at_json_string(&in);
-		at_json_next(&in);
-		at_json_next(&in);
-		value = at_json_value(&in);
-		if (key.len == name.len && memcmp(key.data, name.data, name.len) == 0)
-			found = value;
-	}
-	return found;
-}
-
 /* Text of a scalar as its type writes it: a string without quotes and escapes. */
 static text *
 at_json_scalar_text(AtJsonSlice value)
@@ -117,6 +90,7 @@ at_former_key(PG_FUNCTION_ARGS)
 	text *old_values = PG_GETARG_TEXT_PP(2);
 	AtJsonScan columns;
 	AtJsonScan parts;
+	AtJsonSlice before = {VARDATA_ANY(old_values), VARSIZE_ANY_EXHDR(old_values)};
 	AtJsonSlice old = {0};
 	StringInfoData key;
 	bool changed = false;
@@ -134,7 +108,7 @@ at_former_key(PG_FUNCTION_ARGS)
 		at_json_next(&parts); /* the bracket or comma before the element */
 		at_json_next(&parts);
 		part = at_json_value(&parts);
-		old = at_json_member(old_values, at_json_string(&columns));
+		old = at_json_member(before, at_json_string(&columns));
 		changed |= old.data != NULL;
 		if (old.data != NULL)
 			part = old;

@@ -21,12 +21,13 @@ INSERT INTO open_to_all VALUES
 	('audit.is_shielded()'),
 	('audit.is_unsealed(bigint)'),
 	('audit.json_keys(json)'),
+	('audit.make_sentence(text,"char",text,text,text,text,text,json,json,json)'),
 	('audit.may_read(integer,timestamp with time zone)'),
 	('audit.may_read_alert(integer,timestamp with time zone)'),
 	('audit.may_read_all()'),
 	('audit.may_read_some()'),
 	('audit.name_action("char")'),
-	('audit.name_category("char",text)'),
+	('audit.name_category(text,"char",text)'),
 	('audit.name_event_type(text,"char",text)'),
 	('audit.set_context(text,text,text,text,jsonb,text,text,text)'),
 	('audit.tag_maintenance(text)'),
@@ -192,7 +193,7 @@ SELECT is_empty(
 		AND signature NOT IN ('audit.role_rights()', 'audit.access_findings()')$$,
 	'no function in SQL makes commands of names without %I or %L, but two, of regclass and its like');
 SELECT is_empty(
-	$$SELECT signature FROM routine p WHERE prosecdef AND signature NOT IN ('audit.coverage(regclass)', 'audit.doctor()', 'audit.target_versions(regclass)')$$,
+	$$SELECT signature FROM routine p WHERE prosecdef AND signature NOT IN ('audit.coverage(regclass)', 'audit.doctor()', 'audit.record_targets(regclass)', 'audit.target_versions(regclass)')$$,
 	'functions that act with their owner''s rights are few, and known');
 
 -- the schema
