@@ -32,6 +32,8 @@ extern int __wrap_SHA256_Update(SHA256_CTX *ctx, const void *data, size_t len);
 extern int __wrap_SHA256_Final(unsigned char *out, SHA256_CTX *ctx);
 
 extern int __real_RAND_priv_bytes(unsigned char *out, int len);
+extern int __real_RAND_bytes(unsigned char *out, int len);
+extern EVP_CIPHER_CTX *__real_EVP_CIPHER_CTX_new(void);
 extern EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
 extern EVP_PKEY *__real_EVP_PKEY_new_raw_private_key(int type, ENGINE *engine,
 													 const unsigned char *key, size_t len);
@@ -45,6 +47,8 @@ extern int __real_EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *out, size_t *le
 extern int __real_EVP_DigestVerifyInit(EVP_MD_CTX *ctx, EVP_PKEY_CTX **pctx, const EVP_MD *type,
 									   ENGINE *engine, EVP_PKEY *key);
 extern int __wrap_RAND_priv_bytes(unsigned char *out, int len);
+extern int __wrap_RAND_bytes(unsigned char *out, int len);
+extern EVP_CIPHER_CTX *__wrap_EVP_CIPHER_CTX_new(void);
 extern EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
 extern EVP_PKEY *__wrap_EVP_PKEY_new_raw_private_key(int type, ENGINE *engine,
 													 const unsigned char *key, size_t len);
@@ -170,6 +174,18 @@ int
 __wrap_RAND_priv_bytes(unsigned char *out, int len)
 {
 	return libcrypto_fails() ? 0 : __real_RAND_priv_bytes(out, len);
+}
+
+int
+__wrap_RAND_bytes(unsigned char *out, int len)
+{
+	return libcrypto_fails() ? 0 : __real_RAND_bytes(out, len);
+}
+
+EVP_CIPHER_CTX *
+__wrap_EVP_CIPHER_CTX_new(void)
+{
+	return libcrypto_fails() ? NULL : __real_EVP_CIPHER_CTX_new();
 }
 
 EVP_MD_CTX *
