@@ -35,6 +35,7 @@
 #include "ledger/retention_class.h"
 #include "ledger/source.h"
 #include "ledger/statement.h"
+#include "ledger/subject_key.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
 #include "observe/reads.h"
@@ -63,6 +64,7 @@ _PG_init(void)
 	at_reader_init();
 	at_retention_class_init();
 	at_statement_init();
+	at_subject_key_init();
 	at_policy_init();
 	at_direct_init();
 	at_reads_init();

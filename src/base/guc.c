@@ -60,6 +60,8 @@ int at_guc_seal_interval;
 char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
 int at_guc_unknown_event_type;
+
+char *at_guc_subject_key_directory;
 int at_guc_verify_interval;
 
 uint64 at_guc_context_version = 1;
@@ -319,6 +321,14 @@ define_m_to_z(void)
 				"%d stands for the name of the database. Readable by the server's user alone; "
 				"outside of the data directory.",
 				&at_guc_signing_key_file, NULL);
+
+	/* by the configuration file only: who may write rows must not choose where keys are */
+	define_path(
+		"audit_trail.subject_key_directory",
+		"Names the directory of the keys under which personal values are recorded.",
+		"Its absolute path; the server's user's alone; outside of the data directory. Empty: "
+		"only commitments are recorded.",
+		&at_guc_subject_key_directory, NULL);
 
 	define_context("audit_trail.trace_parent", "Names the trace that the transaction is part of.",
 				   "As the header traceparent of W3C Trace Context.", &at_guc_trace_parent);

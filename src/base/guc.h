@@ -48,6 +48,8 @@ extern int at_guc_seal_interval;      /* ms between two passes of the sealer */
 extern char *at_guc_signing_key_file; /* path of the log's key; see signing_key.h */
 extern char *at_guc_trace_parent;
 extern int at_guc_unknown_event_type;
+
+extern char *at_guc_subject_key_directory;
 extern int at_guc_verify_interval; /* s between two verifications; 0: none */
 
 /* Longest value of a context setting: each goes into every transaction row. */

@@ -18,8 +18,9 @@
 #include "utils/builtins.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "capture/conceal.h"
-#include "capture/secret.h"
+#include "ledger/secret.h"
 #include "ledger/datum.h"
 #include "ledger/owner.h"
 
@@ -52,7 +53,9 @@ PG_FUNCTION_INFO_V1(at_hash_value);
 static void read_arguments(FunctionCallInfo fcinfo, Claim *claim);
 static void read_event(Claim *claim);
 static void check_side(const Claim *claim, int side, Datum *matches, bool *nulls);
-static char *commit(const Claim *claim, int side);
+static bool is_value(const Claim *claim, int side, const char *recorded);
+pg_noreturn static void refuse(const Claim *claim);
+static void check_nonce(const Claim *claim);
 static void check_form(const Claim *claim, const char *recorded);
 
 Datum
@@ -156,9 +159,47 @@ check_side(const Claim *claim, int side, Datum *matches, bool *nulls)
 		*matches = BoolGetDatum(claim->value == NULL);
 		return;
 	}
-	check_form(claim, recorded);
-	if (claim->value != NULL)
-		*matches = BoolGetDatum(strcmp(recorded, psprintf("\"%s\"", commit(claim, side))) == 0);
+	*matches = BoolGetDatum(is_value(claim, side, recorded));
+}
+
+/* Under the person's key, or as a commitment under the one key. */
+static bool
+is_value(const Claim *claim, int side, const char *recorded)
+{
+	AtPersonal personal = {.side = side == OLD ? 'O' : 'N'};
+	AtSpan column = at_span_of(claim->column);
+	AtText bare = {.data = recorded + 1, .len = strlen(recorded) - 2};
+	AtPersonalText text;
+	bool is_sealed = recorded[0] == '"' && at_personal_read(bare, &text);
+
+	check_nonce(claim);
+	if (!is_sealed)
+		check_form(claim, recorded);
+	if (claim->value == NULL)
+		return false;
+	hex_decode(claim->nonce, strlen(claim->nonce), (char *) personal.nonce);
+	if (claim->subject[side] != NULL)
+		personal.subject = at_span_of(claim->subject[side]);
+	if (is_sealed)
+		return at_conceal_is_personal(&personal, column, &text, claim->value, strlen(claim->value));
+	return strcmp(recorded, psprintf("\"%s\"", at_conceal_commit(&personal, column, claim->value,
+																 strlen(claim->value)))) == 0;
+}
+
+static void
+refuse(const Claim *claim)
+{
+	ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					errmsg("column \"%s\" of event \"%s\" is not recorded as a commitment",
+						   claim->column, claim->event_id),
+					errdetail("It was not personal then.")));
+}
+
+static void
+check_nonce(const Claim *claim)
+{
+	if (claim->nonce == NULL || strlen(claim->nonce) != 2 * AT_NONCE_LEN)
+		refuse(claim);
 }
 
 /* Is it a commitment, and one that the present key made? */
@@ -169,12 +210,8 @@ check_form(const Claim *claim, const char *recorded)
 	const char *id = at_secret_get()->id;
 	const char *recorded_id = recorded + strlen(start);
 
-	if (strncmp(recorded, start, strlen(start)) != 0 || claim->nonce == NULL ||
-		strlen(claim->nonce) != 2 * AT_NONCE_LEN)
-		ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-						errmsg("column \"%s\" of event \"%s\" is not recorded as a commitment",
-							   claim->column, claim->event_id),
-						errdetail("It was not personal then.")));
+	if (strncmp(recorded, start, strlen(start)) != 0)
+		refuse(claim);
 	if (strncmp(recorded_id, id, strlen(id)) != 0 || recorded_id[strlen(id)] != ':')
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -183,17 +220,4 @@ check_form(const Claim *claim, const char *recorded)
 						   "holds key %s.",
 						   (int) strlen(id), recorded_id, id),
 				 errhint("Name the file of that key, and reload the configuration.")));
-}
-
-static char *
-commit(const Claim *claim, int side)
-{
-	AtPersonal personal = {.side = side == OLD ? 'O' : 'N'};
-	const char *subject = claim->subject[side];
-
-	hex_decode(claim->nonce, strlen(claim->nonce), (char *) personal.nonce);
-	if (subject != NULL)
-		personal.subject = at_span_of(subject);
-	return at_conceal_commit(&personal, at_span_of(claim->column), claim->value,
-							 strlen(claim->value));
 }

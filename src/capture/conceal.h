@@ -5,7 +5,9 @@
  * Masked values are all "***". A hash is "hmac-sha256:KEY:HEX", a commitment
  * "commitment:KEY:HEX", where KEY tells which key made it (secret.h), and
  * what is hashed is the bare text of the value, however long it is. Nothing
- * of a masked value is looked at.
+ * of a masked value is looked at. Where there is a directory of keys of
+ * persons, a personal value is its commitment and the value itself, both under
+ * the key of the person whose it is (core/subject.h).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_CONCEAL_H
@@ -13,6 +15,7 @@
 
 #include "capture/render.h"
 #include "core/commitment.h"
+#include "core/subject.h"
 
 #define AT_MASK              "***"
 #define AT_HASH_PREFIX       "hmac-sha256:"
@@ -36,8 +39,15 @@ extern void at_conceal(AtColumn *column, Datum value, AtPersonal *personal, Stri
 /* The hash of a text, without quotes. */
 extern char *at_conceal_hash(const char *text, int len);
 
-/* The commitment of a text, without quotes. */
+/* The commitment of a text under the one key, without quotes. */
 extern char *at_conceal_commit(const AtPersonal *personal, AtSpan column, const char *text,
 							   int len);
+
+/*
+ * Is the text what was recorded as a person's value? Raises an error if the key is not there
+ * any more.
+ */
+extern bool at_conceal_is_personal(const AtPersonal *personal, AtSpan column,
+								   const AtPersonalText *recorded, const char *text, int len);
 
 #endif

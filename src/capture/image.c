@@ -19,7 +19,7 @@
 #include "base/names.h"
 #include "capture/conceal.h"
 #include "capture/image.h"
-#include "capture/secret.h"
+#include "ledger/secret.h"
 #include "core/hash.h"
 #include "ledger/datum.h"
 

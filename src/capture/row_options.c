@@ -14,7 +14,7 @@
 #include "base/names.h"
 #include "capture/filter.h"
 #include "capture/row_options.h"
-#include "capture/secret.h"
+#include "ledger/secret.h"
 
 const char *const at_treatment_words[AT_TREATMENTS] = {
 	[AT_OMITTED] = "omitted",

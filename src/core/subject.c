@@ -47,7 +47,7 @@ at_subject_name(const uint8_t *master, const uint8_t *log_id, uint32_t generatio
 	uint8_t *at = head + MAGIC_LEN + AT_LOG_ID_LEN;
 	AtHash hash;
 
-	memcpy(head, "ATS1", MAGIC_LEN);
+	memcpy(head, "ATN1", MAGIC_LEN);
 	memcpy(head + MAGIC_LEN, log_id, AT_LOG_ID_LEN);
 	for (int i = 0; i < 4; i++)
 		at[i] = (uint8_t) (generation >> (24 - 8 * i));
@@ -101,7 +101,7 @@ bool
 at_subject_seal(const uint8_t *key, AtSpan column, const void *value, size_t len, uint8_t *sealed)
 {
 	AtHash derived;
-	Box box = {.magic = "ATG1", .bound = column, .key = derived.bytes};
+	Box box = {.magic = "ATZ1", .bound = column, .key = derived.bytes};
 	bool done = derive(key, box.magic, &derived) && seal_box(&box, value, len, sealed);
 
 	OPENSSL_cleanse(&derived, sizeof(derived));
@@ -113,7 +113,7 @@ at_subject_open(const uint8_t *key, AtSpan column, const uint8_t *sealed, size_t
 				uint8_t *value)
 {
 	AtHash derived;
-	Box box = {.magic = "ATG1", .bound = column, .key = derived.bytes};
+	Box box = {.magic = "ATZ1", .bound = column, .key = derived.bytes};
 	bool done = derive(key, box.magic, &derived) && open_box(&box, sealed, len, value);
 
 	OPENSSL_cleanse(&derived, sizeof(derived));

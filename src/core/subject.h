@@ -10,11 +10,11 @@
  * not have the master key cannot tell whose name it is. After a subject was erased the next
  * key has another generation, and so another name:
  *
- *	name		HMAC-SHA256(master, "ATS1" | log_id | u32 generation | subject), 16 bytes
+ *	name		HMAC-SHA256(master, "ATN1" | log_id | u32 generation | subject), 16 bytes
  *	wrapped key	"ATW1" | nonce[12] | AES-256-GCM(HMAC-SHA256(master, "ATM1"), nonce,
  *				key[32], aad = "ATW1" | name) | tag[16]
- *	sealed value	nonce[12] | AES-256-GCM(HMAC-SHA256(key, "ATG1"), nonce, value,
- *				aad = "ATG1" | column) | tag[16]
+ *	sealed value	nonce[12] | AES-256-GCM(HMAC-SHA256(key, "ATZ1"), nonce, value,
+ *				aad = "ATZ1" | column) | tag[16]
  *
  * As recorded, a value is the text
  *

@@ -20,6 +20,8 @@
 #include "base/compat.h"
 #include "base/json_scan.h"
 #include "ledger/reader.h"
+#include "ledger/subject_key.h"
+#include "query/reveal.h"
 
 /* As capture masks a column. */
 #define MASK "\"***\""
@@ -149,9 +151,14 @@ never(AtJsonSlice key, const void *arg)
 Datum
 at_visible_values(PG_FUNCTION_ARGS)
 {
-	if (at_reader_sees_values(PG_GETARG_INT32(1), PG_GETARG_TIMESTAMPTZ(2)))
+	int32 target_id = PG_GETARG_INT32(1);
+	TimestampTz tx_at = PG_GETARG_TIMESTAMPTZ(2);
+
+	if (!at_reader_sees_values(target_id, tx_at))
+		PG_RETURN_TEXT_P(mask(PG_GETARG_TEXT_PP(0), never, NULL));
+	if (!at_subject_keys_used())
 		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-	PG_RETURN_TEXT_P(mask(PG_GETARG_TEXT_PP(0), never, NULL));
+	PG_RETURN_TEXT_P(at_reveal(PG_GETARG_TEXT_PP(0), at_reader_sees_personal(target_id, tx_at)));
 }
 
 static bool

@@ -15,7 +15,7 @@
 
 #include "base/guc.h"
 #include "base/key_file.h"
-#include "capture/secret.h"
+#include "ledger/secret.h"
 #include "ledger/datum.h"
 
 StaticAssertDecl(AT_SECRET_LEN == AT_KEY_FILE_BYTES, "a key file must hold a key");
