@@ -191,9 +191,9 @@ check_columns(Relation rel, ArrayType *columns)
 	{
 		char *name = nulls[i] ? "NULL" : TextDatumGetCString(elements[i]);
 
-		if (nulls[i] || get_attnum(RelationGetRelid(rel), name) <= 0)
+		if (nulls[i] || at_stored_column(RelationGetRelid(rel), name) <= 0)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-							errmsg("table \"%s\" has no column \"%s\"",
+							errmsg("table \"%s\" has no stored column \"%s\"",
 								   RelationGetRelationName(rel), name),
 							errhint("See \\d %s, and write names as they are stored.",
 									at_qualified_name(RelationGetRelid(rel)))));

@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_attribute_d.h"
 #include "catalog/pg_class_d.h"
 #include "catalog/pg_database_d.h"
 #include "catalog/pg_namespace_d.h"
@@ -136,6 +137,11 @@ typedef void AtJsonAction;
 #define AT_EXECUTOR_RUN_ARGS   query, direction, count, once
 #define index_beginscan(heap, index, snapshot, instrument, nkeys, norderbys)                       \
 	((void) (instrument), index_beginscan((heap), (index), (snapshot), (nkeys), (norderbys)))
+#endif
+
+/* 18 has columns that are computed when they are read. */
+#ifndef ATTRIBUTE_GENERATED_VIRTUAL
+#define ATTRIBUTE_GENERATED_VIRTUAL 'v'
 #endif
 
 /* 18 says first that a function does not return. */

@@ -12,6 +12,7 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "base/names.h"
 
 char *
@@ -31,6 +32,16 @@ at_type_name(Oid type, int32 typmod)
 		return pstrdup("pg_catalog.json[]");
 	return format_type_extended(type, typmod,
 								FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+AttrNumber
+at_stored_column(Oid relid, const char *name)
+{
+	AttrNumber attnum = get_attnum(relid, name);
+
+	return attnum > 0 && get_attgenerated(relid, attnum) != ATTRIBUTE_GENERATED_VIRTUAL
+			   ? attnum
+			   : InvalidAttrNumber;
 }
 
 bool

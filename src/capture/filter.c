@@ -20,6 +20,7 @@
 #include "utils/jsonpath.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "base/json_scan.h"
 #include "base/jsonb_make.h"
 #include "base/names.h"
@@ -87,9 +88,9 @@ at_filter_check(Relation rel, const char *path)
 
 		if (!reference.sided)
 			break;
-		if (name != NULL && get_attnum(RelationGetRelid(rel), name) <= 0)
+		if (name != NULL && at_stored_column(RelationGetRelid(rel), name) <= 0)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-							errmsg("table \"%s\" has no column \"%s\"",
+							errmsg("table \"%s\" has no stored column \"%s\"",
 								   RelationGetRelationName(rel), name),
 							errdetail("It is named in the argument \"when\".")));
 	}
@@ -242,7 +243,7 @@ at_filter_build(Relation rel, const char *path)
 	{
 		Form_pg_attribute attribute = TupleDescAttr(desc, i);
 
-		if (!attribute->attisdropped &&
+		if (!attribute->attisdropped && attribute->attgenerated != ATTRIBUTE_GENERATED_VIRTUAL &&
 			(all || at_names_contain(names, NameStr(attribute->attname))))
 			at_render_prepare(&filter->columns[filter->ncolumns++], attribute);
 	}

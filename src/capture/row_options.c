@@ -11,6 +11,7 @@
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "base/names.h"
 #include "capture/filter.h"
 #include "capture/row_options.h"
@@ -171,8 +172,11 @@ check_subject(Relation rel, const AtRowOptions *options, List *keys)
 AtTreatment
 at_row_treatment(Relation rel, AttrNumber attnum, const AtRowOptions *options, List *keys)
 {
-	const char *name = NameStr(TupleDescAttr(RelationGetDescr(rel), attnum - 1)->attname);
+	const Form_pg_attribute attribute = TupleDescAttr(RelationGetDescr(rel), attnum - 1);
+	const char *name = NameStr(attribute->attname);
 
+	if (attribute->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+		return AT_OMITTED;
 	if (options->limited && !at_names_contain(options->only, name) && !at_names_contain(keys, name))
 		return AT_OMITTED;
 	return concealment(rel, attnum, options);

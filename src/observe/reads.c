@@ -157,7 +157,9 @@ trail_read_by(const QueryDesc *query)
 	{
 		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
 
-		if (entry->rtekind == RTE_RELATION && (at_required_perms(plan, entry) & ACL_SELECT) != 0 &&
+		/* from 16 on a view is a subquery with the view's name */
+		if ((entry->rtekind == RTE_RELATION || entry->rtekind == RTE_SUBQUERY) &&
+			(at_required_perms(plan, entry) & ACL_SELECT) != 0 &&
 			entry->relid >= FirstNormalObjectId && is_trail(entry->relid))
 			return are_recorded() ? entry->relid : InvalidOid;
 	}
