@@ -37,7 +37,9 @@ INSERT INTO orders VALUES (1, 'b') ON CONFLICT (id) DO UPDATE SET v = excluded.v
 MERGE INTO orders o USING (VALUES (1), (2)) s (id) ON o.id = s.id
 	WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (1, 'm');
 WITH gone AS (DELETE FROM orders RETURNING id) SELECT count(*) FROM gone;
-EXPLAIN (ANALYZE, COSTS off, TIMING off, SUMMARY off) INSERT INTO orders VALUES (3, 'explained');
+\o /dev/null
+EXPLAIN ANALYZE INSERT INTO orders VALUES (3, 'explained');
+\o
 SELECT * FROM told();
 
 -- from inside of others: what the client has sent counts
@@ -109,7 +111,7 @@ SELECT target, query FROM audit.policy WHERE target::text IN ('orders', 'texts')
 CALL forget();
 INSERT INTO texts VALUES (1, 'a'), (2, 'b') /* actor='anna' */;
 WITH x AS (INSERT INTO more VALUES (1) RETURNING 1) UPDATE texts SET v = 'c';
-INSERT INTO texts VALUES (3, 'c') \; /* what for */ UPDATE texts SET v = 'd' WHERE id = 3 \; INSERT INTO orders VALUES (11) \;   DELETE FROM more   ;
+INSERT INTO texts VALUES (3, 'c') \; UPDATE /* what for */ texts SET v = 'd' WHERE id = 3 \; INSERT INTO orders VALUES (11) \;   DELETE FROM more   ;
 TRUNCATE more;
 TRUNCATE texts, more;
 UPDATE texts SET v = 'e' WHERE false;

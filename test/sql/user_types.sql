@@ -7,10 +7,12 @@ CREATE VIEW told AS SELECT table_name, action, resource_id, old_values, new_valu
 WHERE table_schema = 'ut' ORDER BY tx_id, ordinal;
 
 -- an output function that raises, also deep inside
+SET client_min_messages = warning;
 CREATE TYPE loud;
 CREATE FUNCTION loud_in(cstring) RETURNS loud LANGUAGE internal STRICT IMMUTABLE AS 'textin';
 CREATE FUNCTION loud_out(loud) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'shell_out';
 CREATE TYPE loud (INPUT = loud_in, OUTPUT = loud_out, STORAGE = extended);
+RESET client_min_messages;
 CREATE DOMAIN louder AS loud[];
 CREATE TYPE loudest AS (a int, l louder);
 CREATE TABLE shouts (id int PRIMARY KEY, "First ""one""" loud, second loudest);

@@ -108,6 +108,7 @@ DROP ROLE regress_volume;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 EXPLAIN (COSTS off) SELECT sum(events) FROM audit.volume WHERE hour = '2026-01-01 00:00+00';
+RESET enable_bitmapscan;
 RESET enable_seqscan;
 
 -- the planner does not presume that a third of all events has a context of its own

@@ -12,6 +12,7 @@ use Test::More;
 our @EXPORT = qw(moved_conf moved_fill moved_state moved_is);
 
 # What the trail says, who may what on it, and whom its row security lets see what. Names stand for oids.
+# From 17 on an owner has one privilege more (m).
 my $state = q{
 SELECT E'\n' || string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM (
 	SELECT format('events %s %s', count(*), md5(string_agg(e::text, ' ' ORDER BY tx_id, ordinal))) FROM audit.event e
@@ -19,7 +20,7 @@ SELECT E'\n' || string_agg(line, E'\n' ORDER BY line COLLATE "C") FROM (
 	UNION ALL SELECT format('policy %s %s %s %s', polrelid::regclass, polname, polroles::regrole[], pg_get_expr(polqual, polrelid)) FROM pg_policy
 	UNION ALL SELECT format('relation %s %s %s %s %s', oid::regclass, relowner::regrole, relrowsecurity, relforcerowsecurity,
 			
-			(SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))) a))
+			(SELECT string_agg(replace(a::text, '=arwdDxtm/', '=arwdDxt/'), ' ' ORDER BY a::text) FROM unnest(coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))) a))
 		FROM pg_class WHERE relnamespace = 'audit'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
 	UNION ALL SELECT format('function %s %s', oid::regprocedure, (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(coalesce(proacl, acldefault('f', proowner))) a))
 		FROM pg_proc WHERE pronamespace = 'audit'::regnamespace

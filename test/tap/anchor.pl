@@ -90,11 +90,11 @@ foreach my $case (
 	[ 'head -c 100000 /dev/zero; sleep 1000', qr/it printed more than 65536 bytes and was stopped/, 'one that prints too much' ],
 	[ "sleep 1000 & echo \$! >$folder/pid1; trap '' TERM; echo \$\$ >$folder/pid2; sleep 1000; sleep 1000", qr/it took longer than 2 s and was stopped/, 'one that hangs, and does not heed' ],
 	[ 'printf "\342\200\224 witness.example.org AAAA"', qr/what it printed is no receipt: a signature line of the note is malformed/, 'one that prints half a signature' ],
-	[ "xxd -r -p $folder/stamp", qr/what it printed is no receipt: the time stamp is of other bytes/, 'one that prints a time stamp of something else' ])
+	[ "cat $folder/stamp", qr/what it printed is no receipt: the time stamp is of other bytes/, 'one that prints a time stamp of something else' ])
 {
 	my ($command, $complaint, $what) = @$case;
 
-	append_to_file("$folder/stamp", stamp_of_other()) unless -e "$folder/stamp";
+	append_to_file("$folder/stamp", pack('H*', stamp_of_other())) unless -e "$folder/stamp";
 	$said = -s $node->logfile;
 	command($command, timeout => 2);
 	insert();

@@ -1,5 +1,5 @@
 # Copies of the files keep the trail, who may read it and how it goes on: a base backup, recovery to a point in
-# time, a standby and its promotion, pg_upgrade.
+# time, a standby and its promotion, pg_upgrade: from the older version that AUDIT_TRAIL_OLDER names, if it does.
 use strict;
 use warnings;
 
@@ -58,24 +58,27 @@ $recovered->stop;
 # pg_upgrade makes a server of another identity.
 $node->safe_psql('postgres', q{UPDATE orders SET total = 1});
 $node->stop;
-$node = PostgreSQL::Test::Cluster->new('old');
-$node->init;
+my $older = $ENV{AUDIT_TRAIL_OLDER};
+$node = PostgreSQL::Test::Cluster->new('old', $older ? (install_path => $older) : ());
+$node->init(extra => ['-k']);	# which 18 has by itself, and both must have
 $node->append_conf('postgresql.conf', moved_conf());
 $node->start;
 $state = moved_fill($node);
+my $was = $node->safe_psql('postgres', 'SHOW server_version');
 $node->stop;
 foreach my $mode ('--copy', '--link')
 {
 	my $new = PostgreSQL::Test::Cluster->new("new$mode");
 
-	$new->init;
+	$new->init(extra => ['-k']);
 	$new->append_conf('postgresql.conf', moved_conf());
 	chdir(PostgreSQL::Test::Utils::tempdir) or die "chdir: $!";
 	command_ok([ 'pg_upgrade', '--no-sync', $mode eq '--link' ? $mode : (), '-d', $node->data_dir, '-D', $new->data_dir, '-b', $node->config_data('--bindir'),
 		'-B', $new->config_data('--bindir'), '-s', $node->host, '-p', $node->port, '-P', $new->port, '-U', user() ], "pg_upgrade $mode")
 		or diag(join "\n", map { slurp_file($_) } glob($new->data_dir . '/pg_upgrade_output.d/*/*.txt'), glob($new->data_dir . '/pg_upgrade_output.d/*/log/*.log'));
 	$new->start;
-	moved_is($new, 'postgres', $state, 2, "pg_upgrade $mode");
+	moved_is($new, 'postgres', $state, 2, "pg_upgrade $mode from $was");
+	is($new->safe_psql('postgres', q{SELECT finding, detail FROM audit.reconcile('orders')}), 'summary|ok', 'the trail of both versions leads to the rows');
 	$new->stop;
 }
 done_testing();
