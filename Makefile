@@ -2,7 +2,7 @@
 #
 #   make && sudo make install      into the server of PG_CONFIG
 #   make test | demo | bench       everything else is done for you: packages, build, private server
-#   make lint | check-valgrind
+#   make lint | check-valgrind | check-versions
 
 EXTENSION = audit_trail
 MODULE_big = audit_trail
@@ -36,7 +36,7 @@ PROVE_TESTS = test/tap/*.pl
 
 EXTRA_CLEAN = $(OBJS:.o=.d) results output_iso tmp_check tmp_check_iso log
 
-COMMANDS = test demo bench lint check-valgrind
+COMMANDS = test demo bench lint check-valgrind check-versions
 
 # A machine without the server's headers can still run the commands, which install them.
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
@@ -64,6 +64,9 @@ lint:
 	@test/lint/run
 check-valgrind:
 	@test/run valgrind
+check-versions:
+	@test/run-on 17
+	@test/run-on 18
 
 .PHONY: $(COMMANDS)
 
