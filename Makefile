@@ -23,7 +23,7 @@ SHLIB_LINK = -lcrypto -lzstd -Wl,--version-script=$(srcdir)/src/exports.map
 # Bitcode would need clang for everybody, and inlining our functions into queries gains nothing.
 override with_llvm := no
 
-# The server must have shared_preload_libraries = 'audit_trail' and audit_trail.record_reads = off;
+# The server must have shared_preload_libraries = 'audit_trail' and the settings of test/lib/server;
 # "make test" starts such a one.
 # Outputs are in expected/ for both kinds, so a spec may not have the name of a test in test/sql.
 # Those that need the guard lifted, or a key, in the configuration are for "make test" alone.

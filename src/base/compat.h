@@ -121,6 +121,13 @@ typedef void AtJsonAction;
 #define AT_JSON_GO_ON return
 #endif
 
+/* 16 keeps who was authenticated apart from the connection. */
+#if PG_VERSION_NUM < 160000
+#define AT_AUTHENTICATED_NAME(port) ((port)->authn_id)
+#else
+#define AT_AUTHENTICATED_NAME(port) ((void) (port), MyClientConnectionInfo.authn_id)
+#endif
+
 /* 17 lets the caller provide the lexer's memory, and ask for stronger locks too. */
 #if PG_VERSION_NUM < 170000
 #define makeJsonLexContextCstringLen(lex, json, len, encoding, need_escapes)                       \

@@ -35,6 +35,7 @@ int at_guc_anchor_timeout;
 char *at_guc_app_session;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
+char *at_guc_cluster_database;
 int at_guc_debug_clock;
 char *at_guc_debug_points;
 int at_guc_drop_audited;
@@ -50,10 +51,14 @@ char *at_guc_maintenance_window;
 int at_guc_max_value_size;
 bool at_guc_purge_anchor;
 char *at_guc_reason;
+bool at_guc_record_denials;
+bool at_guc_record_privileges;
 bool at_guc_record_reads;
+bool at_guc_record_sessions;
 int at_guc_request_expiry;
 char *at_guc_request_id;
 int at_guc_require_context;
+int at_guc_ring_full;
 int at_guc_ring_size;
 int at_guc_ring_timeout;
 int at_guc_seal_interval;
@@ -91,12 +96,19 @@ static const struct config_enum_entry require_context_options[] = {
 	{NULL, 0, false},
 };
 
+static const struct config_enum_entry ring_full_options[] = {
+	{"wait", AT_RING_FULL_WAIT, false},
+	{"drop", AT_RING_FULL_DROP, false},
+	{NULL, 0, false},
+};
+
 static void define_a(void);
 static void define_c_to_l(void);
 static void define_m_to_z(void);
 static void define_context(const char *name, const char *what, const char *more, char **value);
 static void define_path(const char *name, const char *what, const char *more, char **value,
 						GucStringAssignHook assign);
+static void define_record(const char *name, const char *what, bool *value);
 static void define_seconds(const char *name, const char *what, const char *more, int *value,
 						   int boot, int min);
 static bool at_guc_check_anchor_command(char **newval, void **extra, GucSource source);
@@ -198,6 +210,15 @@ define_c_to_l(void)
 				   "Says where the application's client is, as the application knows.", NULL,
 				   &at_guc_client_ip);
 
+	/* by the configuration file only: as the switches of what goes there */
+	DefineCustomStringVariable("audit_trail.cluster_database",
+							   "Names the database whose trail has what happens in databases that "
+							   "have none.",
+							   "Sessions, and commands about roles and settings. Empty means that "
+							   "none has.",
+							   &at_guc_cluster_database, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							   NULL, NULL, NULL);
+
 	/* without effect but an error in a ledger that was not created under it: see clock.h */
 	DefineCustomIntVariable("audit_trail.debug_clock",
 							"Sets the clock of a ledger that was made for tests forward.", NULL,
@@ -281,10 +302,20 @@ define_m_to_z(void)
 
 	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
 
-	/* by the configuration file only: who reads must not decide whether it is seen */
-	DefineCustomBoolVariable(
-		"audit_trail.record_reads", "Records who has read the audit trail, as an event.", NULL,
-		&at_guc_record_reads, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+	define_record("audit_trail.record_denials",
+				  "Records what was refused for want of privilege, as an event.",
+				  &at_guc_record_denials);
+
+	define_record("audit_trail.record_privileges",
+				  "Records commands about roles, privileges, policies, settings and functions.",
+				  &at_guc_record_privileges);
+
+	define_record("audit_trail.record_reads", "Records who has read the audit trail, as an event.",
+				  &at_guc_record_reads);
+
+	define_record("audit_trail.record_sessions",
+				  "Records logins, failed ones too, their ends, and roles that are assumed.",
+				  &at_guc_record_sessions);
 
 	define_seconds("audit_trail.request_expiry",
 				   "Sets how long a request may wait for its approval.", NULL,
@@ -299,11 +330,19 @@ define_m_to_z(void)
 							 &at_guc_require_context, AT_REQUIRE_CONTEXT_OFF,
 							 require_context_options, PGC_SUSET, 0, NULL, NULL, NULL);
 
+	DefineCustomEnumVariable(
+		"audit_trail.ring_full",
+		"Says what becomes of a record that finds no room in the shared memory.",
+		"wait: the session waits, at last the record goes to the server's log; "
+		"drop: it is counted.",
+		&at_guc_ring_full, AT_RING_FULL_WAIT, ring_full_options, PGC_SIGHUP,
+		GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
 	/* a library that comes later has no shared memory */
 	if (process_shared_preload_libraries_in_progress)
 		DefineCustomIntVariable(
 			"audit_trail.ring_size",
-			"Sets the shared memory for refused commands on their way into the trail.", NULL,
+			"Sets the shared memory for what others record on its way into the trail.", NULL,
 			&at_guc_ring_size, 4096, 64, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL,
 			NULL);
 
@@ -360,6 +399,14 @@ define_path(const char *name, const char *what, const char *more, char **value,
 {
 	DefineCustomStringVariable(name, what, more, value, "", PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
 							   at_guc_check_path, assign, NULL);
+}
+
+/* By the configuration file only: who does something must not decide whether it is seen. */
+static void
+define_record(const char *name, const char *what, bool *value)
+{
+	DefineCustomBoolVariable(name, what, NULL, value, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE,
+							 NULL, NULL, NULL);
 }
 
 /* A time, set by the configuration. */

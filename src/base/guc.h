@@ -14,17 +14,18 @@ extern int at_guc_alert_escalate_after; /* s */
 extern char *at_guc_alert_escalate_to;  /* a channel; empty: none */
 extern int at_guc_alert_repeat_after;   /* s; 0: never */
 extern int at_guc_alert_repeats;
-extern bool at_guc_alert_values;     /* notifications may have values */
-extern char *at_guc_anchor_command;  /* see seal/anchor.h */
-extern int at_guc_anchor_heartbeat;  /* s; 0: none */
-extern int at_guc_anchor_interval;   /* s */
-extern int at_guc_anchor_max_age;    /* s; 0: any */
-extern int at_guc_anchor_timeout;    /* s */
-extern char *at_guc_app_session;     /* session of the application; as claimed */
-extern char *at_guc_checkpoint_file; /* path of what was signed; see checkpoint_file.h */
-extern char *at_guc_client_ip;       /* of the application's client; as claimed */
-extern int at_guc_debug_clock;       /* s; see clock.h */
-extern char *at_guc_debug_points;    /* comma-separated names; see debug_point.h */
+extern bool at_guc_alert_values;      /* notifications may have values */
+extern char *at_guc_anchor_command;   /* see seal/anchor.h */
+extern int at_guc_anchor_heartbeat;   /* s; 0: none */
+extern int at_guc_anchor_interval;    /* s */
+extern int at_guc_anchor_max_age;     /* s; 0: any */
+extern int at_guc_anchor_timeout;     /* s */
+extern char *at_guc_app_session;      /* session of the application; as claimed */
+extern char *at_guc_checkpoint_file;  /* path of what was signed; see checkpoint_file.h */
+extern char *at_guc_client_ip;        /* of the application's client; as claimed */
+extern char *at_guc_cluster_database; /* its trail has what happens where there is none */
+extern int at_guc_debug_clock;        /* s; see clock.h */
+extern char *at_guc_debug_points;     /* comma-separated names; see debug_point.h */
 extern int at_guc_drop_audited;
 extern char *at_guc_extra;         /* JSON object of further context */
 extern bool at_guc_guard;          /* refuse commands against the audit trail */
@@ -38,10 +39,14 @@ extern char *at_guc_maintenance_window; /* "22:00-05:00" in UTC; empty: always *
 extern int at_guc_max_value_size;       /* kB; longer values are stored as prefix and digest */
 extern bool at_guc_purge_anchor; /* nothing is purged before others have witnessed the order */
 extern char *at_guc_reason;
-extern bool at_guc_record_reads;
+extern bool at_guc_record_denials;
+extern bool at_guc_record_privileges;
+extern bool at_guc_record_reads; /* of the trail */
+extern bool at_guc_record_sessions;
 extern int at_guc_request_expiry; /* s that a request may wait for approval */
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
+extern int at_guc_ring_full;
 extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */
 extern int at_guc_ring_timeout;       /* ms that one waits for room in it */
 extern int at_guc_seal_interval;      /* ms between two passes of the sealer */
@@ -82,6 +87,13 @@ typedef enum AtLogicalApply
 	AT_LOGICAL_APPLY_RECORD,
 	AT_LOGICAL_APPLY_COUNT
 } AtLogicalApply;
+
+/* Values of audit_trail.ring_full. */
+typedef enum AtRingFull
+{
+	AT_RING_FULL_WAIT,
+	AT_RING_FULL_DROP
+} AtRingFull;
 
 /* Grows whenever one of the context settings may have changed. */
 extern uint64 at_guc_context_version;

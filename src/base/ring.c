@@ -21,6 +21,7 @@
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
+#include "utils/builtins.h"
 
 #include "base/clock.h"
 #include "base/guc.h"
@@ -52,7 +53,9 @@ typedef struct Share
 {
 	Oid database; /* InvalidOid: unused */
 	uint32 cells;
-	uint64 lost; /* records, that nobody has told of */
+	AtRingLoss loss; /* that nobody has told of */
+	bool served;     /* it has a collector, or had one when the server was stopped */
+	NameData name;   /* right while it is served */
 } Share;
 
 typedef struct Ring
@@ -89,7 +92,8 @@ static void start_up(void);
 static uint32 count_cells(void);
 static Size ring_size(void);
 static void clear(void);
-static bool try_put(const char *record, Size len, bool last_try);
+static bool try_put(Oid database, const char *record, Size len, bool last_try);
+static void count_loss(Share *share);
 static Share *share_of(Oid database);
 static void fill_cells(const Record *head, const char *record);
 static void copy_record(uint32 cell, char *to);
@@ -170,49 +174,68 @@ cell_data(uint32 cell)
 	return ring->cells + (Size) cell * CELL_SIZE;
 }
 
-bool
-at_ring_put(const char *record, Size len)
+AtRingOutcome
+at_ring_put(Oid database, const char *record, Size len)
 {
+	bool waits = at_guc_ring_full == AT_RING_FULL_WAIT;
 	int64 until;
 
-	if (ring == NULL || !OidIsValid(MyDatabaseId) || len > AT_RING_MAX_RECORD)
-		return false;
-	until = at_clock_ms() + at_guc_ring_timeout;
+	if (ring == NULL || len > AT_RING_MAX_RECORD)
+		return AT_RING_LATE;
+	until = at_clock_ms() + (waits ? at_guc_ring_timeout : 0);
 	for (;;)
 	{
 		bool last_try = at_clock_ms() >= until;
-		bool done = try_put(record, len, last_try);
+		bool done = try_put(database, record, len, last_try);
 
-		at_worker_wake(AT_WORKER_COLLECTOR);
-		if (done || last_try)
-			return done;
+		at_worker_wake_in(database, AT_WORKER_COLLECTOR);
+		if (done)
+			return AT_RING_TAKEN;
+		if (last_try)
+			return waits ? AT_RING_LATE : AT_RING_DROPPED;
 		pg_usleep(POLL_MS * 1000L);
 	}
 }
 
 /* Put a record if there is room; if not, and there will be no other try, it is counted. */
 static bool
-try_put(const char *record, Size len, bool last_try)
+try_put(Oid database, const char *record, Size len, bool last_try)
 {
 	uint32 need = (HEAD_SIZE + len + CELL_SIZE - 1) / CELL_SIZE;
 	bool done = false;
 	Share *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	share = share_of(MyDatabaseId);
+	share = share_of(database);
 	if (share != NULL && need <= ring->nunused && share->cells + need <= (ring->ncells + 1) / 2)
 	{
-		Record head = {
-			.number = ++ring->number, .database = MyDatabaseId, .len = len, .next = NO_CELL};
+		Record head = {.number = ++ring->number, .database = database, .len = len, .next = NO_CELL};
 
 		fill_cells(&head, record);
 		share->cells += need;
 		done = true;
 	}
 	else if (share != NULL && last_try)
-		share->lost++;
+		count_loss(share);
 	LWLockRelease(ring->lock);
 	return done;
+}
+
+/* The caller holds the lock. */
+static void
+count_loss(Share *share)
+{
+	if (at_guc_ring_full == AT_RING_FULL_WAIT)
+		share->loss.late++;
+	else
+		share->loss.dropped++;
+}
+
+/* Is there nothing to be remembered of a database? */
+static bool
+is_unused(const Share *share)
+{
+	return share->cells == 0 && !share->served && share->loss.dropped == 0 && share->loss.late == 0;
 }
 
 /* The share of a database, a new one if need be; NULL if all are taken. The caller holds the lock.
@@ -228,12 +251,66 @@ share_of(Oid database)
 
 		if (share->database == database)
 			return share;
-		if (unused == NULL && share->cells == 0 && share->lost == 0)
+		if (unused == NULL && is_unused(share))
 			unused = share;
 	}
 	if (unused != NULL)
 		unused->database = database;
 	return unused;
+}
+
+/* The database that is served under this name. The caller holds the lock. */
+static Oid
+served_as(const char *name)
+{
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (ring->share[i].served && strcmp(NameStr(ring->share[i].name), name) == 0)
+			return ring->share[i].database;
+	return InvalidOid;
+}
+
+Oid
+at_ring_addressee(Oid database, const char *name)
+{
+	Oid found = InvalidOid;
+
+	if (ring == NULL)
+		return InvalidOid;
+	LWLockAcquire(ring->lock, LW_SHARED);
+	if (!OidIsValid(database) && name != NULL)
+		found = served_as(name);
+	for (int i = 0; i < AT_MAX_DATABASES && OidIsValid(database); i++)
+		if (ring->share[i].served && ring->share[i].database == database)
+			found = database;
+	if (!OidIsValid(found) && at_guc_cluster_database[0] != '\0')
+		found = served_as(at_guc_cluster_database);
+	LWLockRelease(ring->lock);
+	return found;
+}
+
+void
+at_ring_serve(const char *name)
+{
+	Share *share;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	share = share_of(MyDatabaseId);
+	if (share != NULL)
+	{
+		share->served = true;
+		namestrcpy(&share->name, name);
+	}
+	LWLockRelease(ring->lock);
+}
+
+void
+at_ring_leave(void)
+{
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (ring->share[i].database == MyDatabaseId)
+			ring->share[i].served = false;
+	LWLockRelease(ring->lock);
 }
 
 /* Take cells for a record, and append it to the list. The caller holds the lock. */
@@ -346,7 +423,10 @@ at_ring_forget(Oid database)
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 		if (ring->share[i].database == database)
-			ring->share[i].lost = 0;
+		{
+			ring->share[i].served = false;
+			ring->share[i].loss = (AtRingLoss){0};
+		}
 	LWLockRelease(ring->lock);
 }
 
@@ -395,25 +475,31 @@ remove_records(Oid database, uint64 last)
 	LWLockRelease(ring->lock);
 }
 
-uint64
-at_ring_lost(void)
+AtRingLoss
+at_ring_loss(void)
 {
-	uint64 lost = 0;
+	AtRingLoss loss = {0};
 
 	LWLockAcquire(ring->lock, LW_SHARED);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 		if (ring->share[i].database == MyDatabaseId)
-			lost = ring->share[i].lost;
+			loss = ring->share[i].loss;
 	LWLockRelease(ring->lock);
-	return lost;
+	return loss;
 }
 
 void
-at_ring_lost_told(uint64 count)
+at_ring_loss_told(const AtRingLoss *loss)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == MyDatabaseId)
-			ring->share[i].lost -= Min(count, ring->share[i].lost);
+	{
+		Share *share = &ring->share[i];
+
+		if (share->database != MyDatabaseId)
+			continue;
+		share->loss.dropped -= Min(loss->dropped, share->loss.dropped);
+		share->loss.late -= Min(loss->late, share->loss.late);
+	}
 	LWLockRelease(ring->lock);
 }

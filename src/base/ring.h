@@ -41,15 +41,33 @@ typedef struct AtRingRecord
 /* Install the request and start-up hooks; call from _PG_init during preload. */
 extern void at_ring_init(void);
 
+/* What becomes of a record. */
+typedef enum AtRingOutcome
+{
+	AT_RING_TAKEN,
+	AT_RING_DROPPED, /* there was no room, and audit_trail.ring_full says not to wait */
+	AT_RING_LATE     /* there was none for as long as it can wait; or there is no ring */
+} AtRingOutcome;
+
 /* Is there a ring? Not without shared_preload_libraries. */
 extern bool at_ring_ready(void);
 
 /*
- * Put a record. If there is no room it wakes the collector and waits for some, at
- * most audit_trail.ring_timeout; then the record is lost, and counted. False if it
- * is lost, or if there is no ring. Raises nothing, and is not interrupted.
+ * Put a record for the collector of a database. If there is no room it is dropped at once, or
+ * waits for some, at most audit_trail.ring_timeout (audit_trail.ring_full). What was not taken is
+ * counted. Raises nothing, and is not interrupted.
  */
-extern bool at_ring_put(const char *record, Size len);
+extern AtRingOutcome at_ring_put(Oid database, const char *record, Size len);
+
+/*
+ * The database whose collector takes what happens in this one, which is known by its oid or by its
+ * name: itself, or else audit_trail.cluster_database. InvalidOid if there is none.
+ */
+extern Oid at_ring_addressee(Oid database, const char *name);
+
+/* For the collector: it takes the records of this database, which has this name; or no more. */
+extern void at_ring_serve(const char *name);
+extern void at_ring_leave(void);
 
 /*
  * For the collector: copy records; walk through the copy, *at being 0 at first; remove those up to
@@ -59,10 +77,16 @@ extern void at_ring_read(AtRingBatch *batch);
 extern bool at_ring_batch_next(const AtRingBatch *batch, Size *at, AtRingRecord *record);
 extern void at_ring_remove(uint64 last);
 
-/* How many records of this database were lost that nobody has told of yet; and: so many were told.
- */
-extern uint64 at_ring_lost(void);
-extern void at_ring_lost_told(uint64 count);
+/* Records of this database that found no room. */
+typedef struct AtRingLoss
+{
+	uint64 dropped;
+	uint64 late;
+} AtRingLoss;
+
+/* How many there were that nobody has told of yet; and: so many were told. */
+extern AtRingLoss at_ring_loss(void);
+extern void at_ring_loss_told(const AtRingLoss *loss);
 
 /* Throw away what a database has; for the launcher, when it is dropped. */
 extern void at_ring_forget(Oid database);

@@ -135,6 +135,17 @@ at_worker_wake(AtWorkerKind kind)
 	}
 }
 
+void
+at_worker_wake_in(Oid database, AtWorkerKind kind)
+{
+	int slot;
+
+	if (database == MyDatabaseId)
+		at_worker_wake(kind);
+	else if (at_shmem_ready() && (slot = at_slot_find(database)) >= 0)
+		at_slot_wake(slot, kind);
+}
+
 /* The generation is read first: a change in between only makes the next call look again. */
 static int
 at_worker_slot(void)

@@ -15,6 +15,7 @@
 #define AT_WORKER_H
 
 #include "datatype/timestamp.h"
+#include "postgres_ext.h"
 
 #define AT_MESSAGE_LENGTH 256
 
@@ -78,6 +79,9 @@ extern bool at_worker_is_wanted(AtWorkerKind kind);
 
 /* Wake this database's worker of a kind, if there is one. Cheap, raises nothing. */
 extern void at_worker_wake(AtWorkerKind kind);
+
+/* The same for a database that may be another one. */
+extern void at_worker_wake_in(Oid database, AtWorkerKind kind);
 
 /*
  * Ask this database's worker for a whole pass that starts after this call,

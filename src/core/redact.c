@@ -25,7 +25,8 @@ typedef struct Reader
 
 /* Lower case, as they are looked for. */
 static const char *const words[] = {
-	"passw", "pwd", "secret", "token", "credential", "crypt", "api_key", "apikey", "private", "://",
+	"passw",      "passph", "pass=",   "pwd",    "secret",  "token",
+	"credential", "crypt",  "api_key", "apikey", "private", "://",
 };
 
 static bool skip_comment(Reader *reader);

@@ -3,32 +3,14 @@
  *		Attempts that are refused, and reads of the trail: told when they are,
  *		recorded by the collector, whatever becomes of the transaction.
  *
- * Without shared_preload_libraries, and on a standby, an attempt is only in
- * the server's log, and a read nowhere.
+ * Without shared_preload_libraries they are nowhere, on a standby in the
+ * server's log (dispatch.h).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_ATTEMPT_H
 #define AT_ATTEMPT_H
 
-#include "datatype/timestamp.h"
-
-#include "ledger/origin.h"
-
-/* Longest text of a command that is told, in bytes. */
-#define AT_MAX_ATTEMPT_TEXT 4000
-
-/* What was refused or read, as the collector reads it. */
-typedef struct AtAttempt
-{
-	TimestampTz at;
-	int sqlstate;
-	char *message; /* what the error says; NULL: it was no error, but a read */
-	char *object;  /* what it was about; NULL where the message has it */
-	char *command; /* tag of the client's command; NULL if none is known */
-	char *text;    /* of that command, perhaps cut, without secrets; likewise */
-	int64 text_bytes;
-	int64 rows; /* that were read */
-} AtAttempt;
+#include "lib/stringinfo.h"
 
 /*
  * Tell that something is refused; call it right before the error is raised. The origin
@@ -38,17 +20,15 @@ typedef struct AtAttempt
 extern void at_attempt_tell(int sqlstate, const char *message, const char *object);
 
 /*
- * Begin to tell that something is read: the record but for the number of rows, in the current
- * memory context. The rest allocates nothing and raises nothing, so it may come in an abort.
+ * The same of what was refused for want of privilege: access.denied. The object may be NULL;
+ * target_id is that of an audited table, or 0. No literal of the client's command is told.
  */
-extern void at_attempt_begin_read(StringInfo record, const char *object);
-extern void at_attempt_end_read(StringInfo record, int64 rows);
+extern void at_attempt_deny(const char *message, const char *object, int32 target_id);
 
 /*
- * Take a record apart: the bytes of its origin, which two of the same session and context have
- * alike, the origin and the attempt. What is read points into the record. False if it is none.
+ * Begin to tell that something is read: the record but for the number of rows, in the current
+ * memory context. The rest is at_dispatch_end().
  */
-extern bool at_attempt_read(const char *record, int len, AtOrigin *origin, int *origin_len,
-							AtAttempt *attempt);
+extern void at_attempt_begin_read(StringInfo record, const char *object);
 
 #endif

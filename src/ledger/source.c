@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
@@ -57,6 +58,7 @@ static struct
 PG_FUNCTION_INFO_V1(at_context_source_changed);
 
 static void forget_relation(Datum arg, Oid relid);
+static bool is_installed(void);
 static void fill_cache(void);
 static List *read_sources(void);
 static Source *make_source(HeapTuple tuple, TupleDesc desc);
@@ -93,6 +95,8 @@ at_source_read(AtContextValue *field)
 {
 	ListCell *cell;
 
+	if (!cache.valid && !is_installed())
+		return;
 	if (!cache.valid)
 		fill_cache();
 
@@ -106,6 +110,15 @@ at_source_read(AtContextValue *field)
 		if (field[source->field].value != NULL)
 			field[source->field].source = pstrdup(source->name);
 	}
+}
+
+/* What happens in a database without the extension may be told as well. */
+static bool
+is_installed(void)
+{
+	Oid schema = at_audit_schema();
+
+	return OidIsValid(schema) && OidIsValid(get_relname_relid(SOURCE_TABLE, schema));
 }
 
 static void

@@ -17,9 +17,10 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "commands/dbcommands.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/json.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -27,11 +28,11 @@
 #include "base/debug_point.h"
 #include "base/ring.h"
 #include "base/worker.h"
-#include "ledger/attempt.h"
-#include "ledger/datum.h"
+#include "ledger/context.h"
+#include "ledger/dispatch.h"
 #include "ledger/event.h"
 #include "ledger/hooks.h"
-#include "ledger/partition.h"
+#include "ledger/kind.h"
 #include "ledger/target.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
@@ -41,31 +42,26 @@
 
 #define BATCH_SIZE (128 * 1024)
 
-/* What events of the collector are about. */
-#define ATTEMPT_TYPE "attempt"
-#define TRAIL_TYPE   "trail"
-
 /* Records of one origin, in one transaction. */
 typedef struct OriginGroup
 {
 	const char *origin; /* its bytes; NULL: no transaction is open */
 	int origin_len;
-	uint64 last; /* number of the last record */
-	AtTarget attempts;
-	AtTarget trail;
+	uint64 last;     /* number of the last record */
+	AtTarget target; /* of the record before */
 } OriginGroup;
 
 static long run_pass(void);
+static bool serve(void);
 static void record_batch(const AtRingBatch *batch);
-static void record_attempt(OriginGroup *group, const AtRingRecord *record);
+static void record_one(OriginGroup *group, const AtRingRecord *record);
+static void clean_origin(AtOrigin *origin);
 static void begin_group(OriginGroup *group, const AtOrigin *origin);
 static void end_group(OriginGroup *group);
-static void append_event(OriginGroup *group, const AtAttempt *attempt);
-static void append_read(OriginGroup *group, const AtAttempt *attempt);
-static const AtTarget *find_target(const char *type, AtTarget *target);
-static AtEvent new_event(const AtTarget *target, char op, const char *type);
-static struct varlena *make_values(const AtAttempt *attempt);
-static void tell_lost(void);
+static void append_event(OriginGroup *group, const AtDispatch *dispatch);
+static const AtTarget *find_target(OriginGroup *group, const AtDispatch *dispatch);
+static struct varlena *make_values(const AtDispatch *dispatch);
+static void tell_loss(void);
 
 void
 at_collector_init(void)
@@ -80,10 +76,30 @@ run_pass(void)
 
 	if (RecoveryInProgress())
 		return IDLE_MS;
+	if (!serve())
+		return IDLE_MS;
 	for (at_ring_read(&batch); batch.count > 0; at_ring_read(&batch))
 		record_batch(&batch);
-	tell_lost();
+	tell_loss();
 	return IDLE_MS;
+}
+
+/* Say whose records we take, as long as there is a ledger; the database may get another name. */
+static bool
+serve(void)
+{
+	MemoryContext save = CurrentMemoryContext;
+	bool begun;
+
+	StartTransactionCommand();
+	begun = at_incarnation_begun();
+	if (begun)
+		at_ring_serve(get_database_name(MyDatabaseId));
+	else
+		at_ring_leave();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(save);
+	return begun;
 }
 
 static void
@@ -96,33 +112,63 @@ record_batch(const AtRingBatch *batch)
 	while (at_ring_batch_next(batch, &at, &record))
 	{
 		CHECK_FOR_INTERRUPTS();
-		record_attempt(&group, &record);
+		record_one(&group, &record);
 	}
 	end_group(&group);
 }
 
 static void
-record_attempt(OriginGroup *group, const AtRingRecord *record)
+record_one(OriginGroup *group, const AtRingRecord *record)
 {
 	AtOrigin *origin = palloc(sizeof(AtOrigin));
-	AtAttempt attempt;
+	AtDispatch dispatch;
 	int origin_len;
 
-	if (!at_attempt_read(record->data, record->len, origin, &origin_len, &attempt))
+	if (!at_dispatch_read(record->data, record->len, origin, &origin_len, &dispatch))
 		elog(ERROR, "record " UINT64_FORMAT " of the ring cannot be read", record->number);
 
 	if (group->origin != NULL &&
 		(group->origin_len != origin_len || memcmp(group->origin, record->data, origin_len) != 0))
 		end_group(group);
 	if (group->origin == NULL)
+	{
+		clean_origin(origin);
 		begin_group(group, origin);
+	}
 	group->origin = record->data;
 	group->origin_len = origin_len;
 	group->last = record->number;
-	if (attempt.message != NULL)
-		append_event(group, &attempt);
-	else
-		append_read(group, &attempt);
+	append_event(group, &dispatch);
+}
+
+/*
+ * A text in the encoding of this database. What somebody says who wants to log in has none, and a
+ * record may come from another database.
+ */
+static char *
+clean(char *text)
+{
+	return text != NULL && !pg_verifymbstr(text, strlen(text), true)
+			   ? at_context_clean_part(text, strlen(text), strlen(text))
+			   : text;
+}
+
+static void
+clean_origin(AtOrigin *origin)
+{
+	AtSessionFacts *session = &origin->session;
+
+	session->login_user = clean(session->login_user);
+	session->client_addr = clean(session->client_addr);
+	session->application = clean(session->application);
+	session->tls = clean(session->tls);
+	origin->db_user = clean(origin->db_user);
+	origin->db_role = clean(origin->db_role);
+	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
+	{
+		origin->field[i].value = clean(unconstify(char *, origin->field[i].value));
+		origin->field[i].source = clean(unconstify(char *, origin->field[i].source));
+	}
 }
 
 static void
@@ -136,8 +182,7 @@ begin_group(OriginGroup *group, const AtOrigin *origin)
 		elog(ERROR, "there is no ledger any more");
 	PushActiveSnapshot(GetTransactionSnapshot());
 	at_transaction_act_for(origin);
-	group->attempts.target_id = 0;
-	group->trail.target_id = 0;
+	group->target = (AtTarget){.target_id = 0};
 }
 
 /* Nobody can end the process between the commit and the removal. */
@@ -159,111 +204,72 @@ end_group(OriginGroup *group)
 }
 
 static void
-append_event(OriginGroup *group, const AtAttempt *attempt)
+append_event(OriginGroup *group, const AtDispatch *dispatch)
 {
-	const AtTarget *target = find_target(ATTEMPT_TYPE, &group->attempts);
-	AtEvent event = new_event(target, 'R', "audit.refused");
+	const AtTarget *target = find_target(group, dispatch);
+	AtEvent event = at_kind_event(target, dispatch->op, clean(dispatch->event_type));
 
-	event.new_values = make_values(attempt);
-	event.occurred_at = attempt->at;
+	if (dispatch->record_key != NULL)
+		event.record_key = cstring_to_text(clean(dispatch->record_key));
+	event.new_values = make_values(dispatch);
+	event.occurred_at = dispatch->at;
+
 	(void) at_change_record(&event, InvalidOid);
 }
 
-static void
-append_read(OriginGroup *group, const AtAttempt *attempt)
-{
-	AtEvent event = new_event(find_target(TRAIL_TYPE, &group->trail), 'V', "audit.read");
-
-	event.new_values = make_values(attempt);
-	event.occurred_at = attempt->at;
-	(void) at_change_record(&event, InvalidOid);
-}
-
-static AtEvent
-new_event(const AtTarget *target, char op, const char *type)
-{
-	return (AtEvent){
-		.target_id = target->target_id,
-		.retention_class = target->retention_class,
-		.schema = at_span_of(target->table_schema),
-		.table = at_span_of(target->table_name),
-		.resource_type = at_span_of(target->resource_type),
-		.op = op,
-		.event_type = (struct varlena *) cstring_to_text(type),
-	};
-}
-
-/* What events of a type are recorded under; made with the first one. */
+/* What the event is about: an audited table, or what is known by its resource type. */
 static const AtTarget *
-find_target(const char *type, AtTarget *target)
+find_target(OriginGroup *group, const AtDispatch *dispatch)
 {
-	if (target->target_id != 0 || at_target_find(type, target))
-		return target;
-	*target = (AtTarget){
-		.retention_class = AT_RETENTION_CLASS_DEFAULT,
-		.table_schema = AT_SCHEMA,
-		.table_name = "",
-		.resource_type = pstrdup(type),
-		.context = "system",
-		.key_columns = "[]",
-		.columns = "[]",
-	};
-	at_target_append(target);
-	CommandCounterIncrement();
+	AtTarget *target = &group->target;
+	char *type = clean(dispatch->resource_type);
+
+	if (dispatch->target_id != 0)
+	{
+		if (target->target_id != dispatch->target_id &&
+			!at_target_read(dispatch->target_id, target))
+			at_kind_target(type, target);
+	}
+	else if (target->target_id == 0 || strcmp(target->resource_type, type) != 0 ||
+			 target->table_name[0] != '\0')
+		at_kind_target(type, target);
 	return target;
 }
 
-/* Begin a member of a JSON object. */
-static void
-append_text(StringInfo json, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	appendStringInfo(json, "%s\"%s\":", json->len > 1 ? "," : "", name);
-	escape_json(json, value);
-}
-
 static struct varlena *
-make_values(const AtAttempt *attempt)
+make_values(const AtDispatch *dispatch)
 {
-	StringInfoData json;
+	StringInfoData members;
+	char *values = clean(dispatch->values);
+	char *database = clean(dispatch->database);
 
-	initStringInfo(&json);
-	appendStringInfoChar(&json, '{');
-	if (attempt->message != NULL)
-		append_text(&json, "sqlstate", unpack_sql_state(attempt->sqlstate));
-	append_text(&json, "message", attempt->message);
-	append_text(&json, "object", attempt->object);
-	append_text(&json, "command", attempt->command);
-	append_text(&json, "statement", attempt->text);
-	if (attempt->text_bytes > AT_MAX_ATTEMPT_TEXT)
-		appendStringInfo(&json, ",\"statement_bytes\":" INT64_FORMAT, attempt->text_bytes);
-	if (attempt->message == NULL)
-		appendStringInfo(&json, ",\"rows\":" INT64_FORMAT, attempt->rows);
-	appendStringInfoChar(&json, '}');
-	return (struct varlena *) cstring_to_text_with_len(json.data, json.len);
+	initStringInfo(&members);
+	appendStringInfoString(&members, values != NULL ? values : "");
+	if (dispatch->rows >= 0)
+		at_member_number(&members, "rows", dispatch->rows);
+	if (database != NULL && strcmp(database, get_database_name(MyDatabaseId)) != 0)
+		at_member_text(&members, "in_database", database);
+	return cstring_to_text(psprintf("{%s}", members.data));
 }
 
-/* Records that found no room are gone; how many is an event. */
+/* Records that found no room: how many is an event. */
 static void
-tell_lost(void)
+tell_loss(void)
 {
-	uint64 lost = at_ring_lost();
-	AtTarget target = {0};
+	AtRingLoss loss = at_ring_loss();
+	StringInfoData values;
 
-	if (lost == 0)
+	if (loss.dropped == 0 && loss.late == 0)
 		return;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-
-	AtEvent event = new_event(find_target(ATTEMPT_TYPE, &target), 'R', "audit.lost");
-
-	event.new_values =
-		(struct varlena *) cstring_to_text(psprintf("{\"lost\":" UINT64_FORMAT "}", lost));
-	(void) at_change_record(&event, InvalidOid);
+	initStringInfo(&values);
+	at_member_number(&values, "lost", loss.dropped);
+	at_member_number(&values, "in_server_log", loss.late);
+	(void) at_kind_append("attempt", 'R', "audit.lost", NULL, values.data);
 	PopActiveSnapshot();
 	HOLD_INTERRUPTS();
 	CommitTransactionCommand();
-	at_ring_lost_told(lost);
+	at_ring_loss_told(&loss);
 	RESUME_INTERRUPTS();
 }

@@ -34,6 +34,7 @@
 #include "base/names.h"
 #include "base/ring.h"
 #include "ledger/attempt.h"
+#include "ledger/dispatch.h"
 #include "ledger/reader.h"
 #include "ledger/statement.h"
 #include "observe/reads.h"
@@ -217,5 +218,5 @@ end_reading(void *arg)
 	while (*link != reading)
 		link = &(*link)->next;
 	*link = reading->next;
-	at_attempt_end_read(&reading->record, reading->rows);
+	at_dispatch_end(&reading->record, reading->rows);
 }

@@ -1,0 +1,71 @@
+/*-------------------------------------------------------------------------
+ * dispatch.h
+ *		An event that another process is to record: it happens where nothing
+ *		can be written, or must outlive the transaction.
+ *
+ * It is sent by way of the ring (base/ring.h) to the collector of this
+ * database. What happens in a database without a ledger goes to that of
+ * audit_trail.cluster_database. What finds no room there is written to the
+ * server's log, as one line:
+ *
+ *		audit_trail record: {...}
+ *
+ * with a JSON object in it (doc/observe.md tells its members).
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_DISPATCH_H
+#define AT_DISPATCH_H
+
+#include "ledger/origin.h"
+
+/* Texts may be NULL, but for the types. */
+typedef struct AtDispatch
+{
+	TimestampTz at;
+	char op;
+	char *event_type;
+	char *resource_type; /* what it is about, where target_id is 0 */
+	int32 target_id;     /* version of an audited table that it is about */
+	char *record_key;
+	char *values;   /* members of a JSON object, without braces */
+	int64 rows;     /* one more member, "rows"; -1: it has none */
+	char *database; /* where it happened; set by what writes it */
+} AtDispatch;
+
+/* The longest text that goes into one, in bytes; what makes them cuts texts to it. */
+#define AT_MAX_DISPATCH_TEXT 4000
+
+/*
+ * Begin a record: all but the number of rows, in the current memory context. at_dispatch_end()
+ * adds that and sends it; it allocates nothing and raises nothing, so it may be called in an abort.
+ */
+extern void at_dispatch_begin(StringInfo record, const AtOrigin *origin,
+							  const AtDispatch *dispatch);
+extern void at_dispatch_end(StringInfo record, int64 rows);
+
+/*
+ * Send an event whose origin is who does something now. Needs a transaction; raises nothing of
+ * its own.
+ */
+extern void at_dispatch_send(const AtDispatch *dispatch);
+
+/* The same with an origin that was made up before; needs no transaction. */
+extern void at_dispatch_send_as(const AtOrigin *origin, const AtDispatch *dispatch);
+
+/* Is there a ledger that takes what happens here and now? Needs no transaction. */
+extern bool at_dispatch_is_heard(void);
+
+/*
+ * Take a record apart: the bytes of its origin, which two of the same session and context have
+ * alike, the origin and the event. What is read points into the record. False if it is none.
+ */
+extern bool at_dispatch_read(const char *record, int len, AtOrigin *origin, int *origin_len,
+							 AtDispatch *dispatch);
+
+/* Add a member to those of a JSON object: with a comma, if it is not the first. NULL adds nothing.
+ */
+extern void at_member_text(StringInfo members, const char *name, const char *value);
+extern void at_member_number(StringInfo members, const char *name, int64 value);
+extern void at_member_json(StringInfo members, const char *name, const char *json);
+
+#endif
