@@ -38,7 +38,10 @@
 #include "ledger/subject_key.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
+#include "observe/denials.h"
+#include "observe/privileges.h"
 #include "observe/reads.h"
+#include "observe/sessions.h"
 #include "query/latency.h"
 #include "retention/keeper.h"
 #include "retention/policy.h"
@@ -81,10 +84,13 @@ _PG_init(void)
 	at_collector_init();
 	at_keeper_init();
 	at_retention_policy_init();
+	at_privileges_init();
+	at_denials_init(); /* after all that may refuse */
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();
 		at_ring_init();
+		at_sessions_init();
 		at_worker_init();
 		at_run_init();
 	}

@@ -87,7 +87,16 @@ at_required_perms(const PlannedStmt *plan, const RangeTblEntry *entry)
 			   ? ACL_NO_RIGHTS
 			   : getRTEPermissionInfo(plan->permInfos, (RangeTblEntry *) entry)->requiredPerms;
 }
+
+static inline bool
+at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
+{
+	return entry->perminfoindex == 0 ||
+		   ExecCheckPermissions(NIL, list_make1(getRTEPermissionInfo(plan->permInfos, entry)),
+								false);
+}
 #else
+#define at_is_permitted(plan, entry)            ExecCheckRTEPerms(entry)
 #define AT_CHECK_PERMS_PARAMS                   List *range_table, bool report
 #define AT_CHECK_PERMS_ARGS                     range_table, report
 #define at_required_perms(plan, entry)          ((void) (plan), (entry)->requiredPerms)

@@ -58,6 +58,7 @@ at_policy_init(void)
 	at_relation_change_register(forget_relation);
 	at_trigger_needed_hook = at_cover_needs;
 	at_audited_by_hook = at_stored_root;
+	at_audited_table_hook = at_stored_table;
 }
 
 static void

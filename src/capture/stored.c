@@ -156,6 +156,21 @@ at_stored_root(Oid relid)
 	return at_stored_ready() && at_stored_find(relid, &stored) ? stored.root : InvalidOid;
 }
 
+bool
+at_stored_table(Oid relid, AtAuditedTable *table)
+{
+	AtStoredPolicy stored;
+
+	if (!at_stored_ready() || !at_stored_find(relid, &stored))
+		return false;
+	*table = (AtAuditedTable){
+		.root = stored.root,
+		.target_id = stored.target_id,
+		.resource_type = stored.resource_type,
+	};
+	return true;
+}
+
 /* The tables that this one is a partition or a child of, in their order. */
 static List *
 parents_of(Oid relid)

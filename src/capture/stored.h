@@ -13,6 +13,7 @@
 #include "nodes/pg_list.h"
 
 #include "capture/row_options.h"
+#include "ledger/hooks.h"
 
 /* Name of the configuration table and its columns (sql/install/30_capture.sql). */
 #define AT_POLICY_TABLE "policy"
@@ -76,6 +77,9 @@ extern bool at_stored_find(Oid relid, AtStoredPolicy *stored);
 
 /* The table that such a policy names; InvalidOid if there is none, or no ledger. */
 extern Oid at_stored_root(Oid relid);
+
+/* What such a policy says, for other rooms; false in the same case. */
+extern bool at_stored_table(Oid relid, AtAuditedTable *table);
 
 /* Oids of all tables with an enabled policy, ascending. */
 extern List *at_stored_tables(void);

@@ -14,6 +14,7 @@ AtChangeWantedHook at_change_wanted_hook = NULL;
 AtAlarmHook at_alarm_hook = NULL;
 AtTriggerNeededHook at_trigger_needed_hook = NULL;
 AtAuditedByHook at_audited_by_hook = NULL;
+AtAuditedTableHook at_audited_table_hook = NULL;
 
 AtEventName
 at_change_record(const AtEvent *event, Oid relid)

@@ -94,6 +94,19 @@ extern AtTriggerNeededHook at_trigger_needed_hook;
 typedef Oid (*AtAuditedByHook)(Oid relid);
 extern AtAuditedByHook at_audited_by_hook;
 
+/* What others record of an audited table, besides the changes of its rows. Strings are in the
+ * current context. */
+typedef struct AtAuditedTable
+{
+	Oid root; /* the table whose policy it is */
+	int32 target_id;
+	char *resource_type;
+} AtAuditedTable;
+
+/* Set by capture: the same question as above, with what the policy says; false: there is none. */
+typedef bool (*AtAuditedTableHook)(Oid relid, AtAuditedTable *table);
+extern AtAuditedTableHook at_audited_table_hook;
+
 /*
  * Set by the room of alerts: tell those who LISTEN of something that is about
  * the audit trail itself and no event. Called in a transaction, and sent when
