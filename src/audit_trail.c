@@ -43,6 +43,7 @@
 #include "observe/reads.h"
 #include "observe/sessions.h"
 #include "query/latency.h"
+#include "retention/archive_month.h"
 #include "retention/keeper.h"
 #include "retention/policy.h"
 #include "seal/sealer.h"
@@ -83,6 +84,7 @@ _PG_init(void)
 	at_seal_init();
 	at_collector_init();
 	at_keeper_init();
+	at_archive_month_init(); /* after the keeper, of which it is a step */
 	at_retention_policy_init();
 	at_privileges_init();
 	at_denials_init(); /* after all that may refuse */

@@ -48,6 +48,8 @@ CREATE SEQUENCE audit.alert_action_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.alert_action_id_seq IS 'numbers what is done about alerts (audit.alert_action.action_id)';
 CREATE SEQUENCE audit.alert_delivery_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.alert_delivery_id_seq IS 'numbers deliveries of alerts (audit.alert_delivery.delivery_id)';
+CREATE SEQUENCE audit.store_id_seq AS int;
+COMMENT ON SEQUENCE audit.store_id_seq IS 'names cold stores (audit.segment.store_id)';
 
 CREATE SEQUENCE audit.keeper_run_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.keeper_run_id_seq IS 'names rows of audit.keeper_run';
@@ -327,6 +329,49 @@ COMMENT ON COLUMN audit.volume.op IS 'as in audit.event';
 COMMENT ON COLUMN audit.volume.event_type IS 'as in audit.event; empty where that is null';
 COMMENT ON COLUMN audit.volume.actor IS 'who acted, as in audit.events';
 COMMENT ON COLUMN audit.volume.events IS 'how many';
+
+CREATE TABLE audit.segment (
+	store_id int NOT NULL,
+	number int NOT NULL,
+	archived_at timestamptz NOT NULL,
+	partition_name text NOT NULL,
+	row_count int NOT NULL,
+	first_tx_id bigint NOT NULL,
+	last_tx_id bigint NOT NULL,
+	first_tx_at timestamptz NOT NULL,
+	last_tx_at timestamptz NOT NULL,
+	first_target int NOT NULL,
+	last_target int NOT NULL,
+	stored_bytes int NOT NULL,
+	checksum bytea NOT NULL,
+	bloom bytea NOT NULL,
+	file_offset bigint,
+	file text,
+	content bytea
+) PARTITION BY LIST (store_id);
+ALTER TABLE audit.segment ALTER COLUMN bloom SET STORAGE PLAIN;
+ALTER TABLE audit.segment ALTER COLUMN content SET STORAGE EXTERNAL;
+CREATE INDEX segment_last_idx ON audit.segment (last_tx_id, number);
+COMMENT ON TABLE audit.segment IS 'about a thousand rows of a partition of audit.event or audit.transaction that was archived';
+COMMENT ON COLUMN audit.segment.store_id IS 'store that it is in: the option of the foreign table that reads it';
+COMMENT ON COLUMN audit.segment.number IS 'its place in the store, from 1';
+COMMENT ON COLUMN audit.segment.archived_at IS 'when it was made';
+COMMENT ON COLUMN audit.segment.partition_name IS 'partition whose rows it has';
+COMMENT ON COLUMN audit.segment.row_count IS 'how many they are';
+COMMENT ON COLUMN audit.segment.first_tx_id IS 'tx_id of the first row; rows are in the order of tx_id, then ordinal';
+COMMENT ON COLUMN audit.segment.last_tx_id IS 'tx_id of the last row';
+COMMENT ON COLUMN audit.segment.first_tx_at IS 'least tx_at';
+COMMENT ON COLUMN audit.segment.last_tx_at IS 'greatest tx_at';
+COMMENT ON COLUMN audit.segment.first_target IS 'least target_id; 0 for transactions';
+COMMENT ON COLUMN audit.segment.last_target IS 'greatest target_id; 0 for transactions';
+COMMENT ON COLUMN audit.segment.stored_bytes IS 'how long the content is';
+COMMENT ON COLUMN audit.segment.checksum IS 'SHA-256 with which the content ends';
+COMMENT ON COLUMN audit.segment.bloom IS 'Bloom filter: of events their keys and tables, of transactions their actors, requests and sessions';
+COMMENT ON COLUMN audit.segment.file_offset IS 'where in the file the content begins; null if it is here';
+COMMENT ON COLUMN audit.segment.file IS 'file below audit_trail.archive_directory that has the content; null if it is here';
+COMMENT ON COLUMN audit.segment.content IS 'the rows, ATQ1 of doc/format.md; null if a file has them';
+REVOKE ALL ON audit.segment FROM PUBLIC;
+REVOKE ALL ON SEQUENCE audit.store_id_seq FROM PUBLIC;
 
 CREATE TABLE audit.alert (
 	alert_id bigint NOT NULL,

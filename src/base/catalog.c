@@ -56,6 +56,7 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_LOG_TILE] = "log_tile",
 	[AT_LEDGER_CHECKPOINT] = "checkpoint",
 	[AT_LEDGER_ANCHOR_RECEIPT] = "anchor_receipt",
+	[AT_LEDGER_SEGMENT] = "segment",
 	[AT_LEDGER_ALERT] = "alert",
 	[AT_LEDGER_ALERT_ACTION] = "alert_action",
 	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
@@ -193,7 +194,8 @@ at_is_ledger_relation(Relation rel)
 				   : RelationGetRelid(rel);
 
 	return root == ledger_relid_or_invalid(AT_LEDGER_EVENT) ||
-		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION);
+		   root == ledger_relid_or_invalid(AT_LEDGER_TRANSACTION) ||
+		   root == ledger_relid_or_invalid(AT_LEDGER_SEGMENT);
 }
 
 bool
@@ -243,7 +245,8 @@ at_ledger_is_for_test(void)
 {
 	if (!cache.has_log_id)
 		read_incarnations();
-	return cache.has_log_id && cache.for_test;
+	/* one that is being created has no row yet, and nothing of it is recorded */
+	return !cache.has_log_id || cache.for_test;
 }
 
 bool

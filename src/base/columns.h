@@ -123,6 +123,25 @@
 #define Anum_anchor_receipt_receipt      10
 #define Natts_anchor_receipt             10
 
+#define Anum_segment_store_id       1
+#define Anum_segment_number         2
+#define Anum_segment_archived_at    3
+#define Anum_segment_partition_name 4
+#define Anum_segment_row_count      5
+#define Anum_segment_first_tx_id    6
+#define Anum_segment_last_tx_id     7
+#define Anum_segment_first_tx_at    8
+#define Anum_segment_last_tx_at     9
+#define Anum_segment_first_target   10
+#define Anum_segment_last_target    11
+#define Anum_segment_stored_bytes   12
+#define Anum_segment_checksum       13
+#define Anum_segment_bloom          14
+#define Anum_segment_file_offset    15
+#define Anum_segment_file           16
+#define Anum_segment_content        17
+#define Natts_segment               17
+
 #define Anum_alert_alert_id    1
 #define Anum_alert_raised_at   2
 #define Anum_alert_xid         3

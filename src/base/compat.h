@@ -155,6 +155,28 @@ typedef void AtJsonAction;
 	((void) (instrument), index_beginscan((heap), (index), (snapshot), (nkeys), (norderbys)))
 #endif
 
+/* 17 tells the restrictions of a foreign join, 18 how many nodes are disabled, and all-frozen
+ * pages. */
+#if PG_VERSION_NUM < 170000
+#define at_foreign_scan_path(root, rel, rows, startup, total, outer)                               \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), NULL,   \
+							NIL)
+#elif PG_VERSION_NUM < 180000
+#define at_foreign_scan_path(root, rel, rows, startup, total, outer)                               \
+	create_foreignscan_path((root), (rel), NULL, (rows), (startup), (total), NIL, (outer), NULL,   \
+							NIL, NIL)
+#else
+#define at_foreign_scan_path(root, rel, rows, startup, total, outer)                               \
+	create_foreignscan_path((root), (rel), NULL, (rows), 0, (startup), (total), NIL, (outer),      \
+							NULL, NIL, NIL)
+#endif
+#if PG_VERSION_NUM < 180000
+#define vac_update_relstats(rel, pages, tuples, visible, frozen, has_index, xid, multi, xid_set,   \
+							multi_set, outer)                                                      \
+	vac_update_relstats((rel), (pages), (tuples), (visible), (has_index), (xid), (multi),          \
+						(xid_set), (multi_set), (outer))
+#endif
+
 /* 18 has columns that are computed when they are read. */
 #ifndef ATTRIBUTE_GENERATED_VIRTUAL
 #define ATTRIBUTE_GENERATED_VIRTUAL 'v'

@@ -33,6 +33,7 @@ int at_guc_anchor_interval;
 int at_guc_anchor_max_age;
 int at_guc_anchor_timeout;
 char *at_guc_app_session;
+char *at_guc_archive_directory;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
 char *at_guc_cluster_database;
@@ -194,6 +195,13 @@ define_a(void)
 
 	define_context("audit_trail.app_session", "Names the session of the application, as that says.",
 				   NULL, &at_guc_app_session);
+
+	define_path(
+		"audit_trail.archive_directory",
+		"Names the directory to which archived segments can be moved, by its absolute path.",
+		"Outside of the data directory; the server's user owns it. Whoever empties it "
+		"destroys what was moved.",
+		&at_guc_archive_directory, NULL);
 }
 
 static void

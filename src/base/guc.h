@@ -14,13 +14,14 @@ extern int at_guc_alert_escalate_after; /* s */
 extern char *at_guc_alert_escalate_to;  /* a channel; empty: none */
 extern int at_guc_alert_repeat_after;   /* s; 0: never */
 extern int at_guc_alert_repeats;
-extern bool at_guc_alert_values;      /* notifications may have values */
-extern char *at_guc_anchor_command;   /* see seal/anchor.h */
-extern int at_guc_anchor_heartbeat;   /* s; 0: none */
-extern int at_guc_anchor_interval;    /* s */
-extern int at_guc_anchor_max_age;     /* s; 0: any */
-extern int at_guc_anchor_timeout;     /* s */
-extern char *at_guc_app_session;      /* session of the application; as claimed */
+extern bool at_guc_alert_values;    /* notifications may have values */
+extern char *at_guc_anchor_command; /* see seal/anchor.h */
+extern int at_guc_anchor_heartbeat; /* s; 0: none */
+extern int at_guc_anchor_interval;  /* s */
+extern int at_guc_anchor_max_age;   /* s; 0: any */
+extern int at_guc_anchor_timeout;   /* s */
+extern char *at_guc_app_session;    /* session of the application; as claimed */
+extern char *at_guc_archive_directory;
 extern char *at_guc_checkpoint_file;  /* path of what was signed; see checkpoint_file.h */
 extern char *at_guc_client_ip;        /* of the application's client; as claimed */
 extern char *at_guc_cluster_database; /* its trail has what happens where there is none */

@@ -278,6 +278,11 @@ check_drop_statement(const DropStmt *drop)
 				if (strcmp(strVal(name), AT_SCHEMA) == 0)
 					at_refuse_name("drop", "schema", AT_SCHEMA);
 				break;
+			case OBJECT_FDW:
+			case OBJECT_FOREIGN_SERVER:
+				if (strcmp(strVal(name), "audit_cold") == 0)
+					at_refuse_name("drop", "foreign-data wrapper", "audit_cold");
+				break;
 			case OBJECT_EXTENSION:
 				if (strcmp(strVal(name), AT_EXTENSION) == 0)
 					at_refuse_name("drop", "extension", AT_EXTENSION);

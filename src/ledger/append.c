@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
@@ -152,6 +153,24 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 		if (plan->index_rel[i] == NULL)
 			plan->index_rel[i] = open_relation(plan, index->relid);
 		at_index_plan_insert(index, plan->index_rel[i], plan->heap, &tuple->t_self, values, nulls);
+	}
+	heap_freetuple(tuple);
+}
+
+void
+at_append_to(Relation heap, Datum *values, bool *nulls)
+{
+	HeapTuple tuple = heap_form_tuple(RelationGetDescr(heap), values, nulls);
+	AtIndexPlan plan[AT_MAX_INDEXES];
+	int nindexes = at_index_plan_table(plan, heap, AT_FILLED_BY_WRITER);
+
+	heap_insert(heap, tuple, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < nindexes; i++)
+	{
+		Relation index = index_open(plan[i].relid, RowExclusiveLock);
+
+		at_index_plan_insert(&plan[i], index, heap, &tuple->t_self, values, nulls);
+		index_close(index, NoLock);
 	}
 	heap_freetuple(tuple);
 }

@@ -11,6 +11,8 @@
 #ifndef AT_APPEND_H
 #define AT_APPEND_H
 
+#include "utils/relcache.h"
+
 #include "base/catalog.h"
 
 /*
@@ -19,6 +21,12 @@
  * ledger. Allocates in the caller's context; nothing is kept of values.
  */
 extern void at_append(AtLedgerTable table, Datum *values, bool *nulls);
+
+/*
+ * The same for a table that the caller has open, with RowExclusiveLock: of those that are made
+ * for what is archived.
+ */
+extern void at_append_to(Relation heap, Datum *values, bool *nulls);
 
 /* Register the end-of-transaction callback. */
 extern void at_append_init(void);

@@ -104,6 +104,11 @@ at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 		found.relid = desc->oids[index];
 		table_close(parent, AccessShareLock);
 	}
+	if (get_rel_relkind(found.relid) == RELKIND_FOREIGN_TABLE)
+		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
+						errmsg("an event of %s cannot be recorded", timestamptz_to_str(tx_at)),
+						errdetail("That month was archived, in \"%s\".", get_rel_name(found.relid)),
+						errhint("Set the server's clock right; begin a new transaction.")));
 	return found;
 }
 

@@ -26,7 +26,10 @@ typedef struct AtPartition
 	TimestampTz until;
 } AtPartition;
 
-/* Find the leaf for a row; raises only if the catalog is damaged. */
+/*
+ * Find the leaf for a row. Raises ERRCODE_AT_CAPTURE_FAILED if that month was archived, else
+ * only if the catalog is damaged.
+ */
 extern AtPartition at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at);
 
 /* Make what is missing of the first tables, for audit.init(); as the ledger's owner. */

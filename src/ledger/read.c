@@ -247,6 +247,9 @@ add_member(AtTransactionReader *reader)
 		.tx_id = DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull)),
 		.tuple = ExecCopySlotHeapTuple(slot),
 	};
+	/* of an archived row the slot alone knows where it is */
+	reader->member[reader->nmembers - 1].tuple->t_tableOid = slot->tts_tableOid;
+	reader->member[reader->nmembers - 1].tuple->t_self = slot->tts_tid;
 	MemoryContextSwitchTo(save);
 }
 

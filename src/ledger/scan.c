@@ -41,6 +41,7 @@
 #include "base/columns.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "ledger/cold.h"
 #include "ledger/scan.h"
 
 /* All scans have this number of keys, so that a scan can be used for anything. */
@@ -73,6 +74,7 @@ static const IndexSpec index_specs[] = {
 typedef struct Part
 {
 	Relation heap;
+	AtColdScan *cold; /* of an archived one, which has no index; else NULL */
 	Relation index;
 	IndexScanDesc desc;
 	TupleTableSlot *slot;
@@ -102,14 +104,16 @@ typedef struct AtScanState
 
 static AtScan *open_parts(AtScanBy by, Snapshot snapshot, List *oids);
 static void open_part(AtScanState *state, Relation heap);
+static void open_cold(AtScanState *state, Relation cold);
 static Relation open_index(Relation heap, const IndexSpec *spec);
 static void learn_span(Part *part);
 static void make_range(ScanKey keys, int64 low, int64 high);
-static void start(AtScanState *state, ScanKey keys, int64 low, int64 high);
+static void start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first);
 static void rescan_all(Part *part);
 static void leap(AtScanState *state, Part *part);
 static bool fetch(AtScanState *state, Part *part);
 static bool advance(AtScanState *state, Part *part);
+static bool advance_cold(AtScanState *state, Part *part);
 static int64 index_column(IndexScanDesc desc, int column);
 
 AtScan *
@@ -154,6 +158,11 @@ open_part(AtScanState *state, Relation heap)
 {
 	Part *part = &state->part[state->nparts];
 
+	if (at_is_cold(heap))
+	{
+		open_cold(state, heap);
+		return;
+	}
 	if (heap->rd_rel->relkind != RELKIND_RELATION || RelationGetNumberOfBlocks(heap) == 0)
 	{
 		table_close(heap, NoLock);
@@ -166,6 +175,17 @@ open_part(AtScanState *state, Relation heap)
 								 NULL, SCAN_KEYS, 0);
 	part->desc->xs_want_itup = true;
 	state->nparts++;
+}
+
+/* Add a partition that was archived. */
+static void
+open_cold(AtScanState *state, Relation cold)
+{
+	Part *part = &state->part[state->nparts++];
+
+	part->heap = cold;
+	part->cold = at_cold_open(cold, state->snapshot);
+	part->slot = MakeSingleTupleTableSlot(RelationGetDescr(cold), &TTSOpsVirtual);
 }
 
 /* Does the index start with the columns wanted, and serve all rows? */
@@ -214,7 +234,7 @@ at_scan_start(AtScan *scan, int64 low, int64 high)
 
 	make_range(keys, low, high);
 	scan->state->until = PG_INT64_MAX;
-	start(scan->state, keys, low, high);
+	start(scan->state, keys, low, high, 0);
 }
 
 void
@@ -225,7 +245,7 @@ at_scan_start_first(AtScan *scan, int64 low, int64 high, int32 last)
 	make_range(keys, low, high);
 	scan->state->until = last;
 	scan->state->high = high;
-	start(scan->state, keys, low, high);
+	start(scan->state, keys, low, high, 0);
 }
 
 void
@@ -236,7 +256,7 @@ at_scan_start_within(AtScan *scan, int64 key, int32 first)
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(first));
 	scan->state->until = PG_INT64_MAX;
-	start(scan->state, keys, key, key);
+	start(scan->state, keys, key, key, first);
 }
 
 static void
@@ -248,10 +268,14 @@ make_range(ScanKey keys, int64 low, int64 high)
 
 /* Start every partition that spans something of what is wanted. */
 static void
-start(AtScanState *state, ScanKey keys, int64 low, int64 high)
+start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first)
 {
+	AtColdWanted wanted = at_cold_all;
 	MemoryContext save = MemoryContextSwitchTo(state->context);
 
+	wanted.low = low;
+	wanted.high = high;
+	wanted.first_ordinal = first;
 	state->given = NULL;
 	state->nactive = 0;
 	for (int i = 0; i < state->nparts; i++)
@@ -262,7 +286,10 @@ start(AtScanState *state, ScanKey keys, int64 low, int64 high)
 			learn_span(part);
 		if (part->low > high || part->high < low)
 			continue;
-		index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
+		if (part->cold != NULL)
+			at_cold_start(part->cold, &wanted);
+		else
+			index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
 		if (advance(state, part))
 			state->active[state->nactive++] = part;
 	}
@@ -288,13 +315,18 @@ learn_span(Part *part)
 {
 	part->low = PG_INT64_MAX;
 	part->high = PG_INT64_MIN;
+	part->span_known = true;
+	if (part->cold != NULL)
+	{
+		(void) at_cold_span(part->cold, &part->low, &part->high);
+		return;
+	}
 	rescan_all(part);
 	if (index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
 		part->low = index_column(part->desc, 1);
 	rescan_all(part);
 	if (index_getnext_tid(part->desc, BackwardScanDirection) != NULL)
 		part->high = index_column(part->desc, 1);
-	part->span_known = true;
 }
 
 /* A column of the index entry that the scan stands on; bigint or int. */
@@ -331,9 +363,10 @@ static bool
 advance(AtScanState *state, Part *part)
 {
 	MemoryContext save = MemoryContextSwitchTo(state->context);
-	bool found = false;
+	bool found = part->cold != NULL && advance_cold(state, part);
 
-	while (!found && index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
+	while (!found && part->cold == NULL &&
+		   index_getnext_tid(part->desc, ForwardScanDirection) != NULL)
 	{
 		CHECK_FOR_INTERRUPTS();
 		read_key(state, part);
@@ -346,6 +379,41 @@ advance(AtScanState *state, Part *part)
 	}
 	MemoryContextSwitchTo(save);
 	return found;
+}
+
+/* The same in an archived partition: where rows are leapt over, they are read all the same. */
+static bool
+advance_cold(AtScanState *state, Part *part)
+{
+	while (at_cold_next(part->cold, part->slot))
+	{
+		part->key = DatumGetInt64(part->slot->tts_values[state->spec->key[0] - 1]);
+		part->place = part->key;
+		if (state->spec->nkeys > 1)
+			part->place = DatumGetInt32(part->slot->tts_values[state->spec->key[1] - 1]);
+		if (part->place <= state->until)
+			return true;
+	}
+	return false;
+}
+
+/* Go to the last row of an archived partition: how many have the last tx_id is counted first. */
+static bool
+last_of_cold(AtScanState *state, Part *part)
+{
+	AtColdWanted wanted = at_cold_all;
+	int count = 0;
+
+	if (!at_cold_span(part->cold, &wanted.low, &wanted.high))
+		return false;
+	wanted.low = wanted.high;
+	at_cold_start(part->cold, &wanted);
+	while (advance_cold(state, part))
+		count++;
+	at_cold_start(part->cold, &wanted);
+	for (int i = 0; i < count; i++)
+		(void) advance_cold(state, part);
+	return count > 0;
 }
 
 /* Go on behind the first key column that the scan stands on. */
@@ -392,10 +460,17 @@ at_scan_last(AtScan *scan)
 
 	state->given = NULL;
 	state->nactive = 0;
+	state->until = PG_INT64_MAX;
 	for (int i = 0; i < state->nparts; i++)
 	{
 		Part *part = &state->part[i];
 
+		if (part->cold != NULL)
+		{
+			if (last_of_cold(state, part) && (found == NULL || part->key > found->key))
+				found = part;
+			continue;
+		}
 		rescan_all(part);
 		while (index_getnext_tid(part->desc, BackwardScanDirection) != NULL)
 		{
@@ -425,9 +500,14 @@ at_scan_close(AtScan *scan)
 	{
 		Part *part = &state->part[i];
 
-		index_endscan(part->desc);
 		ExecDropSingleTupleTableSlot(part->slot);
-		index_close(part->index, NoLock);
+		if (part->cold != NULL)
+			at_cold_close(part->cold);
+		else
+		{
+			index_endscan(part->desc);
+			index_close(part->index, NoLock);
+		}
 		table_close(part->heap, NoLock);
 	}
 	pfree(state->part);
@@ -459,6 +539,36 @@ scan_heap_part(Relation heap, Snapshot snapshot, AtHeapRow row, void *arg)
 	return count;
 }
 
+/* The same of an archived one. */
+static uint64
+scan_cold_part(Relation cold, Snapshot snapshot, AtHeapRow row, void *arg)
+{
+	AtColdScan *scan = at_cold_open(cold, snapshot);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(cold), &TTSOpsVirtual);
+	uint64 count = 0;
+
+	at_cold_start(scan, &at_cold_all);
+	while (at_cold_next(scan, slot))
+	{
+		count++;
+		if (row != NULL)
+			row(slot, arg);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	at_cold_close(scan);
+	return count;
+}
+
+uint64
+at_scan_heap_leaf(Oid relid, Snapshot snapshot)
+{
+	Relation heap = table_open(relid, NoLock);
+	uint64 count = scan_heap_part(heap, snapshot, NULL, NULL);
+
+	table_close(heap, NoLock);
+	return count;
+}
+
 uint64
 at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg)
 {
@@ -472,6 +582,8 @@ at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg)
 
 		if (heap->rd_rel->relkind == RELKIND_RELATION)
 			count += scan_heap_part(heap, snapshot, row, arg);
+		else if (at_is_cold(heap))
+			count += scan_cold_part(heap, snapshot, row, arg);
 		table_close(heap, NoLock);
 	}
 	list_free(oids);

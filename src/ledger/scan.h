@@ -72,9 +72,11 @@ extern void at_scan_close(AtScan *scan);
 
 /*
  * Call back for every row of a table that the snapshot sees, in no order and
- * without an index; returns their number. Without a callback it only counts.
+ * without an index; returns their number. Without a callback it only counts,
+ * as at_scan_heap_leaf() does in one partition, which is locked.
  */
 typedef void (*AtHeapRow)(TupleTableSlot *slot, void *arg);
+extern uint64 at_scan_heap_leaf(Oid relid, Snapshot snapshot);
 extern uint64 at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg);
 
 #endif

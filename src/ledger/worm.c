@@ -114,7 +114,7 @@ at_worm_name(Relation rel)
 	return name != NULL ? name : RelationGetRelationName(rel);
 }
 
-static void
+pg_noreturn static void
 at_worm_refuse(Relation rel, const AtDeed *deed)
 {
 	char *name = at_worm_name(rel);
@@ -123,6 +123,24 @@ at_worm_refuse(Relation rel, const AtDeed *deed)
 	at_attempt_tell(ERRCODE_AT_WRITE_ONCE, message, psprintf("table %s.%s", AT_SCHEMA, name));
 	ereport(ERROR, (errcode(ERRCODE_AT_WRITE_ONCE), errmsg_internal("%s", message),
 					errdetail_internal("%s", deed->detail), errhint("%s", deed->hint)));
+}
+
+void
+at_worm_refuse_command(Relation rel, CmdType command)
+{
+	switch (command)
+	{
+		case CMD_SELECT:
+			at_worm_refuse(rel, &at_deed_lock);
+		case CMD_INSERT:
+			at_worm_refuse(rel, &at_deed_insert);
+		case CMD_DELETE:
+			at_worm_refuse(rel, &at_deed_delete);
+		case CMD_UTILITY:
+			at_worm_refuse(rel, &at_deed_truncate);
+		default:
+			at_worm_refuse(rel, &at_deed_update);
+	}
 }
 
 /* Rows from outside are welcome only while a dump is being restored. */

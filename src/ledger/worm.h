@@ -18,9 +18,18 @@
 #ifndef AT_WORM_H
 #define AT_WORM_H
 
+#include "nodes/nodes.h"
 #include "utils/relcache.h"
+
+#include "base/compat.h"
 
 /* Does the relation use audit_worm? */
 extern bool at_is_worm(Relation rel);
+
+/*
+ * Refuse a command against a table of the ledger that has another storage: CMD_SELECT is to lock
+ * rows, CMD_UTILITY to truncate.
+ */
+pg_noreturn extern void at_worm_refuse_command(Relation rel, CmdType command);
 
 #endif

@@ -111,6 +111,15 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_SEGMENT] =
+		{
+			[AT_FAULT_CHANGED] =
+				"What was archived, or what is said of it, was altered in the files or as "
+				"superuser around the guard; or the storage has damaged it.",
+			[AT_FAULT_MISSING] = "Somebody removed it, or a page of the table was lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_RECEIPT] =
 		{
 			[AT_FAULT_CHANGED] =
@@ -159,6 +168,10 @@ static const char *const advice[] = {
 						"backup that verifies.",
 	[AT_THING_INCARNATION] = "Keep the files as they are, as evidence. Ask who restored or copied "
 							 "the database; the entries of the log say where it was written.",
+	[AT_THING_SEGMENT] =
+		"Keep the files as they are, as evidence. The hashes of its events are in the "
+		"log all the same: get the segment back from a backup, or the events from "
+		"an exported archive, and prove them.",
 	[AT_THING_RECEIPT] = "Keep the files as they are, as evidence. The log itself is not affected "
 						 "where it is not named. Ask who gave the receipt for what they hold: that "
 						 "counts.",

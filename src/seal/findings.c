@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -46,6 +47,14 @@ typedef struct ExpectedEntry
 	int difference;
 } ExpectedEntry;
 
+/* See at_findings_excuse(). */
+typedef struct Excuse
+{
+	bool are_events;
+	uint64 first;
+	uint64 last;
+} Excuse;
+
 struct AtFindings
 {
 	MemoryContext context;
@@ -59,6 +68,8 @@ struct AtFindings
 	int ndifferences;
 	int difference_capacity;
 
+	List *excuses; /* of Excuse */
+
 	HTAB *targets;
 	HTAB *named;     /* NameEntry of differences that miss or change a leaf */
 	HTAB *expected;  /* made when resolving */
@@ -66,6 +77,7 @@ struct AtFindings
 	bool is_partial; /* not all events were looked at */
 };
 
+static bool is_excused(const AtFindings *findings, const AtDifference *difference);
 static void resolve_targets(AtFindings *findings);
 static void resolve_moved(AtFindings *findings);
 static void report_move(AtFindings *findings, int at, int from);
@@ -187,7 +199,8 @@ at_findings_add_difference(AtFindings *findings, const AtDifference *difference)
 	}
 	if (findings->ndifferences == MAX_DIFFERENCES)
 	{
-		findings->uncounted++;
+		if (!is_excused(findings, difference))
+			findings->uncounted++;
 		return;
 	}
 	reserve_difference(findings);
@@ -272,10 +285,41 @@ at_findings_unindexed(AtFindings *findings, uint64 tx_id, uint32 ordinal)
 }
 
 void
+at_findings_excuse(AtFindings *findings, bool are_events, uint64 first, uint64 last)
+{
+	MemoryContext save = MemoryContextSwitchTo(findings->context);
+	Excuse *excuse = palloc(sizeof(Excuse));
+
+	*excuse = (Excuse){.are_events = are_events, .first = first, .last = last};
+	findings->excuses = lappend(findings->excuses, excuse);
+	MemoryContextSwitchTo(save);
+}
+
+static bool
+is_excused(const AtFindings *findings, const AtDifference *difference)
+{
+	ListCell *cell;
+
+	if (difference->fault != AT_FAULT_MISSING)
+		return false;
+	foreach (cell, findings->excuses)
+	{
+		const Excuse *excuse = lfirst(cell);
+
+		if (excuse->are_events == (difference->ordinal != 0) &&
+			difference->tx_id >= excuse->first && difference->tx_id <= excuse->last)
+			return true;
+	}
+	return false;
+}
+
+void
 at_findings_resolve(AtFindings *findings)
 {
 	MemoryContext save = MemoryContextSwitchTo(findings->context);
 
+	for (int i = 0; i < findings->ndifferences && findings->excuses != NIL; i++)
+		findings->settled[i] = is_excused(findings, &findings->difference[i]);
 	resolve_targets(findings);
 	resolve_moved(findings);
 	for (int i = 0; i < findings->ndifferences; i++)
@@ -503,6 +547,7 @@ at_finding_name(const AtFinding *finding)
 		[AT_THING_TARGET] = "target",
 		[AT_THING_INCARNATION] = "incarnation",
 		[AT_THING_RECEIPT] = "receipt",
+		[AT_THING_SEGMENT] = "segment",
 		[AT_THING_LOG] = "log",
 	};
 	static const char *const faults[] = {

@@ -25,6 +25,7 @@ typedef enum AtThing
 	AT_THING_TARGET,
 	AT_THING_INCARNATION,
 	AT_THING_RECEIPT,
+	AT_THING_SEGMENT,
 	AT_THING_LOG
 } AtThing;
 
@@ -121,6 +122,12 @@ extern bool at_findings_misses(const AtFindings *findings, uint64 tx_id, uint32 
  * found after all, where no index leads to it: tell so.
  */
 extern bool at_findings_unindexed(AtFindings *findings, uint64 tx_id, uint32 ordinal);
+
+/*
+ * A segment that is reported has the events, or the transactions, of this range of tx_id: that they
+ * are missing is no finding of its own.
+ */
+extern void at_findings_excuse(AtFindings *findings, bool are_events, uint64 first, uint64 last);
 
 /* Turn the differences into findings, all being known. */
 extern void at_findings_resolve(AtFindings *findings);

@@ -22,6 +22,7 @@
 #include "utils/timestamp.h"
 
 #include "core/text.h"
+#include "ledger/cold.h"
 #include "ledger/datum.h"
 #include "seal/attempt.h"
 #include "seal/explain.h"
@@ -109,14 +110,24 @@ take_snapshot(void)
 AtVerify *
 at_verify_run(const AtScope *scope, AtGiven *given, Snapshot snapshot)
 {
-	AtVerify *verify = at_verify_begin(scope, given, snapshot, false);
+	AtVerify *volatile verify = at_verify_begin(scope, given, snapshot, false);
+	bool skipped = at_cold_skips_damage;
 	char *message;
 
-	if (!at_attempt(run_steps, verify, &message))
+	PG_TRY();
 	{
-		verify = at_verify_begin(scope, given, snapshot, true);
-		run_steps(verify);
+		if (!at_attempt(run_steps, verify, &message))
+		{
+			at_cold_skips_damage = skipped;
+			verify = at_verify_begin(scope, given, snapshot, true);
+			run_steps(verify);
+		}
 	}
+	PG_FINALLY();
+	{
+		at_cold_skips_damage = skipped;
+	}
+	PG_END_TRY();
 	at_findings_resolve(verify->findings);
 	at_progress_end();
 	return verify;
@@ -201,7 +212,10 @@ run_scope(AtVerify *verify)
 		return;
 	}
 	if (whole)
+	{
 		run_step(verify, at_verify_log_tiles, AT_THING_LOG_TILE, "the tiles of the log");
+		run_step(verify, at_verify_segments, AT_THING_SEGMENT, "the segments");
+	}
 	at_verify_batches(verify);
 	if (!whole || verify->resumed_at > 0)
 		at_findings_are_partial(verify->findings);

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  * verify.h
- *		Verification, in five steps that share one state:
+ *		Verification, in six steps that share one state:
  *
  *		log		each entry leads from one checkpoint to the next, and to those
  *				that an auditor has kept
  *		tiles	the tiles of the log's tree are those of its entries; only if
  *				all is verified
+ *		segments	what was archived is what is said of it; only if all is verified
  *		batches	the rows of each batch give the root that its entry has
  *		tail	what is not sealed yet agrees with its own digests
  *		heap	nothing is stored that no index led to; only if all is verified
@@ -135,6 +136,7 @@ extern AtVerify *at_verify_run(const AtScope *scope, AtGiven *given, Snapshot sn
 
 extern void at_verify_log(AtVerify *verify);
 extern void at_verify_log_tiles(AtVerify *verify);
+extern void at_verify_segments(AtVerify *verify);
 extern void at_verify_batches(AtVerify *verify);
 extern void at_verify_tail(AtVerify *verify);
 extern void at_verify_heap(AtVerify *verify);

@@ -1,0 +1,20 @@
+/*-------------------------------------------------------------------------
+ * cold_file.h
+ *		Segments of cold rows in files below audit_trail.archive_directory.
+ *
+ * A file has the segments of a store, one behind the other. Its name is told by
+ * audit.segment, relative to the directory.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_COLD_FILE_H
+#define AT_COLD_FILE_H
+
+#include "core/text.h"
+
+/*
+ * Read a piece of a file into the current context. Why it cannot be, as the
+ * detail of a message; NULL if it can.
+ */
+extern const char *at_cold_file_read(const char *file, int64 offset, int32 len, AtText *bytes);
+
+#endif
