@@ -83,6 +83,7 @@ CREATE TABLE audit.session (
 	tls text
 ) USING audit_worm;
 CREATE UNIQUE INDEX session_pkey ON audit.session (session_id);
+CREATE INDEX session_backend_idx ON audit.session (started_at, backend_pid);
 COMMENT ON TABLE audit.session IS 'a backend session that wrote: what the server knows of its origin';
 COMMENT ON COLUMN audit.session.session_id IS 'names the session; a backend may have two';
 COMMENT ON COLUMN audit.session.started_at IS 'when the backend was started';

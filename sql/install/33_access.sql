@@ -125,10 +125,10 @@ WHERE c.relnamespace = 'audit'::regnamespace
 UNION ALL
 SELECT f.kind, format('GRANT EXECUTE ON FUNCTION %s', p.oid::regprocedure)
 FROM (VALUES
-		('admin', '{enable,disable,enable_schema,disable_schema,columns_to_ignore,columns_there,alert_when,alert_drop,record_baseline,overhead,read_baseline_progress,history,search,target_versions,record_targets,session_flow,request_flow,coverage,seal_lag,doctor,check_proof,check_consistency}'::text[]),
-		('auditor', '{history,search,target_versions,record_targets,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_evidence,columns_to_ignore,columns_there}'),
+		('admin', '{enable,disable,enable_schema,disable_schema,columns_to_ignore,columns_there,alert_when,alert_drop,record_baseline,overhead,read_baseline_progress,history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,seal_lag,doctor,check_proof,check_consistency}'::text[]),
+		('auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_evidence,columns_to_ignore,columns_there}'),
 		('auditor', '{volume_per_hour,query_latency,integrity}'),
-		('scoped_auditor', '{history,search,target_versions,record_targets,session_flow,request_flow,checkpoint,checkpoint_bytes,anchored_checkpoint,anchored_checkpoint_bytes,prove_consistency,check_proof,check_consistency}'),
+		('scoped_auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,checkpoint,checkpoint_bytes,anchored_checkpoint,anchored_checkpoint_bytes,prove_consistency,check_proof,check_consistency}'),
 		('maintenance', '{query_latency,rebuild_volume}'),
 		('auditor', '{read_keeper_progress,read_requests,read_retention,refuse_request}'),
 		('admin', '{read_requests,read_retention,refuse_request,set_retention}'),
@@ -138,7 +138,7 @@ FROM (VALUES
 		('responder', '{alerts_since,acknowledge,resend_alert}'),
 		('relay', '{alerts_since,report_delivery}'),
 		('admin', '{add_context,add_event_type,change_event_type,deprecate_event_type,map_event,unmap_event}'),
-		('writer', '{emit}'),
+		('writer', '{emit,emit_now}'),
 		('maintenance', '{archive_now}'),
 		('maintenance', '{create_partitions,seal_now,notify_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
 	) f (kind, names)

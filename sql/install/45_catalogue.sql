@@ -274,3 +274,16 @@ CREATE FUNCTION audit.emit(
 COMMENT ON FUNCTION audit.emit(text, text, jsonb, jsonb, text, jsonb) IS
 	'records a business event in the running transaction, and with it only; returns the event''s name';
 REVOKE ALL ON FUNCTION audit.emit(text, text, jsonb, jsonb, text, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION audit.emit_now(
+	event_type text,
+	resource_id text,
+	old jsonb DEFAULT NULL,
+	new jsonb DEFAULT NULL,
+	resource_type text DEFAULT NULL,
+	extra jsonb DEFAULT '{}'
+) RETURNS text
+	LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'at_emit_now';
+COMMENT ON FUNCTION audit.emit_now(text, text, jsonb, jsonb, text, jsonb) IS
+	'records a business event in a transaction of its own: when this returns the event''s name it is committed, whatever becomes of the running transaction';
+REVOKE ALL ON FUNCTION audit.emit_now(text, text, jsonb, jsonb, text, jsonb) FROM PUBLIC;

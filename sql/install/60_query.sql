@@ -64,7 +64,7 @@ SELECT
 	e.tx_id || '.' || e.ordinal AS event_id,
 	e.occurred_at,
 	g.context,
-	audit.name_category(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.context) AS category,
+	audit.name_category(e.event_type, e.op, g.context) AS category,
 	audit.name_event_type(e.event_type, e.op, g.resource_type) AS event_type,
 	audit.name_action(e.op) AS action,
 	g.resource_type,
@@ -103,7 +103,7 @@ SELECT
 	t.xid,
 	e.target_id,
 	e.retention_class,
-	audit.make_sentence(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.resource_type, e.record_key, t.actor,
+	audit.make_sentence(e.event_type, e.op, g.resource_type, e.record_key, t.actor,
 		t.reason, t.request_id, audit.visible_values(e.old_values, e.target_id, e.tx_at),
 		audit.visible_values(e.new_values, e.target_id, e.tx_at), audit.visible_extra(e.extra, e.target_id, e.tx_at)) AS sentence
 FROM audit.event e
@@ -116,7 +116,7 @@ SELECT
 	e.tx_id || '.' || e.ordinal,
 	e.occurred_at,
 	g.context,
-	audit.name_category(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.context),
+	audit.name_category(e.event_type, e.op, g.context),
 	audit.name_event_type(e.event_type, e.op, g.resource_type),
 	audit.name_action(e.op),
 	g.resource_type,
@@ -156,7 +156,7 @@ SELECT
 	t.xid,
 	e.target_id,
 	e.retention_class,
-	audit.make_sentence(audit.name_event_type(e.event_type, e.op, g.resource_type), e.op, g.resource_type, e.record_key,
+	audit.make_sentence(e.event_type, e.op, g.resource_type, e.record_key,
 		CASE WHEN e.now ? 'actor' THEN coalesce(e.now ->> 'actor', t.db_user) ELSE t.actor END,
 		CASE WHEN e.now ? 'reason' THEN e.now ->> 'reason' ELSE t.reason END,
 		CASE WHEN e.now ? 'request_id' THEN e.now ->> 'request_id' ELSE t.request_id END,
@@ -455,6 +455,17 @@ COMMENT ON FUNCTION audit.history(regclass, text) IS
 	'the life of one row, oldest first, through changes of its key and of the table, with the business events that were told of it; key as in audit.events.resource_id';
 REVOKE ALL ON FUNCTION audit.history(regclass, text) FROM PUBLIC;
 
+-- A session may have two rows: what it does itself, and what others record for it before that is committed.
+CREATE FUNCTION audit.session_parts(session_id bigint) RETURNS SETOF bigint
+	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+SELECT o.session_id
+FROM audit.session s
+	JOIN audit.session o ON o.started_at = s.started_at AND o.backend_pid = s.backend_pid AND o.login_user IS NOT DISTINCT FROM s.login_user
+WHERE s.session_id = session_parts.session_id
+$$;
+COMMENT ON FUNCTION audit.session_parts(bigint) IS 'internal: all names that a session has in audit.session';
+REVOKE ALL ON FUNCTION audit.session_parts(bigint) FROM PUBLIC;
+
 -- Everything that belongs together, whatever tables and contexts it is of. Without JIT, as above.
 CREATE FUNCTION audit.session_flow(session_id bigint)
 	RETURNS TABLE (
@@ -478,7 +489,7 @@ CREATE FUNCTION audit.session_flow(session_id bigint)
 SELECT e.event_id, e.occurred_at, e.sentence, e.context, e.category, e.event_type, e.action, e.resource_type, e.resource_id, e.actor,
 	e.request_id, e.reason, e.old_values, e.new_values
 FROM audit.events e
-WHERE e.session_id = session_flow.session_id
+WHERE e.session_id = ANY (ARRAY(SELECT audit.session_parts(session_flow.session_id)))
 ORDER BY e.occurred_at, e.tx_id, e.ordinal
 $$;
 COMMENT ON FUNCTION audit.session_flow(bigint) IS

@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * emit.c
- *		audit.emit(): what an application says has happened.
+ *		audit.emit() and audit.emit_now(): what an application says has
+ *		happened.
  *
  * Such an event has the op E, and is of no table: whatever it says, nobody can take
  * it for a change that was captured. Who may emit is decided by the privilege
@@ -27,6 +28,7 @@
 #include "base/relation_change.h"
 #include "domain/emit.h"
 #include "domain/payload.h"
+#include "ledger/apart.h"
 #include "ledger/datum.h"
 #include "ledger/event_type.h"
 #include "ledger/hooks.h"
@@ -69,7 +71,10 @@ static struct
 } places;
 
 PG_FUNCTION_INFO_V1(at_emit);
+PG_FUNCTION_INFO_V1(at_emit_now);
 
+static const AtEventType *make_event(FunctionCallInfo fcinfo, AtEvent *event);
+static Datum name_datum(AtEventName name);
 static const AtEventType *get_type(FunctionCallInfo fcinfo, text *name);
 static const AtEventType *unknown_type(const char *name);
 static void warn_if_deprecated(AtEventType *type);
@@ -114,32 +119,57 @@ at_emit_init(void)
 Datum
 at_emit(PG_FUNCTION_ARGS)
 {
-	AtEvent event = {.op = 'E'};
 	const AtEventType *type;
-	const char *resource_type;
+	AtEvent event;
 	Place place;
-	AtEventName name;
 
 	PreventCommandIfReadOnly("audit.emit()");
-	if (PG_ARGISNULL(ARG_EVENT_TYPE))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						errmsg("the type of an event must not be null")));
-	event.event_type = (struct varlena *) PG_GETARG_TEXT_PP(ARG_EVENT_TYPE);
-	type = get_type(fcinfo, (text *) event.event_type);
-	resource_type = get_resource_type(fcinfo, type);
-	place = find_place(type->context, resource_type);
-
+	type = make_event(fcinfo, &event);
+	place = find_place(type->context, event.resource_type.data);
 	event.target_id = place.target_id;
 	event.retention_class = place.retention_class;
 	event.schema = at_span_of(AT_SCHEMA);
 	event.table = at_span_of("");
-	event.resource_type = at_span_of(resource_type);
-	if (!PG_ARGISNULL(ARG_RESOURCE_ID))
-		set_key(&event, PG_GETARG_TEXT_PP(ARG_RESOURCE_ID));
-	set_payload(&event, fcinfo, type);
+	PG_RETURN_DATUM(name_datum(at_change_record(&event, InvalidOid)));
+}
 
-	name = at_change_record(&event, InvalidOid);
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf(UINT64_FORMAT ".%u", name.tx_id, name.ordinal)));
+/* audit.emit_now(): when it returns, the event is committed. */
+Datum
+at_emit_now(PG_FUNCTION_ARGS)
+{
+	const AtEventType *type;
+	AtEvent event;
+
+	(void) at_ledger_relid(AT_LEDGER_TARGET);
+	type = make_event(fcinfo, &event);
+	PG_RETURN_DATUM(name_datum(at_apart_record(&event, type->context)));
+}
+
+static Datum
+name_datum(AtEventName name)
+{
+	return CStringGetTextDatum(psprintf(UINT64_FORMAT ".%u", name.tx_id, name.ordinal));
+}
+
+/* What the arguments say; where it belongs is left to be filled in. */
+static const AtEventType *
+make_event(FunctionCallInfo fcinfo, AtEvent *event)
+{
+	const AtEventType *type;
+
+	if (PG_ARGISNULL(ARG_EVENT_TYPE))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("the type of an event must not be null")));
+	*event = (AtEvent){
+		.op = 'E',
+		.event_type = (struct varlena *) PG_GETARG_TEXT_PP(ARG_EVENT_TYPE),
+	};
+	type = get_type(fcinfo, (text *) event->event_type);
+	event->resource_type = at_span_of(get_resource_type(fcinfo, type));
+	if (!PG_ARGISNULL(ARG_RESOURCE_ID))
+		set_key(event, PG_GETARG_TEXT_PP(ARG_RESOURCE_ID));
+	set_payload(event, fcinfo, type);
+	return type;
 }
 
 /* ---- the type ---- */

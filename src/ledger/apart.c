@@ -27,16 +27,36 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
+#include "base/debug_point.h"
 #include "base/errors.h"
 #include "ledger/apart.h"
 #include "ledger/context.h"
 #include "ledger/datum.h"
+#include "ledger/hooks.h"
+#include "ledger/origin.h"
 #include "ledger/session.h"
 #include "ledger/target.h"
+#include "ledger/transaction.h"
 
 #define NAME           "audit_trail record"
 #define LOCK_TIMEOUT   "10s"
 #define MESSAGE_LENGTH 512
+
+/* What an order consists of besides, in this order behind the struct: texts, each with its zero
+ * byte. */
+enum
+{
+	PART_TYPE,
+	PART_KEY,
+	PART_OLD,
+	PART_NEW,
+	PART_EXTRA,         /* members, without braces */
+	PART_CONTEXT,       /* missing: it is about the audit trail itself */
+	PART_RESOURCE_TYPE, /* likewise */
+	PART_ORIGIN,        /* bytes; likewise */
+	PART_FIELDS,        /* what the application said */
+	PARTS = PART_FIELDS + AT_CONTEXT_FIELDS
+};
 
 typedef struct Order
 {
@@ -47,9 +67,7 @@ typedef struct Order
 
 	/* the event */
 	char op;
-	Size type_len;   /* of the texts behind this struct, each with its zero byte: its type, */
-	Size values_len; /* new_values, */
-	Size context_len[AT_CONTEXT_FIELDS]; /* and the context; 0 where a field is unset */
+	Size len[PARTS]; /* 0: the part is missing */
 
 	/* the answer, which is complete when the worker has ended */
 	bool done;
@@ -60,13 +78,16 @@ typedef struct Order
 PGDLLEXPORT void at_apart_main(Datum main_arg);
 
 static void append_text(StringInfo json, const char *name, const char *value);
-static Order *make_order(dsm_segment **segment, char op, const char *event_type,
-						 const char *new_values);
-static char *put_text(char *place, const char *text, Size len);
+static AtEventName give(char op, const AtSpan *parts);
+static AtSpan span_with_zero(const char *text);
+static Order *make_order(dsm_segment **segment, char op, const AtSpan *parts);
+static const char *part_of(const Order *order, int part);
 static BackgroundWorkerHandle *start_worker(dsm_segment *segment);
 static void work(Order *order);
 static void assume(const Order *order);
 static AtEventName append(const Order *order);
+static AtEventName append_for_session(const Order *order);
+static struct varlena *text_of(const Order *order, int part);
 
 pg_noreturn static void
 not_recorded(int code, const char *detail, const char *hint)
@@ -78,6 +99,47 @@ not_recorded(int code, const char *detail, const char *hint)
 AtEventName
 at_apart_append(char op, const char *event_type, const char *new_values)
 {
+	AtSpan parts[PARTS] = {0};
+
+	parts[PART_TYPE] = span_with_zero(event_type);
+	parts[PART_NEW] = span_with_zero(new_values);
+	return give(op, parts);
+}
+
+/* A copy that ends in a zero byte. */
+static AtSpan
+terminated(AtSpan text)
+{
+	return text.data != NULL ? span_with_zero(pnstrdup(text.data, text.len)) : text;
+}
+
+AtEventName
+at_apart_record(const AtEvent *event, const char *context)
+{
+	AtSpan parts[PARTS] = {0};
+	StringInfoData bytes;
+	AtContext acting = {0};
+	AtOrigin origin;
+
+	at_context_take(&acting); /* refuses it where somebody must be named, and nobody is */
+	at_origin_now(&origin);
+	initStringInfo(&bytes);
+	at_origin_write(&origin, &bytes);
+	parts[PART_TYPE] = terminated(at_span_of_varlena(event->event_type));
+	parts[PART_KEY] = terminated(at_span_of_varlena(event->record_key));
+	parts[PART_OLD] = terminated(at_span_of_varlena(event->old_values));
+	parts[PART_NEW] = terminated(at_span_of_varlena(event->new_values));
+	parts[PART_EXTRA] = span_with_zero(event->extra != NULL ? event->extra->data : NULL);
+	parts[PART_CONTEXT] = span_with_zero(context);
+	parts[PART_RESOURCE_TYPE] = terminated(event->resource_type);
+	parts[PART_ORIGIN] = (AtSpan){bytes.data, bytes.len};
+	return give(event->op, parts);
+}
+
+/* Have it recorded, and wait. */
+static AtEventName
+give(char op, const AtSpan *parts)
+{
 	dsm_segment *segment;
 	Order *order;
 	AtEventName name;
@@ -86,7 +148,7 @@ at_apart_append(char op, const char *event_type, const char *new_values)
 		not_recorded(ERRCODE_READ_ONLY_SQL_TRANSACTION,
 					 "This server is in recovery, and nothing can be written.",
 					 "Ask the primary server.");
-	order = make_order(&segment, op, event_type, new_values);
+	order = make_order(&segment, op, parts);
 	if (WaitForBackgroundWorkerShutdown(start_worker(segment)) == BGWH_POSTMASTER_DIED)
 		proc_exit(1);
 	if (!order->done)
@@ -126,18 +188,29 @@ append_text(StringInfo json, const char *name, const char *value)
 	appendStringInfoChar(json, ',');
 }
 
-static Order *
-make_order(dsm_segment **segment, char op, const char *event_type, const char *new_values)
+/* NULL is missing. */
+static AtSpan
+span_with_zero(const char *text)
 {
-	Size len = sizeof(Order) + strlen(event_type) + 1 + strlen(new_values) + 1;
+	return (AtSpan){text, text != NULL ? strlen(text) + 1 : 0};
+}
+
+static Order *
+make_order(dsm_segment **segment, char op, const AtSpan *parts)
+{
+	AtSpan all[PARTS];
+	Size len = sizeof(Order);
 	AtContext context = {0};
 	char *place;
 	Order *order;
 
 	at_context_take(&context);
 	at_context_complete(&context);
+	memcpy(all, parts, sizeof(all));
 	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
-		len += context.field[i].value ? strlen(context.field[i].value) + 1 : 0;
+		all[PART_FIELDS + i] = span_with_zero(context.field[i].value);
+	for (int i = 0; i < PARTS; i++)
+		len = add_size(len, all[i].len);
 
 	*segment = dsm_create(len, 0);
 	order = dsm_segment_address(*segment);
@@ -146,27 +219,27 @@ make_order(dsm_segment **segment, char op, const char *event_type, const char *n
 		.session_user = GetSessionUserId(),
 		.role = at_context_role(),
 		.op = op,
-		.type_len = strlen(event_type) + 1,
-		.values_len = strlen(new_values) + 1,
 	};
-	place = put_text((char *) (order + 1), event_type, order->type_len);
-	place = put_text(place, new_values, order->values_len);
-	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
+	place = (char *) (order + 1);
+	for (int i = 0; i < PARTS; i++)
 	{
-		const char *value = context.field[i].value;
-
-		order->context_len[i] = value ? strlen(value) + 1 : 0;
-		place = put_text(place, value, order->context_len[i]);
+		order->len[i] = all[i].len;
+		if (all[i].len > 0)
+			memcpy(place, all[i].data, all[i].len);
+		place += all[i].len;
 	}
 	return order;
 }
 
-static char *
-put_text(char *place, const char *text, Size len)
+/* NULL: it is missing. */
+static const char *
+part_of(const Order *order, int part)
 {
-	if (len > 0)
-		memcpy(place, text, len);
-	return place + len;
+	const char *place = (const char *) (order + 1);
+
+	for (int i = 0; i < part; i++)
+		place += order->len[i];
+	return order->len[part] > 0 ? place : NULL;
 }
 
 static BackgroundWorkerHandle *
@@ -220,9 +293,12 @@ work(Order *order)
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
 		pgstat_report_activity(STATE_RUNNING, NAME);
-		assume(order);
+		SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
+		if (part_of(order, PART_CONTEXT) == NULL)
+			assume(order);
 		PushActiveSnapshot(GetTransactionSnapshot());
-		order->name = append(order);
+		order->name =
+			part_of(order, PART_CONTEXT) != NULL ? append_for_session(order) : append(order);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 		order->done = true;
@@ -245,17 +321,11 @@ work(Order *order)
 static void
 assume(const Order *order)
 {
-	const char *place = (const char *) (order + 1) + order->type_len + order->values_len;
-
 	SetConfigOption("application_name", NAME, PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("lock_timeout", LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
 	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
-	{
-		if (order->context_len[i] > 0)
-			SetConfigOption(psprintf("audit_trail.%s", at_context_names[i]), place, PGC_USERSET,
-							PGC_S_SESSION);
-		place += order->context_len[i];
-	}
+		if (part_of(order, PART_FIELDS + i) != NULL)
+			SetConfigOption(psprintf("audit_trail.%s", at_context_names[i]),
+							part_of(order, PART_FIELDS + i), PGC_USERSET, PGC_S_SESSION);
 	SetSessionAuthorization(order->session_user, superuser_arg(order->session_user));
 	SetUserIdAndSecContext(order->role, 0);
 }
@@ -263,7 +333,6 @@ assume(const Order *order)
 static AtEventName
 append(const Order *order)
 {
-	const char *event_type = (const char *) (order + 1);
 	AtTarget target;
 
 	if (!at_target_read_own(&target))
@@ -278,9 +347,55 @@ append(const Order *order)
 		.table = at_span_of(target.table_name),
 		.resource_type = at_span_of(target.resource_type),
 		.op = order->op,
-		.event_type = cstring_to_text(event_type),
-		.new_values = cstring_to_text(event_type + order->type_len),
+		.event_type = text_of(order, PART_TYPE),
+		.new_values = text_of(order, PART_NEW),
 	};
 
 	return at_event_append(&event);
+}
+
+/* The transaction is the session's, and so is the event. */
+static AtEventName
+append_for_session(const Order *order)
+{
+	static AtOrigin origin; /* is looked at when the transaction ends */
+	StringInfoData bytes = {.data = unconstify(char *, part_of(order, PART_ORIGIN)),
+							.len = order->len[PART_ORIGIN]};
+	StringInfoData extra;
+	AtTarget target;
+
+	if (!at_origin_read(&origin, &bytes))
+		elog(ERROR, "the origin of the event cannot be read");
+	at_transaction_act_for(&origin);
+	(void) at_target_obtain(part_of(order, PART_CONTEXT), part_of(order, PART_RESOURCE_TYPE),
+							&target);
+	initStringInfo(&extra);
+	if (part_of(order, PART_EXTRA) != NULL)
+		appendStringInfoString(&extra, part_of(order, PART_EXTRA));
+
+	AtEvent event = {
+		.target_id = target.target_id,
+		.retention_class = target.retention_class,
+		.schema = at_span_of(target.table_schema),
+		.table = at_span_of(target.table_name),
+		.resource_type = at_span_of(target.resource_type),
+		.op = order->op,
+		.event_type = text_of(order, PART_TYPE),
+		.record_key = text_of(order, PART_KEY),
+		.old_values = text_of(order, PART_OLD),
+		.new_values = text_of(order, PART_NEW),
+		.extra = &extra,
+	};
+	AtEventName name = at_change_record(&event, InvalidOid);
+
+	at_debug_point("apart-before-commit");
+	return name;
+}
+
+static struct varlena *
+text_of(const Order *order, int part)
+{
+	const char *text = part_of(order, part);
+
+	return text != NULL ? (struct varlena *) cstring_to_text(text) : NULL;
 }

@@ -100,7 +100,7 @@ is(count_records(), $records + 1, 'a rollback does not undo the record');
 is($node->safe_psql('postgres', q{
 	SELECT action, actor, db_user, category, r ->> 'query', r ->> 'events', r ->> 'manifest', r -> 'directory', r #>> '{requested_by,login_user}', (r #>> '{requested_by,backend_pid}')::int > 0
 	FROM audit.events, audit.to_jsonb(new_values) r WHERE event_type = 'evidence.exported' ORDER BY tx_id DESC LIMIT 1}),
-	"export|eve|postgres|configuration|" . ($query =~ s/\$q\$//gr) . "|2|" . sha256_hex($contents->{MANIFEST}) . "|null|postgres|t", 'which tells who asked, for what, and what it was');
+	"export|eve|postgres|access|" . ($query =~ s/\$q\$//gr) . "|2|" . sha256_hex($contents->{MANIFEST}) . "|null|postgres|t", 'which tells who asked, for what, and what it was');
 is($node->safe_psql('postgres', "BEGIN READ ONLY; SELECT events FROM audit.export_evidence('{$update}'); COMMIT"), '1', 'a read-only transaction may ask');
 is($node->safe_psql('postgres', "BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) > 0 FROM orders; SELECT events FROM audit.export_evidence('{$update}'); COMMIT"), "t\n1", 'so may a serializable one');
 check_bundle(archive(q{query => $q$SELECT event_id FROM audit.events WHERE action = 'export'$q$}), 'exports');
