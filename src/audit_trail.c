@@ -44,8 +44,11 @@
 #include "observe/sessions.h"
 #include "query/latency.h"
 #include "retention/archive_month.h"
+#include "retention/hold.h"
 #include "retention/keeper.h"
+#include "retention/plan.h"
 #include "retention/policy.h"
+#include "retention/purge.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -88,6 +91,9 @@ _PG_init(void)
 	at_retention_policy_init();
 	at_privileges_init();
 	at_denials_init(); /* after all that may refuse */
+	at_hold_init();
+	at_plan_init();
+	at_purge_init(); /* after keeper: its steps come behind */
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();

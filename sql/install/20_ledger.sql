@@ -234,7 +234,7 @@ COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of even
 COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
 COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';
 COMMENT ON COLUMN audit.log_entry.incarnation IS 'life of the ledger, see audit.incarnation';
-COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified, heartbeat, request, approve, refuse or retention';
+COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified, heartbeat, request, approve, refuse, retention, hold, release, purge, purged or purge_cancelled';
 COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
 COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
 COMMENT ON COLUMN audit.log_entry.leaf_count IS 'leaves of the batch: its events and transactions';
@@ -507,9 +507,29 @@ COMMENT ON COLUMN audit.keeper_run.done IS 'how much was done: partitions made, 
 COMMENT ON COLUMN audit.keeper_run.detail IS 'what was done';
 COMMENT ON COLUMN audit.keeper_run.error IS 'why it failed; null if it did not';
 
+CREATE TABLE audit.deletion (
+	deletion_id bigint NOT NULL,
+	phase text NOT NULL,
+	log_index bigint NOT NULL,
+	made_at timestamptz NOT NULL,
+	certificate json NOT NULL,
+	gaps bytea,
+	sessions bytea
+) USING audit_worm;
+CREATE UNIQUE INDEX deletion_pkey ON audit.deletion (log_index);
+COMMENT ON TABLE audit.deletion IS
+	'what was purged, on whose authority: an order, and that it was carried out or given up; the log vouches for each row';
+COMMENT ON COLUMN audit.deletion.deletion_id IS 'names the deletion: the log_index of its order';
+COMMENT ON COLUMN audit.deletion.phase IS 'ordered: these events are to go; done: they are gone; cancelled: they stay';
+COMMENT ON COLUMN audit.deletion.log_index IS 'record of the log that has this certificate as its payload';
+COMMENT ON COLUMN audit.deletion.made_at IS 'when';
+COMMENT ON COLUMN audit.deletion.certificate IS 'who asked, who approved, what of which time, how many, by which policies; byte for byte what was sealed';
+COMMENT ON COLUMN audit.deletion.gaps IS 'of an order: runs of 16 bytes, leaves of batches that go: log_index, first leaf, how many; its SHA-256 is in the certificate';
+COMMENT ON COLUMN audit.deletion.sessions IS 'of an order: runs of 40 bytes, sessions whose first transaction goes: session_id, SHA-256 of its body; likewise';
+
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt, audit.volume,
-	audit.alert, audit.alert_action, audit.alert_delivery, audit.alert_pass, audit.keeper_run FROM PUBLIC;
+	audit.alert, audit.alert_action, audit.alert_delivery, audit.alert_pass, audit.keeper_run, audit.deletion FROM PUBLIC;
 REVOKE ALL ON SEQUENCE audit.session_id_seq, audit.target_id_seq,
 	audit.alert_id_seq, audit.alert_action_id_seq, audit.alert_delivery_id_seq, audit.keeper_run_id_seq FROM PUBLIC;
 $ledger$;

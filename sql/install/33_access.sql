@@ -109,13 +109,13 @@ WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p', 'v') AN
 UNION ALL
 SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
-		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template}'::text[]),
+		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template,holds}'::text[]),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
 		('scoped_auditor', 'SELECT', '{events,record_event,public_keys,alerts,open_alerts,alert_feed}'),
 		('responder', 'SELECT', '{alerts,open_alerts,dead_letters,alert_feed,events}'),
 		('relay', 'SELECT', '{alert_feed,events}'),
-		('maintenance', 'SELECT', '{baseline_progress,keeper_progress,keeper_run,verify_progress,anchor_status,public_keys,request,retention,retention_template}'),
-		('purge_approver', 'SELECT', '{request,retention}'),
+		('maintenance', 'SELECT', '{baseline_progress,keeper_progress,keeper_run,verify_progress,anchor_status,public_keys,request,retention,retention_template,holds}'),
+		('purge_approver', 'SELECT', '{request,retention,holds}'),
 		('admin', 'SELECT', '{context,category,event_type,event_types,event_map}'),
 		('scoped_auditor', 'SELECT', '{context,category,event_type,event_types}'),
 		('writer', 'SELECT', '{context,category,event_type,event_types}')
@@ -130,10 +130,10 @@ FROM (VALUES
 		('auditor', '{volume_per_hour,query_latency,integrity}'),
 		('scoped_auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,checkpoint,checkpoint_bytes,anchored_checkpoint,anchored_checkpoint_bytes,prove_consistency,check_proof,check_consistency}'),
 		('maintenance', '{query_latency,rebuild_volume}'),
-		('auditor', '{read_keeper_progress,read_requests,read_retention,refuse_request}'),
-		('admin', '{read_requests,read_retention,refuse_request,set_retention}'),
-		('maintenance', '{keeper_now,read_keeper_progress,read_requests,read_retention,refuse_request}'),
-		('purge_approver', '{approve,read_requests,read_retention,refuse_request}'),
+		('auditor', '{hold,release_hold,retention_plan,read_holds,read_keeper_progress,read_requests,read_retention,refuse_request}'),
+		('admin', '{hold,release_hold,retention_plan,read_holds,read_requests,read_retention,refuse_request,set_retention}'),
+		('maintenance', '{keeper_now,read_holds,read_keeper_progress,read_requests,read_retention,refuse_request,request_purge,retention_plan}'),
+		('purge_approver', '{approve,read_holds,retention_plan,read_requests,read_retention,refuse_request}'),
 		('scoped_auditor', '{alerts_since}'),
 		('responder', '{alerts_since,acknowledge,resend_alert}'),
 		('relay', '{alerts_since,report_delivery}'),

@@ -140,3 +140,82 @@ COMMENT ON COLUMN audit.retention.approved_by IS 'and who has approved it; null 
 COMMENT ON COLUMN audit.retention.set_at IS 'since when it is in force';
 COMMENT ON COLUMN audit.retention.reason IS 'why';
 REVOKE ALL ON audit.retention FROM PUBLIC;
+
+-- Legal holds.
+
+CREATE FUNCTION audit.hold(
+	name text,
+	reason text,
+	contexts text[] DEFAULT NULL,
+	tables regclass[] DEFAULT NULL,
+	records text[] DEFAULT NULL,
+	actors text[] DEFAULT NULL,
+	since timestamptz DEFAULT NULL,
+	before timestamptz DEFAULT NULL,
+	until timestamptz DEFAULT 'infinity'
+) RETURNS bigint
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_hold';
+COMMENT ON FUNCTION audit.hold(text, text, text[], regclass[], text[], text[], timestamptz, timestamptz, timestamptz) IS
+	'keeps events from being purged, whatever the policies say: those for which all is so that is given; until it is released, or until a time; returns its place in the log';
+REVOKE ALL ON FUNCTION audit.hold(text, text, text[], regclass[], text[], text[], timestamptz, timestamptz, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION audit.release_hold(name text, reason text) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_release_hold';
+COMMENT ON FUNCTION audit.release_hold(text, text) IS
+	'asks for a hold to be released; returns the request, which another must approve';
+REVOKE ALL ON FUNCTION audit.release_hold(text, text) FROM PUBLIC;
+
+CREATE FUNCTION audit.read_holds(
+	OUT name text,
+	OUT reason text,
+	OUT contexts text[],
+	OUT tables text[],
+	OUT records text[],
+	OUT actors text[],
+	OUT since timestamptz,
+	OUT before timestamptz,
+	OUT until timestamptz,
+	OUT placed_by text,
+	OUT placed_at timestamptz
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_read_holds';
+COMMENT ON FUNCTION audit.read_holds() IS 'internal: holds as the log has them; behind audit.holds';
+REVOKE ALL ON FUNCTION audit.read_holds() FROM PUBLIC;
+
+CREATE VIEW audit.holds AS SELECT h.* FROM audit.read_holds() AS h;
+COMMENT ON VIEW audit.holds IS 'legal holds in force';
+COMMENT ON COLUMN audit.holds.name IS 'of the hold';
+COMMENT ON COLUMN audit.holds.reason IS 'why it was placed';
+COMMENT ON COLUMN audit.holds.contexts IS 'business contexts whose events it keeps; null: all, here and below';
+COMMENT ON COLUMN audit.holds.tables IS 'tables';
+COMMENT ON COLUMN audit.holds.records IS 'keys of rows';
+COMMENT ON COLUMN audit.holds.actors IS 'actors, or database users';
+COMMENT ON COLUMN audit.holds.since IS 'events of transactions that began at this time or later';
+COMMENT ON COLUMN audit.holds.before IS 'and before this one';
+COMMENT ON COLUMN audit.holds.until IS 'when it ends by itself; infinity: never';
+COMMENT ON COLUMN audit.holds.placed_by IS 'who had logged in and has placed it';
+COMMENT ON COLUMN audit.holds.placed_at IS 'when';
+REVOKE ALL ON audit.holds FROM PUBLIC;
+
+-- What goes, and on whose authority.
+
+CREATE FUNCTION audit.retention_plan(
+	OUT action text,
+	OUT since timestamptz,
+	OUT before timestamptz,
+	OUT events bigint,
+	OUT transactions bigint,
+	OUT held bigint,
+	OUT kept bigint,
+	OUT bytes bigint
+) RETURNS SETOF record
+	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_retention_plan';
+COMMENT ON FUNCTION audit.retention_plan() IS
+	'what could be purged now, month by month, without doing it: events and transactions that would go, events that holds keep, events that stay anyway, and about how many bytes become free';
+REVOKE ALL ON FUNCTION audit.retention_plan() FROM PUBLIC;
+
+CREATE FUNCTION audit.request_purge(reason text) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_request_purge';
+COMMENT ON FUNCTION audit.request_purge(text) IS
+	'asks for what audit.retention_plan() says to be purged; returns the request, which another must approve';
+REVOKE ALL ON FUNCTION audit.request_purge(text) FROM PUBLIC;

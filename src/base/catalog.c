@@ -62,6 +62,7 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
 	[AT_LEDGER_ALERT_PASS] = "alert_pass",
 	[AT_LEDGER_KEEPER_RUN] = "keeper_run",
+	[AT_LEDGER_DELETION] = "deletion",
 };
 
 static struct

@@ -37,6 +37,7 @@ typedef enum AtLedgerTable
 	AT_LEDGER_ALERT_DELIVERY,
 	AT_LEDGER_ALERT_PASS,
 	AT_LEDGER_KEEPER_RUN,
+	AT_LEDGER_DELETION,
 	AT_LEDGER_TABLES
 } AtLedgerTable;
 
@@ -80,7 +81,7 @@ extern const uint8 *at_log_id(void);
  */
 extern int32 at_incarnation_listed(void);
 
-/* Was the ledger created for tests, with a clock that is set? See clock.h; needs a ledger. */
+/* Was the ledger created for tests, or is it just being created? See clock.h; needs a ledger. */
 extern bool at_ledger_is_for_test(void);
 
 /* Has an incarnation been begun in this server and database? False without a ledger. */

@@ -202,4 +202,13 @@
 #define Anum_keeper_run_error      7
 #define Natts_keeper_run           7
 
+#define Anum_deletion_deletion_id 1
+#define Anum_deletion_phase       2
+#define Anum_deletion_log_index   3
+#define Anum_deletion_made_at     4
+#define Anum_deletion_certificate 5
+#define Anum_deletion_gaps        6
+#define Anum_deletion_sessions    7
+#define Natts_deletion            7
+
 #endif

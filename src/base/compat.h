@@ -121,6 +121,17 @@ at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 	((void) (unpruned), ExecInitRangeTable((estate), (range_table), (perm_infos)))
 #endif
 
+/* 16 calls the file of a relation by number; 17 wants to know which statement reindexes. */
+#if PG_VERSION_NUM < 160000
+#define RelationSetNewRelfilenumber(rel, persistence)                                              \
+	RelationSetNewRelfilenode((rel), (persistence))
+#endif
+#if PG_VERSION_NUM < 170000
+#define at_reindex_relation(relid, flags, params) reindex_relation((relid), (flags), (params))
+#else
+#define at_reindex_relation(relid, flags, params) reindex_relation(NULL, (relid), (flags), (params))
+#endif
+
 /* 16 lets an action of the JSON parser end it. */
 #if PG_VERSION_NUM >= 160000
 typedef JsonParseErrorType AtJsonAction;

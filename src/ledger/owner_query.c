@@ -16,7 +16,8 @@
 #include "ledger/owner_query.h"
 #include "ledger/reader.h"
 
-static void run(const char *query, int nargs, Oid *types, Datum *values);
+static void run(const char *query, int nargs, Oid *types, Datum *values, const char *nulls,
+				bool read_only);
 
 void
 at_owner_query(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types, Datum *values)
@@ -29,7 +30,7 @@ at_owner_query(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types
 		return;
 	at_owner_enter(&state);
 	SPI_connect();
-	run(query, nargs, types, values);
+	run(query, nargs, types, values, NULL, true);
 	if (SPI_tuptable->tupdesc->natts != result->setDesc->natts)
 		elog(ERROR, "unexpected columns of: %s", query);
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -41,13 +42,19 @@ at_owner_query(FunctionCallInfo fcinfo, const char *query, int nargs, Oid *types
 char *
 at_owner_value(const char *query, int nargs, Oid *types, Datum *values)
 {
+	return at_owner_value_nulls(query, nargs, types, values, NULL);
+}
+
+char *
+at_owner_value_nulls(const char *query, int nargs, Oid *types, Datum *values, const char *nulls)
+{
 	MemoryContext context = CurrentMemoryContext;
 	char *value = NULL;
 	AtOwnerState state;
 
 	at_owner_enter(&state);
 	SPI_connect();
-	run(query, nargs, types, values);
+	run(query, nargs, types, values, nulls, true);
 	if (SPI_processed > 0)
 		value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	if (value != NULL)
@@ -57,9 +64,24 @@ at_owner_value(const char *query, int nargs, Oid *types, Datum *values)
 	return value;
 }
 
+uint64
+at_owner_execute(const char *command, int nargs, Oid *types, Datum *values)
+{
+	AtOwnerState state;
+	uint64 count;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	run(command, nargs, types, values, NULL, false);
+	count = SPI_processed;
+	SPI_finish();
+	at_owner_leave(&state);
+	return count;
+}
+
 /* By a snapshot of now; it is no reading of the caller's. */
 static void
-run(const char *query, int nargs, Oid *types, Datum *values)
+run(const char *query, int nargs, Oid *types, Datum *values, const char *nulls, bool read_only)
 {
 	bool save = at_reader_is_ours;
 
@@ -68,7 +90,9 @@ run(const char *query, int nargs, Oid *types, Datum *values)
 	PG_TRY();
 	{
 		at_reader_is_ours = true;
-		if (SPI_execute_with_args(query, nargs, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		int result = SPI_execute_with_args(query, nargs, types, values, nulls, read_only, 0);
+
+		if (read_only ? result != SPI_OK_SELECT : result <= 0)
 			elog(ERROR, "could not run: %s", query);
 	}
 	PG_FINALLY();

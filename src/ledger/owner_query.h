@@ -23,4 +23,11 @@ extern void at_owner_query(FunctionCallInfo fcinfo, const char *query, int nargs
  */
 extern char *at_owner_value(const char *query, int nargs, Oid *types, Datum *values);
 
+/* The same with parameters of which some may be null, told as SPI has it. */
+extern char *at_owner_value_nulls(const char *query, int nargs, Oid *types, Datum *values,
+								  const char *nulls);
+
+/* Run a command that changes rows, so; returns how many. */
+extern uint64 at_owner_execute(const char *command, int nargs, Oid *types, Datum *values);
+
 #endif

@@ -60,6 +60,7 @@ static const IndexSpec index_specs[] = {
 									  {Anum_anchor_receipt_receipt_id}},
 	[AT_SCAN_ANCHOR_RECEIPT_BY_SIZE] = {AT_LEDGER_ANCHOR_RECEIPT, 1, {Anum_anchor_receipt_size}},
 	[AT_SCAN_CHECKPOINT_BY_SIZE] = {AT_LEDGER_CHECKPOINT, 1, {Anum_checkpoint_size}},
+	[AT_SCAN_DELETION_BY_LOG_INDEX] = {AT_LEDGER_DELETION, 1, {Anum_deletion_log_index}},
 	[AT_SCAN_EVENT_BY_TX_ID] = {AT_LEDGER_EVENT, 2, {Anum_event_tx_id, Anum_event_ordinal}},
 	[AT_SCAN_LEAF_TILE_BY_LOG_INDEX] = {AT_LEDGER_LEAF_TILE,
 										2,

@@ -17,6 +17,7 @@
 #include "postgres.h"
 
 #include "access/heapam.h"
+#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/catalog.h"
 #include "catalog/namespace.h"
@@ -25,6 +26,7 @@
 #include "storage/bufmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
@@ -74,6 +76,9 @@ static const AtDeed at_deed_rewrite = {
 };
 
 static TableAmRoutine at_worm_routine; /* filled by at_worm_handler(), then constant */
+
+/* The table that at_worm_empty() is at; else InvalidOid, whatever error ended it. */
+static Oid at_worm_emptied = InvalidOid;
 
 PG_FUNCTION_INFO_V1(at_worm_handler);
 
@@ -268,10 +273,41 @@ at_worm_set_new_filelocator(Relation rel, const RelFileLocator *locator, char pe
 
 	if (is_new)
 		at_worm_check_new(rel, persistence);
-	else if (!at_worm_is_empty(rel))
+	else if (at_worm_emptied != RelationGetRelid(rel) && !at_worm_is_empty(rel))
 		at_worm_refuse(rel, &at_deed_truncate);
 	GetHeapamTableAmRoutine()->relation_set_new_filelocator(rel, locator, persistence, freeze_xid,
 															min_multi);
+}
+
+static void
+at_worm_renew(Relation rel)
+{
+	at_worm_emptied = RelationGetRelid(rel);
+	PG_TRY();
+	{
+		RelationSetNewRelfilenumber(rel, rel->rd_rel->relpersistence);
+	}
+	PG_FINALLY();
+	{
+		at_worm_emptied = InvalidOid;
+	}
+	PG_END_TRY();
+}
+
+void
+at_worm_empty(Relation rel)
+{
+	Oid toast = rel->rd_rel->reltoastrelid;
+
+	Assert(at_is_worm(rel));
+	at_worm_renew(rel);
+	if (OidIsValid(toast))
+	{
+		Relation other = table_open(toast, AccessExclusiveLock);
+
+		at_worm_renew(other);
+		table_close(other, NoLock);
+	}
 }
 
 /* TRUNCATE of a table that this transaction created; pg_restore --jobs does it before COPY. */

@@ -32,4 +32,11 @@ extern bool at_is_worm(Relation rel);
  */
 pg_noreturn extern void at_worm_refuse_command(Relation rel, CmdType command);
 
+/*
+ * Give the table, and its TOAST table, new storage that is empty; what was stored goes when the
+ * transaction commits. For let_go.c alone: no command and no function comes here. The caller holds
+ * AccessExclusiveLock.
+ */
+extern void at_worm_empty(Relation rel);
+
 #endif

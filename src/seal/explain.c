@@ -130,6 +130,15 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_DELETION] =
+		{
+			[AT_FAULT_CHANGED] = "Somebody forged or altered what was purged on whose authority; "
+								 "it excuses no event that is missing.",
+			[AT_FAULT_MISSING] = "Somebody removed on whose authority events were purged, or a "
+								 "page of the table was lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_LOG] =
 		{
 			[AT_FAULT_SHORTENED] =
@@ -172,6 +181,8 @@ static const char *const advice[] = {
 		"Keep the files as they are, as evidence. The hashes of its events are in the "
 		"log all the same: get the segment back from a backup, or the events from "
 		"an exported archive, and prove them.",
+	[AT_THING_DELETION] = "Keep the files as they are, as evidence. Compare with the certificates "
+						  "that were exported, and with the records of the log.",
 	[AT_THING_RECEIPT] = "Keep the files as they are, as evidence. The log itself is not affected "
 						 "where it is not named. Ask who gave the receipt for what they hold: that "
 						 "counts.",

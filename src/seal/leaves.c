@@ -31,8 +31,18 @@ struct AtLeafReader
 	uint8 *buffer;
 	size_t capacity;
 
+	/* purged leaves */
+	const AtGhost *ghost;
+	uint64 nghosts;
+	uint64 next_ghost;
+
+	/* read ahead of ghosts; NULL: nothing */
+	const AtTransactionRow *row_ahead;
+	const AtEventRow *event_ahead;
+
 	/* the transaction being read */
 	bool in_events;
+	bool is_ghost;               /* its row was purged */
 	const AtTransactionRow *row; /* NULL: there is none of this name */
 	uint32 event_count;
 	uint32 next_ordinal;
@@ -46,6 +56,11 @@ static void begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransaction
 						 uint32 first_ordinal);
 static const AtLeaf *next_event(AtLeafReader *reader);
 static const AtLeaf *close_transaction(AtLeafReader *reader);
+static bool is_next_ghost(const AtLeafReader *reader, uint32 ordinal);
+static const AtLeaf *next_ghost(AtLeafReader *reader);
+static const AtLeaf *close_ghost(AtLeafReader *reader);
+static void find_ghosts(AtLeafReader *reader, uint64 tx_id);
+static bool begin_next(AtLeafReader *reader);
 static void note(AtOrdinals *ordinals, uint32 first, uint32 count);
 static void check_ordinal(AtLeafReader *reader, uint32 ordinal);
 static void check_session(AtLeafReader *reader);
@@ -62,6 +77,14 @@ at_leaf_reader_open(Snapshot snapshot)
 }
 
 void
+at_leaf_reader_set_ghosts(AtLeafReader *reader, const AtGhost *ghosts, uint64 count)
+{
+	reader->ghost = ghosts;
+	reader->nghosts = count;
+	reader->next_ghost = 0;
+}
+
+void
 at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window)
 {
 	MemoryContext save = MemoryContextSwitchTo(reader->context);
@@ -71,6 +94,8 @@ at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window)
 	at_transaction_reader_start(reader->window, window);
 	reader->transactions = reader->window;
 	reader->in_events = false;
+	reader->row_ahead = NULL;
+	reader->next_ghost = 0;
 	MemoryContextSwitchTo(save);
 }
 
@@ -90,12 +115,19 @@ void
 at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id)
 {
 	start_finder(reader, tx_id);
+	find_ghosts(reader, tx_id);
 	begin_events(reader, tx_id, at_transaction_reader_next(reader->finder), 1);
 }
 
 void
 at_leaf_reader_find_events(AtLeafReader *reader, uint64 tx_id, uint32 first_ordinal)
 {
+	find_ghosts(reader, tx_id);
+	while (reader->next_ghost < reader->nghosts &&
+		   reader->ghost[reader->next_ghost].tx_id == tx_id &&
+		   reader->ghost[reader->next_ghost].ordinal != 0 &&
+		   reader->ghost[reader->next_ghost].ordinal < first_ordinal)
+		reader->next_ghost++;
 	begin_events(reader, tx_id, NULL, first_ordinal);
 	reader->transactions = NULL;
 }
@@ -104,6 +136,11 @@ void
 at_leaf_reader_find_rows(AtLeafReader *reader, uint64 tx_id)
 {
 	start_finder(reader, tx_id);
+	find_ghosts(reader, tx_id);
+	while (reader->next_ghost < reader->nghosts &&
+		   reader->ghost[reader->next_ghost].tx_id == tx_id &&
+		   reader->ghost[reader->next_ghost].ordinal != 0)
+		reader->next_ghost++;
 	begin_events(reader, tx_id, NULL, PG_INT32_MAX);
 	reader->in_events = false;
 }
@@ -111,23 +148,106 @@ at_leaf_reader_find_rows(AtLeafReader *reader, uint64 tx_id)
 const AtLeaf *
 at_leaf_reader_next(AtLeafReader *reader)
 {
-	if (!reader->in_events)
+	const AtLeaf *leaf;
+
+	if (!reader->in_events && reader->transactions != NULL &&
+		reader->transactions == reader->finder)
 	{
-		reader->row =
-			reader->transactions ? at_transaction_reader_next(reader->transactions) : NULL;
-		if (reader->row == NULL)
-			return NULL;
-		if (reader->transactions == reader->finder)
-			return close_transaction(reader);
-		begin_events(reader, reader->row->body.tx_id, reader->row, 1);
+		reader->row = at_transaction_reader_next(reader->finder);
+		return reader->row != NULL ? close_transaction(reader) : close_ghost(reader);
 	}
-
-	const AtLeaf *leaf = next_event(reader);
-
+	if (!reader->in_events && !begin_next(reader))
+		return NULL;
+	leaf = next_event(reader);
 	if (leaf != NULL)
 		return leaf;
 	reader->in_events = false;
-	return reader->row ? close_transaction(reader) : NULL;
+	if (reader->row == NULL)
+		return reader->transactions != NULL ? close_ghost(reader) : NULL;
+	return close_transaction(reader);
+}
+
+/* The next transaction of the window: that of the next row, or of a ghost that comes before it. */
+static bool
+begin_next(AtLeafReader *reader)
+{
+	const AtTransactionRow *row = reader->row_ahead;
+	const AtGhost *ghost =
+		reader->next_ghost < reader->nghosts ? &reader->ghost[reader->next_ghost] : NULL;
+
+	if (reader->transactions == NULL)
+		return false;
+	if (row == NULL)
+		row = at_transaction_reader_next(reader->transactions);
+	reader->row_ahead = NULL;
+	if (ghost != NULL && (row == NULL || ghost->tx_id < row->body.tx_id))
+	{
+		reader->row_ahead = row;
+		begin_events(reader, ghost->tx_id, NULL, PG_INT32_MAX);
+		reader->event_count = PG_UINT32_MAX;
+		reader->is_ghost = true;
+		return true;
+	}
+	if (row == NULL)
+		return false;
+	begin_events(reader, row->body.tx_id, row, 1);
+	return true;
+}
+
+/* Go to the ghosts of a transaction. */
+static void
+find_ghosts(AtLeafReader *reader, uint64 tx_id)
+{
+	uint64 low = 0;
+	uint64 high = reader->nghosts;
+
+	while (low < high)
+	{
+		uint64 middle = (low + high) / 2;
+
+		if (reader->ghost[middle].tx_id < tx_id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	reader->next_ghost = low;
+}
+
+/* Is the next ghost an event of the transaction up to an ordinal? For 0: the transaction itself. */
+static bool
+is_next_ghost(const AtLeafReader *reader, uint32 ordinal)
+{
+	const AtGhost *ghost = &reader->ghost[reader->next_ghost];
+
+	return reader->next_ghost < reader->nghosts && ghost->tx_id == reader->leaf.tx_id &&
+		   (ordinal == 0) == (ghost->ordinal == 0) && ghost->ordinal <= ordinal;
+}
+
+/* Its leaf, as the tile tells it. */
+static const AtLeaf *
+next_ghost(AtLeafReader *reader)
+{
+	const AtGhost *ghost = &reader->ghost[reader->next_ghost++];
+	AtLeaf *leaf = &reader->leaf;
+
+	leaf->event = NULL;
+	leaf->transaction = NULL;
+	leaf->is_purged = true;
+	leaf->ordinal = ghost->ordinal;
+	leaf->hash = ghost->hash;
+	if (ghost->ordinal == 0)
+		return leaf;
+	if (!at_chain_add(&reader->chain, &leaf->hash))
+		at_hash_failed();
+	check_ordinal(reader, leaf->ordinal);
+	return leaf;
+}
+
+/* The leaf of a transaction whose row was purged; NULL if it was not. */
+static const AtLeaf *
+close_ghost(AtLeafReader *reader)
+{
+	return is_next_ghost(reader, 0) ? next_ghost(reader) : NULL;
 }
 
 static void
@@ -142,6 +262,8 @@ begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row, ui
 		MemoryContextSwitchTo(save);
 	}
 	at_event_reader_start(reader->events, tx_id, first_ordinal);
+	reader->event_ahead = NULL;
+	reader->is_ghost = false;
 	reader->in_events = true;
 	reader->row = row;
 	reader->event_count = row ? row->body.event_count : PG_UINT32_MAX;
@@ -158,10 +280,29 @@ static const AtLeaf *
 next_event(AtLeafReader *reader)
 {
 	AtLeaf *leaf = &reader->leaf;
+	const AtEventRow *event = reader->event_ahead;
+	uint32 until;
 
-	leaf->event = at_event_reader_next(reader->events);
+	if (event == NULL && !reader->is_ghost)
+		event = at_event_reader_next(reader->events);
+	reader->event_ahead = event;
+	until = event != NULL ? event->place : PG_UINT32_MAX;
+	if (until > 0 && is_next_ghost(reader, until))
+	{
+		const AtGhost *ghost = &reader->ghost[reader->next_ghost];
+
+		/* a row that is there stands for itself, though it may be one that should be gone */
+		if (event == NULL || ghost->ordinal < until)
+			return next_ghost(reader);
+		if (ghost->is_done)
+			note(&reader->flaws.back, until, 1);
+		reader->next_ghost++;
+	}
+	leaf->event = event;
+	reader->event_ahead = NULL;
 	if (leaf->event == NULL)
 		return NULL;
+	leaf->is_purged = false;
 
 	const AtEventBody *body = &leaf->event->body;
 	size_t size = at_event_body_size(body);
@@ -186,6 +327,10 @@ close_transaction(AtLeafReader *reader)
 	AtLeaf *leaf = &reader->leaf;
 	AtFlaws *flaws = &reader->flaws;
 	size_t size = at_transaction_body_size(body);
+
+	if (is_next_ghost(reader, 0) && reader->ghost[reader->next_ghost++].is_done)
+		note(&flaws->back, 0, 1);
+
 	uint8 *bytes = reserve(reader, size);
 
 	at_transaction_body_write(body, bytes);
@@ -196,13 +341,14 @@ close_transaction(AtLeafReader *reader)
 	flaws->digest_differs = reader->row->digest_is_odd ||
 							memcmp(&body->digest, &reader->chain, sizeof(reader->chain)) != 0;
 	leaf->ordinal = 0;
+	leaf->is_purged = false;
 	leaf->event = NULL;
 	leaf->of = NULL;
 	leaf->transaction = reader->row;
 	leaf->chain = reader->chain;
 	check_session(reader);
 	flaws->any = flaws->missing.count || flaws->added.count || flaws->duplicated.count ||
-				 flaws->digest_differs || flaws->missing_target != 0 ||
+				 flaws->back.count || flaws->digest_differs || flaws->missing_target != 0 ||
 				 flaws->session != AT_SESSION_FINE;
 	leaf->flaws = flaws;
 	return leaf;
@@ -311,6 +457,7 @@ at_flaws_describe(const AtFlaws *flaws)
 	describe_ordinals(&text, &flaws->missing, "missing");
 	describe_ordinals(&text, &flaws->added, "added");
 	describe_ordinals(&text, &flaws->duplicated, "duplicated");
+	describe_ordinals(&text, &flaws->back, "purged, and there again");
 	if (flaws->missing_target != 0)
 		appendStringInfo(&text, "%starget %d is missing", text.len > 0 ? "; " : "",
 						 flaws->missing_target);

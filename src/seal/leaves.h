@@ -11,6 +11,7 @@
 #ifndef AT_LEAVES_H
 #define AT_LEAVES_H
 
+#include "ledger/gap.h"
 #include "ledger/read.h"
 
 typedef enum AtSessionState
@@ -34,6 +35,7 @@ typedef struct AtFlaws
 	AtOrdinals missing;
 	AtOrdinals added; /* beyond event_count */
 	AtOrdinals duplicated;
+	AtOrdinals back; /* purged, and there again; 0 is the transaction itself */
 	bool digest_differs;
 	int32 missing_target; /* that an event names; 0 for none */
 	AtSessionState session;
@@ -44,6 +46,7 @@ typedef struct AtLeaf
 	uint64 tx_id;
 	uint32 ordinal; /* 0: the leaf of the transaction itself */
 	AtHash hash;
+	bool is_purged; /* it is a ghost: there is neither event nor transaction */
 
 	/* of an event's leaf, else NULL; `of` is NULL too where its transaction was not asked for */
 	const AtEventRow *event;
@@ -62,6 +65,13 @@ typedef struct AtLeafReader AtLeafReader;
 
 /* Open; the reader lives in the current context and allocates there. */
 extern AtLeafReader *at_leaf_reader_open(Snapshot snapshot);
+
+/*
+ * Leaves that were purged, of the batches that are read next, in their order: they come at their
+ * places, with the hashes given, and count as read. Where a row is there all the same, that comes
+ * instead, with a flaw if it should be gone. They must stay until others are given; NULL: none.
+ */
+extern void at_leaf_reader_set_ghosts(AtLeafReader *reader, const AtGhost *ghosts, uint64 count);
 
 /* Start (again) with the transactions of a window, by (xid, tx_id). */
 extern void at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window);

@@ -64,9 +64,10 @@ typedef struct AtNames
 	uint64 nowners;
 	uint64 owner_capacity;
 	HTAB *owner_by_tx_id;
-	bool is_incomplete; /* a tile is not there or no tile: names are lacking */
-	AtMerkle tree;      /* over the leaves of the last batch */
-	bool gives_root;    /* the one that its entry has */
+	AtLeafReader *leaves; /* that tells purged leaves of the range; NULL: none yet */
+	bool is_incomplete;   /* a tile is not there or no tile: names are lacking */
+	AtMerkle tree;        /* over the leaves of the last batch */
+	bool gives_root;      /* the one that its entry has */
 
 	AtStranger *stranger;
 	uint64 nstrangers;

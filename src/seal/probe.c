@@ -58,6 +58,8 @@ typedef struct Shared
 	pg_atomic_uint64 events;
 	pg_atomic_uint64 sessions;
 	pg_atomic_uint64 tiles;
+	pg_atomic_uint64 purged_transactions;
+	pg_atomic_uint64 purged_events;
 
 	/* targets that are as they were sealed */
 	pg_atomic_uint32 ntargets; /* may be more than there is room for */
@@ -163,6 +165,8 @@ init_shared(Shared *shared, const AtProbePlan *plan, int workers)
 	pg_atomic_init_u64(&shared->events, 0);
 	pg_atomic_init_u64(&shared->sessions, 0);
 	pg_atomic_init_u64(&shared->tiles, 0);
+	pg_atomic_init_u64(&shared->purged_transactions, 0);
+	pg_atomic_init_u64(&shared->purged_events, 0);
 	pg_atomic_init_u32(&shared->ntargets, 0);
 	memcpy(shared->state, plan->state, length);
 }
@@ -176,6 +180,8 @@ collect(AtVerify *verify, AtProbePlan *plan, Shared *shared)
 	verify->events += pg_atomic_read_u64(&shared->events);
 	verify->sessions += pg_atomic_read_u64(&shared->sessions);
 	verify->tiles += pg_atomic_read_u64(&shared->tiles);
+	verify->purged_transactions += pg_atomic_read_u64(&shared->purged_transactions);
+	verify->purged_events += pg_atomic_read_u64(&shared->purged_events);
 	for (int i = 0; i < Min(pg_atomic_read_u32(&shared->ntargets), MAX_TARGETS); i++)
 		at_findings_target_is_fine(verify->findings, shared->target[i]);
 	memcpy(plan->state, shared->state, plan->size - plan->first);
@@ -272,6 +278,8 @@ probe_batch(AtVerify *verify, Shared *shared, AtLives *lives, uint64 log_index)
 	pg_atomic_fetch_add_u64(&shared->events, count.events);
 	pg_atomic_fetch_add_u64(&shared->sessions, count.sessions);
 	pg_atomic_fetch_add_u64(&shared->tiles, count.tiles);
+	pg_atomic_fetch_add_u64(&shared->purged_transactions, count.purged_transactions);
+	pg_atomic_fetch_add_u64(&shared->purged_events, count.purged_events);
 }
 
 /* Tell the leader which targets were met as they were sealed, as far as there is room. */

@@ -145,6 +145,7 @@ at_verify_begin(const AtScope *scope, AtGiven *given, Snapshot snapshot, bool is
 	verify->context = CurrentMemoryContext;
 	verify->readers.context = CurrentMemoryContext;
 	verify->findings = at_findings_new();
+	verify->gaps = at_gaps_read(snapshot);
 	at_merkle_init(&verify->first_tree);
 	if (!at_settled_parse(at_span_of(at_settled_now()), &verify->now))
 		elog(ERROR, "unexpected snapshot");
@@ -191,6 +192,7 @@ run_steps(void *arg)
 	if (verify->scope->since_last)
 		at_last_find(verify);
 	run_step(verify, at_verify_log, AT_THING_BATCH, "the log");
+	at_verify_doubt_purges(verify);
 	at_progress_findings(at_findings_total(verify->findings));
 	if (log_id_is_wrong(verify))
 		blame_log_id(verify, "no entry of the log fits the log_id that stands there");
@@ -226,6 +228,7 @@ run_scope(AtVerify *verify)
 	at_progress_phase(AT_PHASE_HEAP);
 	run_step(verify, at_verify_heap, AT_THING_EVENT, "the ledger");
 	run_step(verify, at_verify_receipts, AT_THING_RECEIPT, "the receipts");
+	run_step(verify, at_verify_deletions, AT_THING_DELETION, "the deletions");
 	if (at_findings_total(verify->findings) == 0)
 		at_memory_clear();
 }
@@ -393,13 +396,14 @@ put_finding(Datum *values, bool *nulls, const AtVerify *verify, const AtFinding 
 	put_text(values, nulls, 9, at_explain_advice(finding));
 }
 
-/* The findings, then the summary. */
+/* The findings, what was purged, then the summary. */
 static void
 emit(ReturnSetInfo *result, const AtVerify *verify)
 {
 	uint64 count = at_findings_count(verify->findings);
 	Datum values[VERIFY_COLUMNS] = {0};
 	bool nulls[VERIFY_COLUMNS];
+	AtPurged purged;
 
 	for (int i = 0; i < at_findings_kept(verify->findings); i++)
 	{
@@ -408,6 +412,14 @@ emit(ReturnSetInfo *result, const AtVerify *verify)
 	}
 
 	memset(nulls, true, sizeof(nulls));
+	for (int i = 0; at_verify_purged(verify, i, &purged); i++)
+	{
+		put_text(values, nulls, 0, "purged");
+		put_text(values, nulls, 1, purged.object);
+		put_text(values, nulls, 2, purged.place);
+		put_text(values, nulls, 5, purged.detail);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
 	put_text(values, nulls, 0, "summary");
 	put_text(values, nulls, 1,
 			 count == 0   ? "ok"
@@ -476,6 +488,10 @@ describe_gaps(const AtVerify *verify)
 		appendStringInfo(&text, "; batches before entry %s were checked until %s and not again",
 						 group_digits(verify->resumed_at),
 						 timestamptz_to_str(verify->resumed_from));
+	if (verify->purged_events + verify->purged_transactions > 0)
+		appendStringInfo(&text, "; %s and %s purged",
+						 count_text(verify->purged_events, "event", "events"),
+						 count_text(verify->purged_transactions, "transaction", "transactions"));
 	if (at_given_count(verify->given) > 0)
 		appendStringInfo(&text, "; compared with %s",
 						 count_text(at_given_count(verify->given), "checkpoint", "checkpoints"));

@@ -21,6 +21,7 @@
 #include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
+#include "ledger/gap.h"
 #include "ledger/log_read.h"
 #include "ledger/read.h"
 #include "seal/findings.h"
@@ -70,6 +71,8 @@ typedef struct AtProbeCount
 	uint64 events;
 	uint64 sessions;
 	uint64 tiles;
+	uint64 purged_transactions;
+	uint64 purged_events;
 } AtProbeCount;
 
 typedef struct AtVerify
@@ -114,6 +117,13 @@ typedef struct AtVerify
 	int nkeys;
 	AtPublicKey *key;
 
+	/* what was purged, by authority */
+	AtGaps *gaps;
+	uint64 purged_transactions; /* of those that were checked; by their tiles */
+	uint64 purged_events;
+	int nrecords; /* of purges, that the log was seen to have */
+	int64 *record;
+
 	bool remembers; /* what was checked, in case that this is interrupted */
 
 	/* goes on from an earlier one */
@@ -144,6 +154,30 @@ extern void at_verify_receipts(AtVerify *verify);
 
 /* Tell of each entry, in order: keys are learnt from it, for the receipts. */
 extern void at_verify_see_key(AtVerify *verify, const AtEntryRow *entry);
+
+/* Tell of each entry, in order: those of purges are to be found in audit.deletion. */
+extern void at_verify_see_purge(AtVerify *verify, const AtEntryRow *entry);
+
+/* The log is read: leave orders out of account whose records are in doubt. */
+extern void at_verify_doubt_purges(AtVerify *verify);
+
+/* What audit.deletion says and the log does not, and the reverse; only if all is verified. */
+extern void at_verify_deletions(AtVerify *verify);
+
+/* One row for each deletion that was carried out, behind the findings; it is none. */
+typedef struct AtPurged
+{
+	char *object; /* its number */
+	char *place;
+	char *detail;
+} AtPurged;
+extern bool at_verify_purged(const AtVerify *verify, int number, AtPurged *purged);
+
+/*
+ * Have the reader tell the purged leaves of these batches. What it needs lives in the current
+ * context, which must stay until it is called again.
+ */
+extern void at_verify_set_ghosts(AtVerify *verify, AtLeafReader *leaves, uint64 first, uint64 last);
 
 /* A run of batches that is to be checked name by name. */
 typedef struct AtRange

@@ -37,6 +37,8 @@ typedef struct BatchCheck
 	uint64 transactions;
 	uint64 events;
 	uint64 sessions;
+	uint64 purged_transactions;
+	uint64 purged_events;
 	int64 first_tx_at;
 	int64 last_tx_at;
 	bool any_flaws;
@@ -73,7 +75,9 @@ at_verify_probe(AtVerify *verify, const AtBatch *batch, const AtWindow *window, 
 	*count = (AtProbeCount){.transactions = check->transactions,
 							.events = check->events,
 							.sessions = check->sessions,
-							.tiles = check->tiles};
+							.tiles = check->tiles,
+							.purged_transactions = check->purged_transactions,
+							.purged_events = check->purged_events};
 	return check->rows_fit && check->nbad == 0 && !check->any_flaws;
 }
 
@@ -96,10 +100,24 @@ at_verify_check_batch(AtVerify *verify, const AtBatch *batch, const AtRange *ran
 	verify->events += check->events;
 	verify->sessions += check->sessions;
 	verify->tiles += check->tiles;
+	verify->purged_transactions += check->purged_transactions;
+	verify->purged_events += check->purged_events;
 	report_tiles(check);
 	if (check->any_flaws)
 		at_verify_try(verify, report_flaws, check, &message);
 	at_progress_findings(at_findings_total(verify->findings));
+}
+
+/* The batch's times are those of its transactions; of purged ones nobody knows them any more. */
+static bool
+times_fit(const BatchCheck *check)
+{
+	const AtEntryBody *entry = &check->batch->entry;
+
+	if (check->purged_transactions == 0)
+		return check->first_tx_at == entry->first_tx_at && check->last_tx_at == entry->last_tx_at;
+	return check->transactions == 0 ||
+		   (check->first_tx_at >= entry->first_tx_at && check->last_tx_at <= entry->last_tx_at);
 }
 
 static void
@@ -113,6 +131,7 @@ read_again(void *arg)
 	AtHash root;
 
 	at_merkle_init(&check->tree);
+	at_verify_set_ghosts(verify, leaves, check->batch->log_index, check->batch->log_index);
 	check->reader = at_verify_tiles(verify);
 	at_tile_reader_start(check->reader, check->batch->log_index, check->batch->log_index);
 	check->ahead = at_tile_reader_next(check->reader);
@@ -125,8 +144,8 @@ read_again(void *arg)
 		at_hash_failed();
 	check->rows_fit =
 		memcmp(&root, &entry->root, sizeof(root)) == 0 && check->tree.size == entry->leaf_count &&
-		check->transactions == entry->tx_count && check->events == entry->event_count &&
-		check->first_tx_at == entry->first_tx_at && check->last_tx_at == entry->last_tx_at;
+		check->transactions + check->purged_transactions == entry->tx_count &&
+		check->events + check->purged_events == entry->event_count && times_fit(check);
 }
 
 static void
@@ -139,7 +158,12 @@ compare_leaf(BatchCheck *check, const AtLeaf *leaf)
 	else if (leaf->event != NULL)
 		at_findings_target_is_fine(check->verify->findings, leaf->event->target_id);
 
-	if (leaf->transaction == NULL)
+	if (leaf->is_purged)
+	{
+		check->purged_events += leaf->ordinal != 0;
+		check->purged_transactions += leaf->ordinal == 0;
+	}
+	else if (leaf->transaction == NULL)
 		check->events++;
 	else
 	{
@@ -264,6 +288,7 @@ report_flaws(void *arg)
 	AtLeafReader *leaves = at_verify_leaves(check->verify);
 	const AtLeaf *leaf;
 
+	at_verify_set_ghosts(check->verify, leaves, check->batch->log_index, check->batch->log_index);
 	at_leaf_reader_start(leaves, check->window);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 		if (leaf->transaction != NULL && leaf->flaws->any)

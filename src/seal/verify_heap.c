@@ -17,6 +17,7 @@
 
 #include "base/catalog.h"
 #include "base/columns.h"
+#include "core/bytes.h"
 #include "ledger/log_read.h"
 #include "ledger/scan.h"
 #include "seal/verify.h"
@@ -41,6 +42,7 @@ typedef struct HeapCheck
 static void check_transaction(TupleTableSlot *slot, void *arg);
 static void check_event(TupleTableSlot *slot, void *arg);
 static void collect_session(TupleTableSlot *slot, void *arg);
+static void collect_purged(HeapCheck *check);
 static void check_session(TupleTableSlot *slot, void *arg);
 static void check_target(TupleTableSlot *slot, void *arg);
 static void compare_count(AtVerify *verify, AtLedgerTable table, uint64 seen, AtThing thing);
@@ -74,6 +76,7 @@ at_verify_heap(AtVerify *verify)
 		check.sessions =
 			hash_create("audit sessions", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 		at_scan_heap(AT_LEDGER_TRANSACTION, snapshot, collect_session, &check);
+		collect_purged(&check);
 		at_scan_heap(AT_LEDGER_SESSION, snapshot, check_session, &check);
 	}
 	check.targets =
@@ -239,6 +242,27 @@ collect_session(TupleTableSlot *slot, void *arg)
 
 	if (!slot->tts_isnull[Anum_transaction_session_digest - 1])
 		hash_search(check->sessions, &session_id, HASH_ENTER, NULL);
+}
+
+/* Those that a purged transaction brought. */
+static void
+collect_purged(HeapCheck *check)
+{
+	const AtGaps *gaps = check->verify->gaps;
+
+	for (int i = 0; i < gaps->ndeletions; i++)
+	{
+		const AtDeletion *deletion = &gaps->deletion[i];
+
+		if (deletion->problem != NULL || !at_deletion_is_done(gaps, deletion->deletion_id))
+			continue;
+		for (size_t at = 0; at < deletion->sessions_len; at += AT_SESSION_LEN)
+		{
+			int64 session_id = at_get_u64(deletion->sessions + at);
+
+			hash_search(check->sessions, &session_id, HASH_ENTER, NULL);
+		}
+	}
 }
 
 static void

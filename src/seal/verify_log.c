@@ -205,6 +205,7 @@ check_entry(LogCheck *check, const AtEntryRow *row)
 		see_root(check, &check->tree);
 	at_given_see_entry(check->verify->given, row);
 	at_verify_see_key(check->verify, row);
+	at_verify_see_purge(check->verify, row);
 	check->suspect = suspect;
 }
 

@@ -30,9 +30,10 @@ at_verify_transaction(AtVerify *verify)
 							verify->snapshot) &&
 		at_verify_read_batch(verify, batch.log_index, &batch) && batch.is_events)
 		check_sealed(verify, &batch);
-	if (verify->transactions == 0 && at_findings_total(verify->findings) == 0)
+	if (verify->transactions + verify->purged_transactions == 0 &&
+		at_findings_total(verify->findings) == 0)
 		check_unsealed(verify);
-	if (verify->transactions == 0 && verify->events == 0 &&
+	if (verify->transactions + verify->purged_transactions == 0 && verify->events == 0 &&
 		at_findings_total(verify->findings) == 0)
 		ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
 						errmsg("there is no transaction " UINT64_FORMAT, verify->scope->tx_id),
@@ -65,6 +66,7 @@ check_unsealed(AtVerify *verify)
 	AtLeafReader *leaves = at_verify_leaves(verify);
 	const AtLeaf *leaf;
 
+	at_leaf_reader_set_ghosts(leaves, NULL, 0);
 	at_leaf_reader_find(leaves, verify->scope->tx_id);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 	{

@@ -69,6 +69,7 @@ read_tail(const Tail *tail)
 	AtLeafReader *leaves = at_verify_leaves(verify);
 	const AtLeaf *leaf;
 
+	at_leaf_reader_set_ghosts(leaves, NULL, 0); /* what is not sealed is not purged */
 	at_leaf_reader_start(leaves, &tail->window);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 	{
@@ -116,10 +117,11 @@ at_verify_report_flaws(AtVerify *verify, const AtLeaf *leaf, uint64 log_index, b
 	report_ordinals(verify, leaf, log_index, AT_FAULT_MISSING, &flaws->missing);
 	report_ordinals(verify, leaf, log_index, AT_FAULT_ADDED, &flaws->added);
 	report_ordinals(verify, leaf, log_index, AT_FAULT_DUPLICATED, &flaws->duplicated);
+	report_ordinals(verify, leaf, log_index, AT_FAULT_ADDED, &flaws->back);
 	if (flaws->missing_target != 0)
 		at_findings_target_is_missing(verify->findings, flaws->missing_target);
 	else if (flaws->digest_differs && flaws->missing.count == 0 && flaws->added.count == 0 &&
-			 flaws->duplicated.count == 0)
+			 flaws->duplicated.count == 0 && flaws->back.count == 0)
 		at_findings_add_difference(
 			verify->findings,
 			&(AtDifference){.fault = AT_FAULT_CHANGED,

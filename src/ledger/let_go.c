@@ -1,0 +1,184 @@
+/*-------------------------------------------------------------------------
+ * let_go.c
+ *		Rows of events and transactions that leave the ledger: the one place.
+ *
+ * Rows that stay are written anew as frozen: whoever has an older snapshot and
+ * comes to read them after the commit finds them as before, and does not take
+ * them for missing. Who reads the partition meanwhile holds a lock that this
+ * waits for.
+ *
+ * Locks: AccessExclusiveLock on the partition, its TOAST table and indexes, to
+ * the end of the transaction.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/heaptoast.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "base/columns.h"
+#include "base/compat.h"
+#include "ledger/let_go.h"
+#include "ledger/worm.h"
+
+/* A partition being looked through. */
+typedef struct Sieve
+{
+	Relation rel;
+	AttrNumber ordinal; /* its column; 0: it is of audit.transaction */
+	AtLetGo goes;
+	void *arg;
+	Tuplestorestate *stay; /* NULL: rows are only counted */
+} Sieve;
+
+static void open_partition(Sieve *sieve, Oid partition, LOCKMODE mode);
+static uint64 sift(Sieve *sieve);
+static void keep(Sieve *sieve, TupleTableSlot *slot);
+static void write_back(Sieve *sieve);
+static void rebuild_indexes(Oid partition);
+
+uint64
+at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes)
+{
+	Sieve sieve = {.goes = goes, .arg = arg};
+	int64 before;
+	uint64 count;
+
+	if (bytes != NULL)
+		*bytes = 0;
+	open_partition(&sieve, partition, AccessShareLock);
+	count = sift(&sieve);
+	table_close(sieve.rel, AccessShareLock);
+	if (count == 0)
+		return 0;
+
+	open_partition(&sieve, partition, AccessExclusiveLock);
+	before = RelationGetNumberOfBlocks(sieve.rel);
+	sieve.stay = tuplestore_begin_heap(false, false, maintenance_work_mem);
+	count = sift(&sieve);
+	at_worm_empty(sieve.rel);
+	write_back(&sieve);
+	if (bytes != NULL)
+		*bytes = (before - (int64) RelationGetNumberOfBlocks(sieve.rel)) * BLCKSZ;
+	tuplestore_end(sieve.stay);
+	table_close(sieve.rel, NoLock);
+	rebuild_indexes(partition);
+	return count;
+}
+
+static void
+open_partition(Sieve *sieve, Oid partition, LOCKMODE mode)
+{
+	Oid root;
+
+	sieve->rel = table_open(partition, mode);
+	root = get_partition_parent(partition, true);
+	while (get_rel_relispartition(root))
+		root = get_partition_parent(root, true);
+	if (!at_is_worm(sieve->rel) || (root != at_ledger_relid(AT_LEDGER_EVENT) &&
+									root != at_ledger_relid(AT_LEDGER_TRANSACTION)))
+		elog(ERROR, "\"%s\" is no partition of the ledger", RelationGetRelationName(sieve->rel));
+	sieve->ordinal = root == at_ledger_relid(AT_LEDGER_EVENT) ? Anum_event_ordinal : 0;
+}
+
+/* Count what goes, and keep what stays. */
+static uint64
+sift(Sieve *sieve)
+{
+	TupleTableSlot *slot = table_slot_create(sieve->rel, NULL);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	TableScanDesc scan = table_beginscan(sieve->rel, snapshot, 0, NULL);
+	uint64 count = 0;
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool isnull;
+		uint64 tx_id = DatumGetInt64(slot_getattr(slot, Anum_transaction_tx_id, &isnull));
+		uint32 ordinal =
+			sieve->ordinal == 0 ? 0 : DatumGetInt32(slot_getattr(slot, sieve->ordinal, &isnull));
+
+		CHECK_FOR_INTERRUPTS();
+		if (sieve->goes(tx_id, ordinal, sieve->arg))
+			count++;
+		else if (sieve->stay != NULL)
+			keep(sieve, slot);
+	}
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	return count;
+}
+
+/* A copy that does not lead into storage that will be gone. */
+static void
+keep(Sieve *sieve, TupleTableSlot *slot)
+{
+	bool should_free;
+	HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+	HeapTuple flat = HeapTupleHasExternal(tuple)
+						 ? toast_flatten_tuple(tuple, RelationGetDescr(sieve->rel))
+						 : tuple;
+
+	tuplestore_puttuple(sieve->stay, flat);
+	if (flat != tuple)
+		heap_freetuple(flat);
+	if (should_free)
+		heap_freetuple(tuple);
+}
+
+static void
+write_back(Sieve *sieve)
+{
+	TupleTableSlot *slot =
+		MakeSingleTupleTableSlot(RelationGetDescr(sieve->rel), &TTSOpsMinimalTuple);
+	BulkInsertState bulk = GetBulkInsertState();
+	CommandId command = GetCurrentCommandId(true);
+
+	while (tuplestore_gettupleslot(sieve->stay, true, false, slot))
+	{
+		HeapTuple tuple = ExecCopySlotHeapTuple(slot);
+
+		CHECK_FOR_INTERRUPTS();
+		heap_insert(sieve->rel, tuple, command, HEAP_INSERT_SKIP_FSM | HEAP_INSERT_FROZEN, bulk);
+		heap_freetuple(tuple);
+	}
+	FreeBulkInsertState(bulk);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+rebuild_indexes(Oid partition)
+{
+	ReindexParams params = {0};
+
+	CommandCounterIncrement();
+	at_reindex_relation(partition, REINDEX_REL_PROCESS_TOAST, &params);
+	CommandCounterIncrement();
+}
+
+List *
+at_ledger_leaves(AtLedgerTable table)
+{
+	List *all = find_all_inheritors(at_ledger_relid(table), AccessShareLock, NULL);
+	List *leaves = NIL;
+	ListCell *cell;
+
+	foreach (cell, all)
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
+			leaves = lappend_oid(leaves, lfirst_oid(cell));
+	return leaves;
+}

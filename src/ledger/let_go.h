@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ * let_go.h
+ *		Rows of events and transactions that leave the ledger: the one place.
+ *
+ * A purge that was ordered, approved and sealed comes here, and nothing else
+ * does. The storage of a partition is replaced by one with the rows that stay,
+ * byte for byte as they were; without any it stays empty. It happens when the
+ * transaction commits, or not at all.
+ *-------------------------------------------------------------------------
+ */
+#ifndef AT_LET_GO_H
+#define AT_LET_GO_H
+
+#include "base/catalog.h"
+
+/* Does the row go? The ordinal is 0 for a row of audit.transaction. */
+typedef bool (*AtLetGo)(uint64 tx_id, uint32 ordinal, void *arg);
+
+/*
+ * Let rows of a partition of audit.event or audit.transaction go; returns how many, and in *bytes,
+ * unless it is NULL, by how much its storage shrinks. A partition of which none goes is only read.
+ * Else it takes AccessExclusiveLock on the partition alone, which writers of the present need none
+ * of: they write into another.
+ */
+extern uint64 at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes);
+
+/* Partitions of the lowest level of a table, in the current context; takes AccessShareLock. */
+extern List *at_ledger_leaves(AtLedgerTable table);
+
+#endif
