@@ -44,6 +44,7 @@
 #include "observe/sessions.h"
 #include "query/latency.h"
 #include "retention/archive_month.h"
+#include "retention/drop_empty.h"
 #include "retention/hold.h"
 #include "retention/keeper.h"
 #include "retention/plan.h"
@@ -94,6 +95,7 @@ _PG_init(void)
 	at_hold_init();
 	at_plan_init();
 	at_purge_init(); /* after keeper: its steps come behind */
+	at_drop_empty_init();
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_collation_d.h"
+#include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -27,7 +28,20 @@ at_debug_point(const char *name)
 		return;
 
 	lock_id = DirectFunctionCall1Coll(hashtext, DEFAULT_COLLATION_OID, CStringGetTextDatum(name));
-	DirectFunctionCall2(pg_advisory_lock_int4, lock_class, lock_id);
+
+	/* a test holds it for longer than who is in a hurry would wait */
+	int save = LockTimeout;
+
+	PG_TRY();
+	{
+		LockTimeout = 0;
+		DirectFunctionCall2(pg_advisory_lock_int4, lock_class, lock_id);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = save;
+	}
+	PG_END_TRY();
 	DirectFunctionCall2(pg_advisory_unlock_int4, lock_class, lock_id);
 }
 

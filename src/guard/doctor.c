@@ -86,6 +86,9 @@ static const AtCheck checks[] = {
 	{"anchor", at_doctor_anchor, true},
 	{"sealing", at_doctor_sealing, true},
 	{"access", check_access, true},
+	{"keeper", at_doctor_keeper, true},
+	{"retention", at_doctor_retention, true},
+	{"holds", at_doctor_holds, true},
 };
 
 static void run_check(const AtDoctor *doctor, const AtCheck *check);

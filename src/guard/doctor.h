@@ -40,4 +40,9 @@ extern void at_doctor_checkpoints(const AtDoctor *doctor, const char *name);
 extern void at_doctor_anchor(const AtDoctor *doctor, const char *name);
 extern void at_doctor_sealing(const AtDoctor *doctor, const char *name);
 
+/* Checks of retention (doctor_retention.c). */
+extern void at_doctor_keeper(const AtDoctor *doctor, const char *name);
+extern void at_doctor_retention(const AtDoctor *doctor, const char *name);
+extern void at_doctor_holds(const AtDoctor *doctor, const char *name);
+
 #endif

@@ -24,6 +24,12 @@
 #define AT_KEPT_UNTIL(month, keep)                                                                 \
 	"((" month " AT TIME ZONE 'UTC' + interval '1 month' + " keep ") AT TIME ZONE 'UTC')"
 
+/* Nothing that is younger than the shortest policy needs be looked at; without a policy, nothing.
+ */
+#define AT_OLD_ENOUGH                                                                              \
+	"e.tx_at < $3 + interval '4 days' - (SELECT pg_catalog.min(o.keep) FROM policy AS o WHERE "    \
+	"o.\"then\" = 'purge')"
+
 /*
  * Common table expressions, with $1 the beginning of the time looked at, $2 its end, $3 now, and $4
  * a log_index: policies after it are not gone by, and what they are for stays. "fate" has one row
@@ -36,7 +42,8 @@
 			  "<= $4 "                                                                             \
 			  "AND p.\"then\" = 'purge' AS purges, EXISTS (SELECT FROM hold) AS any_hold "         \
 			  "FROM (SELECT DISTINCT e.target_id, e.op, coalesce(e.event_type, '') AS event_type " \
-			  "FROM audit.event AS e WHERE e.tx_at >= $1 AND e.tx_at < $2) AS k "                  \
+			  "FROM audit.event AS e WHERE e.tx_at >= $1 AND e.tx_at < $2 AND " AT_OLD_ENOUGH      \
+			  ") AS k "                                                                            \
 			  "JOIN audit.target AS g ON g.target_id = k.target_id "                               \
 			  "JOIN LATERAL (SELECT * FROM policy AS p WHERE p.event_type = "                      \
 			  "audit.name_event_type("                                                             \
