@@ -55,6 +55,7 @@ CREATE TABLE audit.event_type (
 	replaced_by text COLLATE "C" CONSTRAINT event_type_replaced_by_check CHECK (replaced_by IS NULL OR deprecated_at IS NOT NULL),
 	seeded boolean NOT NULL DEFAULT false,
 	resource_type text COLLATE "C" GENERATED ALWAYS AS (split_part(event_type, '.', 1)) STORED,
+	reserved boolean NOT NULL DEFAULT false,
 	CONSTRAINT event_type_pkey PRIMARY KEY (event_type, version)
 );
 COMMENT ON TABLE audit.event_type IS
@@ -73,12 +74,13 @@ COMMENT ON COLUMN audit.event_type.deprecated_at IS 'since when it should not be
 COMMENT ON COLUMN audit.event_type.replaced_by IS 'what should be emitted instead';
 COMMENT ON COLUMN audit.event_type.seeded IS 'it comes with the extension';
 COMMENT ON COLUMN audit.event_type.resource_type IS 'what it happens to';
+COMMENT ON COLUMN audit.event_type.reserved IS 'the server itself records it, and nobody can emit it';
 REVOKE ALL ON audit.event_type FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.event_type', 'WHERE NOT seeded');
 
 CREATE VIEW audit.event_types AS
 SELECT DISTINCT ON (t.event_type) t.event_type, t.version, t.context, c.title AS context_title, t.category, t.resource_type, t.severity,
-	t.description, t.sentence, t.payload_schema, t.masked, t.changed_at, t.deprecated_at, t.replaced_by, t.seeded
+	t.description, t.sentence, t.payload_schema, t.masked, t.changed_at, t.deprecated_at, t.replaced_by, t.seeded, t.reserved
 FROM audit.event_type t
 	JOIN audit.context c USING (context)
 ORDER BY t.event_type, t.version DESC;
@@ -98,6 +100,7 @@ COMMENT ON COLUMN audit.event_types.changed_at IS 'when this version was made';
 COMMENT ON COLUMN audit.event_types.deprecated_at IS 'since when it should not be emitted any more';
 COMMENT ON COLUMN audit.event_types.replaced_by IS 'what should be emitted instead';
 COMMENT ON COLUMN audit.event_types.seeded IS 'it comes with the extension';
+COMMENT ON COLUMN audit.event_types.reserved IS 'the server itself records it, and nobody can emit it';
 REVOKE ALL ON audit.event_types FROM PUBLIC;
 
 CREATE TABLE audit.event_map (

@@ -474,6 +474,9 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 	('function.dropped', 1, 'system', 'schema', 'notice',
 		'A function of the database is gone.',
 		'{actor} dropped function[ {resource_id}]', true),
+	('maintenance.counted', 1, 'system', 'operation', 'notice',
+		'Rows were changed as maintenance, which is only counted.',
+		'{actor} made changes as maintenance, which were only counted', true),
 	('audit.refused', 1, 'system', 'security', 'critical',
 		'A command against the audit trail was refused.',
 		'{actor} was refused[: {new.message}]', true),
@@ -486,6 +489,12 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 	('evidence.exported', 1, 'system', 'access', 'warning',
 		'A bundle of evidence was made of the audit trail.',
 		'{actor} exported evidence', true);
+
+-- What the server itself records, nobody else can tell.
+UPDATE audit.event_type
+SET reserved = true
+WHERE resource_type IN ('session', 'role', 'privilege', 'default_privileges', 'policy', 'owner', 'access', 'setting', 'function', 'audit',
+	'evidence', 'maintenance');
 
 -- Of these, some values are not for the trail, whoever emits them.
 UPDATE audit.event_type t

@@ -371,6 +371,7 @@ check_rule(const Rule *rule)
 	Relation rel = table_open(rule->target, NoLock);
 	const AtPolicy *policy = at_policy_lookup(rel);
 	const AtColumn *column = NULL;
+	const AtEventType *type;
 
 	if (policy == NULL || policy->root_relid != rule->target)
 		ereport(ERROR,
@@ -378,11 +379,16 @@ check_rule(const Rule *rule)
 				 errmsg("table \"%s\" is not audited by itself", RelationGetRelationName(rel)),
 				 errhint("SELECT audit.enable(%s);",
 						 quote_literal_cstr(at_qualified_name(rule->target)))));
-	if (at_event_type_find(rule->event_type, strlen(rule->event_type)) == NULL)
+	type = at_event_type_find(rule->event_type, strlen(rule->event_type));
+	if (type == NULL)
 		ereport(ERROR, (errcode(ERRCODE_AT_BAD_EVENT),
 						errmsg("there is no event type \"%s\"", rule->event_type),
 						errhint("See audit.event_types, or SELECT audit.add_event_type(%s, ...);",
 								quote_literal_cstr(rule->event_type))));
+	if (type->reserved)
+		ereport(ERROR, (errcode(ERRCODE_AT_BAD_EVENT),
+						errmsg("changes of rows cannot be events of type \"%s\"", type->name),
+						errdetail("The server itself records them.")));
 	if (rule->column == NULL && (rule->from != NULL || rule->to != NULL))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("values need a column: give column_name")));

@@ -87,6 +87,7 @@ at_add_event_type(PG_FUNCTION_ARGS)
 				 errmsg("event type \"%s\" exists already", name),
 				 errhint("SELECT audit.change_event_type(%s, ...);", quote_literal_cstr(name))));
 	begin_version(&row, name, 1);
+	at_config_set(&row, Anum_event_type_reserved, BoolGetDatum(false));
 	at_config_set_text(&row, Anum_event_type_context, context);
 	at_config_set_text(&row, Anum_event_type_category, category);
 	at_config_set_text(&row, Anum_event_type_sentence, get_string(fcinfo, 3, "sentence"));

@@ -181,6 +181,11 @@ get_type(FunctionCallInfo fcinfo, text *name)
 
 	if (type == NULL)
 		return unknown_type(text_to_cstring(name));
+	if (type->reserved)
+		ereport(ERROR, (errcode(ERRCODE_AT_BAD_EVENT),
+						errmsg("nobody can emit events of type \"%s\"", type->name),
+						errdetail("The server itself records them."),
+						errhint("See SELECT * FROM audit.event_types WHERE NOT reserved;")));
 	warn_if_deprecated(type);
 	return type;
 }

@@ -171,6 +171,7 @@ fill(AtEventType *type, HeapTuple tuple, TupleDesc desc)
 	type->masked = get_list(tuple, Anum_event_type_masked, desc);
 	type->replaced_by = get_text(tuple, Anum_event_type_replaced_by, desc);
 	type->resource_type = get_text(tuple, Anum_event_type_resource_type, desc);
+	type->reserved = DatumGetBool(heap_getattr(tuple, Anum_event_type_reserved, desc, &isnull));
 	type->deprecated = !heap_attisnull(tuple, Anum_event_type_deprecated_at, desc);
 	MemoryContextSwitchTo(save);
 }

@@ -33,6 +33,7 @@
 #define Anum_event_type_replaced_by    12
 #define Anum_event_type_seeded         13
 #define Anum_event_type_resource_type  14
+#define Anum_event_type_reserved       15
 
 /* A type; belongs to the cache until the end of the transaction. */
 typedef struct AtEventType
@@ -46,7 +47,8 @@ typedef struct AtEventType
 	char *category;
 	char *severity;
 	char *sentence;
-	List *masked; /* of C strings */
+	List *masked;  /* of C strings */
+	bool reserved; /* the server records it, and nobody can tell it */
 	bool deprecated;
 	char *replaced_by; /* NULL: by none */
 	char *resource_type;

@@ -214,7 +214,7 @@ append_event(void)
 		.table = at_span_of(target.table_name),
 		.resource_type = at_span_of(target.resource_type),
 		.op = 'M',
-		.event_type = cstring_to_text("audit.maintenance"),
+		.event_type = cstring_to_text("maintenance.counted"),
 		.new_values = make_values(),
 	};
 

@@ -11,7 +11,7 @@
  * other, with the reason in extra.maintenance of its events.
  *
  * A transaction that used the exemption and commits has one event of type
- * audit.maintenance, about audit.policy, which tells how many changes of
+ * maintenance.counted, about audit.policy, which tells how many changes of
  * which tables it does not record.
  *-------------------------------------------------------------------------
  */

@@ -25,6 +25,8 @@ SELECT * FROM told;
 
 -- what is not in the catalogue is refused, or recorded with a warning
 SELECT audit.emit('order.exploded', 'e1');
+SELECT audit.emit('audit.refused', 'e1');
+SELECT audit.emit('role.granted', 'e1');
 SELECT audit.emit(NULL, '1');
 SELECT audit.emit('', '1');
 SELECT audit.emit(repeat('x', 200) || '.done', '1');
@@ -92,6 +94,7 @@ INSERT INTO orders VALUES (1002, 'paid', 10, NULL);
 UPDATE orders SET status = 'cancelled';
 SELECT event_type, sentence FROM audit.events WHERE table_schema = 'emit' AND table_name = 'orders' AND action = 'update' ORDER BY tx_id DESC LIMIT 1;
 SELECT audit.map_event('orders', 'order.exploded');
+SELECT audit.map_event('orders', 'session.refused');
 SELECT audit.map_event('orders', 'order.changed', column_name => 'nix');
 SELECT audit.map_event('orders', 'order.changed', column_name => 'secret_code', to_value => 'y');
 SELECT audit.map_event('orders', 'order.changed', to_value => 'y');

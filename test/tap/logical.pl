@@ -139,8 +139,8 @@ $publisher->safe_psql('postgres', "INSERT INTO orders VALUES (3, 'counted', NULL
 $publisher->wait_for_catchup('sub');
 $after = "tx_id > $seen";
 is(rows("SELECT action, event_type, new_values, actor FROM audit.events WHERE $after ORDER BY tx_id"),
-	qq(maintenance|audit.maintenance|{"skipped":{"public.orders":{"insert":1}}}|applier\n)
-	  . 'maintenance|audit.maintenance|{"skipped":{"public.orders":{"update":1}}}|applier', 'each use of that is on record');
+	qq(maintenance|maintenance.counted|{"skipped":{"public.orders":{"insert":1}}}|applier\n)
+	  . 'maintenance|maintenance.counted|{"skipped":{"public.orders":{"update":1}}}|applier', 'each use of that is on record');
 $subscriber->safe_psql('postgres', 'UPDATE orders SET status = NULL WHERE id = 3');
 like(told('orders', $after), qr/^updated\|3\|\{"status":"AGAIN"\}\|\{"status":null\}$/m, 'other sessions are recorded as ever');
 
