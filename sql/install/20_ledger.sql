@@ -350,7 +350,8 @@ CREATE TABLE audit.segment (
 	file text,
 	content bytea
 ) PARTITION BY LIST (store_id);
-ALTER TABLE audit.segment ALTER COLUMN bloom SET STORAGE PLAIN;
+ALTER TABLE audit.segment ALTER COLUMN partition_name SET STORAGE PLAIN, ALTER COLUMN checksum SET STORAGE PLAIN,
+	ALTER COLUMN bloom SET STORAGE PLAIN, ALTER COLUMN file SET STORAGE PLAIN;
 ALTER TABLE audit.segment ALTER COLUMN content SET STORAGE EXTERNAL;
 CREATE INDEX segment_last_idx ON audit.segment (last_tx_id, number);
 COMMENT ON TABLE audit.segment IS 'about a thousand rows of a partition of audit.event or audit.transaction that was archived';

@@ -44,6 +44,7 @@ struct AtColdScan
 	/* segments */
 	AtSegmentScan *segments;
 	const AtSegmentRow *segment;
+	int32 number;          /* of the last one; 0 in the beginning */
 	MemoryContext context; /* what is kept */
 	AtColdCount count;
 
@@ -69,6 +70,7 @@ const AtColdWanted at_cold_all = {
 bool at_cold_skips_damage;
 
 static bool next_segment(AtColdScan *scan);
+static bool is_again(AtColdScan *scan);
 static bool is_wanted(const AtColdScan *scan);
 static AtColdRows *get_rows(AtColdScan *scan);
 static void find_first(AtColdScan *scan);
@@ -137,6 +139,7 @@ at_cold_start(AtColdScan *scan, const AtColdWanted *wanted)
 {
 	scan->wanted = *wanted;
 	scan->rows = NULL;
+	scan->number = 0;
 	scan->done = wanted->low > wanted->high || wanted->from > wanted->until ||
 				 wanted->low_target > wanted->high_target;
 	if (!scan->done)
@@ -186,7 +189,7 @@ next_segment(AtColdScan *scan)
 		if (scan->segment->first_tx_id > scan->wanted.high)
 			break;
 		scan->count.seen++;
-		found = is_wanted(scan);
+		found = !is_again(scan) && is_wanted(scan);
 		scan->count.passed += !found;
 		if (found)
 			scan->rows = get_rows(scan);
@@ -198,6 +201,21 @@ next_segment(AtColdScan *scan)
 		scan->done = true;
 	MemoryContextSwitchTo(save);
 	return found;
+}
+
+/* Is it the one before once more? Its events would seem to have happened twice. */
+static bool
+is_again(AtColdScan *scan)
+{
+	bool again = scan->segment->number == scan->number;
+
+	if (again && !at_cold_skips_damage)
+		ereport(ERROR, (errcode(ERRCODE_AT_INTEGRITY),
+						errmsg("segment %d of archived partition \"%s\" is there twice",
+							   scan->number, scan->name),
+						errhint("SELECT * FROM audit.verify();")));
+	scan->number = scan->segment->number;
+	return again;
 }
 
 static bool

@@ -10,8 +10,8 @@
  * Times, keys and so on only choose segments: the caller still has to look
  * at each row. A range of tx_id holds for the rows as well.
  *
- * A segment that cannot be read, or is not what audit.segment says of it,
- * raises ERRCODE_AT_INTEGRITY.
+ * A segment that cannot be read, is not what audit.segment says of it, or is there
+ * twice raises ERRCODE_AT_INTEGRITY.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_COLD_SCAN_H

@@ -118,6 +118,7 @@ static const char *const causes[][LAST_FAULT + 1] = {
 				"superuser around the guard; or the storage has damaged it.",
 			[AT_FAULT_MISSING] = "Somebody removed it, or a page of the table was lost.",
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
+			[AT_FAULT_REORDERED] = "Rows were exchanged, so that some are not found.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
 	[AT_THING_RECEIPT] =

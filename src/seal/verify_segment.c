@@ -30,13 +30,15 @@ typedef struct SegmentCheck
 	TupleDesc desc;
 	AtColdKind kind;
 	int32 next; /* number that should come */
+	Bitmapset *missing;
 	uint64 seen;
 	int64 last_tx_id;
 } SegmentCheck;
 
 static void check_store(AtVerify *verify, Oid relid);
 static void check_unindexed(const SegmentCheck *check, int32 store);
-static void check_numbers(SegmentCheck *check, int32 number, int64 tx_id);
+static bool check_numbers(SegmentCheck *check, int32 number, int64 tx_id);
+static void report_missing(const SegmentCheck *check);
 static void check_segment(SegmentCheck *check, const AtSegmentRow *row);
 static const char *question(const SegmentCheck *check, const AtSegmentRow *row);
 static void report(const SegmentCheck *check, AtFault fault, int32 number, const char *detail);
@@ -66,6 +68,7 @@ check_store(AtVerify *verify, Oid relid)
 	MemoryContext save;
 	AtSegmentScan *scan;
 	const AtSegmentRow *row;
+	bool is_new;
 
 	if (!at_is_cold(cold))
 	{
@@ -80,15 +83,19 @@ check_store(AtVerify *verify, Oid relid)
 	save = MemoryContextSwitchTo(context);
 	while ((row = at_segment_scan_next(scan)) != NULL)
 	{
-		check_numbers(&check, row->number, row->first_tx_id);
-		check_segment(&check, row);
+		MemoryContextSwitchTo(save);
+		is_new = check_numbers(&check, row->number, row->first_tx_id);
+		MemoryContextSwitchTo(context);
+		if (is_new)
+			check_segment(&check, row);
 		check.last_tx_id = row->last_tx_id;
 		check.seen++;
 		MemoryContextReset(context);
 	}
-	check_numbers(&check, at_cold_segments(relid) + 1, PG_INT64_MAX);
-	check_unindexed(&check, at_cold_store(relid));
 	MemoryContextSwitchTo(save);
+	(void) check_numbers(&check, at_cold_segments(relid) + 1, PG_INT64_MAX);
+	report_missing(&check);
+	check_unindexed(&check, at_cold_store(relid));
 	MemoryContextDelete(context);
 	at_segment_scan_close(scan);
 	table_close(cold, NoLock);
@@ -108,21 +115,36 @@ check_unindexed(const SegmentCheck *check, int32 store)
 			psprintf(UINT64_FORMAT " rows of audit.segment are in no index", stored - check->seen));
 }
 
-/* Numbers run without gaps; rows of one that is missing lie between its neighbours. */
-static void
+/* Numbers run without gaps; rows of one that is missing lie between its neighbours, if it is. False
+ * for one that came before. */
+static bool
 check_numbers(SegmentCheck *check, int32 number, int64 tx_id)
 {
 	if (number < check->next)
 	{
-		report(check, AT_FAULT_DUPLICATED, number, NULL);
-		return;
+		bool is_late = bms_is_member(number, check->missing);
+
+		check->missing = bms_del_member(check->missing, number);
+		report(check, is_late ? AT_FAULT_REORDERED : AT_FAULT_DUPLICATED, number, NULL);
+		return is_late;
 	}
 	if (number > check->next)
 		at_findings_excuse(check->verify->findings, check->kind == AT_COLD_EVENTS,
 						   Max(check->last_tx_id, 0), tx_id);
 	for (; check->next < number; check->next++)
-		report(check, AT_FAULT_MISSING, check->next, "its rows are missing with it");
+		check->missing = bms_add_member(check->missing, check->next);
 	check->next = number + 1;
+	return true;
+}
+
+/* What has not come after all. */
+static void
+report_missing(const SegmentCheck *check)
+{
+	int number = -1;
+
+	while ((number = bms_next_member(check->missing, number)) >= 0)
+		report(check, AT_FAULT_MISSING, number, "its rows are missing with it");
 }
 
 static void
