@@ -39,6 +39,7 @@ typedef struct Column
 struct AtColdBuild
 {
 	Relation store;
+	Tuplestorestate *into; /* NULL: the store itself */
 	int32 store_id;
 	AtColdKind kind;
 	TupleDesc desc;
@@ -65,11 +66,13 @@ static AtText join_columns(AtColdBuild *build);
 static void store_segment(AtColdBuild *build, AtText bytes);
 
 AtColdBuild *
-at_cold_build_open(Relation store, int32 store_id, TupleDesc desc, const char *partition_name)
+at_cold_build_open(Relation store, int32 store_id, TupleDesc desc, const char *partition_name,
+				   Tuplestorestate *into)
 {
 	AtColdBuild *build = palloc0(sizeof(AtColdBuild));
 
 	build->store = store;
+	build->into = into;
 	build->store_id = store_id;
 	build->kind = at_cold_kind(desc);
 	build->desc = desc;
@@ -284,7 +287,10 @@ store_segment(AtColdBuild *build, AtText bytes)
 #undef COLUMN
 	nulls[Anum_segment_file_offset - 1] = true;
 	nulls[Anum_segment_file - 1] = true;
-	at_append_to(build->store, values, nulls);
+	if (build->into != NULL)
+		tuplestore_putvalues(build->into, RelationGetDescr(build->store), values, nulls);
+	else
+		at_append_to(build->store, values, nulls);
 }
 
 AtColdTotals

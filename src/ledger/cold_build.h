@@ -8,6 +8,7 @@
 
 #include "executor/tuptable.h"
 #include "utils/relcache.h"
+#include "utils/tuplestore.h"
 
 /* A segment ends behind so many rows, or bytes before they are compressed. */
 #define AT_COLD_SEGMENT_ROWS  1000
@@ -28,7 +29,7 @@ typedef struct AtColdBuild AtColdBuild;
  * rows come.
  */
 extern AtColdBuild *at_cold_build_open(Relation store, int32 store_id, TupleDesc desc,
-									   const char *partition_name);
+									   const char *partition_name, Tuplestorestate *into);
 
 /* Add a row, in the order of tx_id and ordinal. */
 extern void at_cold_build_add(AtColdBuild *build, TupleTableSlot *slot);

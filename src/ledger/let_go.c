@@ -20,6 +20,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/partition.h"
+#include "catalog/pg_class_d.h"
 #include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
@@ -32,6 +33,7 @@
 
 #include "base/columns.h"
 #include "base/compat.h"
+#include "ledger/cold_change.h"
 #include "ledger/let_go.h"
 #include "ledger/worm.h"
 
@@ -48,8 +50,7 @@ typedef struct Sieve
 static void open_partition(Sieve *sieve, Oid partition, LOCKMODE mode);
 static uint64 sift(Sieve *sieve);
 static void keep(Sieve *sieve, TupleTableSlot *slot);
-static void write_back(Sieve *sieve);
-static void rebuild_indexes(Oid partition);
+static void write_back(Relation rel, Tuplestorestate *rows);
 
 uint64
 at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes)
@@ -60,6 +61,8 @@ at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes)
 
 	if (bytes != NULL)
 		*bytes = 0;
+	if (get_rel_relkind(partition) == RELKIND_FOREIGN_TABLE)
+		return at_cold_let_go(partition, goes, arg, bytes);
 	open_partition(&sieve, partition, AccessShareLock);
 	count = sift(&sieve);
 	table_close(sieve.rel, AccessShareLock);
@@ -70,14 +73,20 @@ at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes)
 	before = RelationGetNumberOfBlocks(sieve.rel);
 	sieve.stay = tuplestore_begin_heap(false, false, maintenance_work_mem);
 	count = sift(&sieve);
-	at_worm_empty(sieve.rel);
-	write_back(&sieve);
+	at_let_go_replace(sieve.rel, sieve.stay);
 	if (bytes != NULL)
 		*bytes = (before - (int64) RelationGetNumberOfBlocks(sieve.rel)) * BLCKSZ;
 	tuplestore_end(sieve.stay);
 	table_close(sieve.rel, NoLock);
-	rebuild_indexes(partition);
+	at_let_go_reindex(partition);
 	return count;
+}
+
+void
+at_let_go_replace(Relation rel, Tuplestorestate *rows)
+{
+	at_worm_empty(rel);
+	write_back(rel, rows);
 }
 
 static void
@@ -141,27 +150,26 @@ keep(Sieve *sieve, TupleTableSlot *slot)
 }
 
 static void
-write_back(Sieve *sieve)
+write_back(Relation rel, Tuplestorestate *rows)
 {
-	TupleTableSlot *slot =
-		MakeSingleTupleTableSlot(RelationGetDescr(sieve->rel), &TTSOpsMinimalTuple);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	BulkInsertState bulk = GetBulkInsertState();
 	CommandId command = GetCurrentCommandId(true);
 
-	while (tuplestore_gettupleslot(sieve->stay, true, false, slot))
+	while (tuplestore_gettupleslot(rows, true, false, slot))
 	{
 		HeapTuple tuple = ExecCopySlotHeapTuple(slot);
 
 		CHECK_FOR_INTERRUPTS();
-		heap_insert(sieve->rel, tuple, command, HEAP_INSERT_SKIP_FSM | HEAP_INSERT_FROZEN, bulk);
+		heap_insert(rel, tuple, command, HEAP_INSERT_SKIP_FSM | HEAP_INSERT_FROZEN, bulk);
 		heap_freetuple(tuple);
 	}
 	FreeBulkInsertState(bulk);
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-static void
-rebuild_indexes(Oid partition)
+void
+at_let_go_reindex(Oid partition)
 {
 	ReindexParams params = {0};
 
@@ -178,7 +186,7 @@ at_ledger_leaves(AtLedgerTable table)
 	ListCell *cell;
 
 	foreach (cell, all)
-		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
+		if (get_rel_relkind(lfirst_oid(cell)) != RELKIND_PARTITIONED_TABLE)
 			leaves = lappend_oid(leaves, lfirst_oid(cell));
 	return leaves;
 }

@@ -11,6 +11,8 @@
 #ifndef AT_LET_GO_H
 #define AT_LET_GO_H
 
+#include "utils/tuplestore.h"
+
 #include "base/catalog.h"
 
 /* Does the row go? The ordinal is 0 for a row of audit.transaction. */
@@ -23,6 +25,13 @@ typedef bool (*AtLetGo)(uint64 tx_id, uint32 ordinal, void *arg);
  * of: they write into another.
  */
 extern uint64 at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes);
+
+/*
+ * For at_let_go() of archived partitions: put these rows in the place of all that a table has,
+ * under AccessExclusiveLock; then, when it is closed, build its indexes anew.
+ */
+extern void at_let_go_replace(Relation rel, Tuplestorestate *rows);
+extern void at_let_go_reindex(Oid partition);
 
 /* Partitions of the lowest level of a table, in the current context; takes AccessShareLock. */
 extern List *at_ledger_leaves(AtLedgerTable table);

@@ -256,8 +256,8 @@ build(Oid relid, AtScanBy by, int32 store_id, const AtUnsealed *unsealed, Snapsh
 {
 	Relation rel = table_open(relid, AccessShareLock);
 	Relation store = at_cold_open_store(store_id, RowExclusiveLock);
-	AtColdBuild *made =
-		at_cold_build_open(store, store_id, RelationGetDescr(rel), RelationGetRelationName(rel));
+	AtColdBuild *made = at_cold_build_open(store, store_id, RelationGetDescr(rel),
+										   RelationGetRelationName(rel), NULL);
 	AtScan *scan = at_scan_open_leaf(by, snapshot, relid);
 	AtColdTotals totals;
 	uint64 count;
