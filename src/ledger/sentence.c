@@ -27,6 +27,7 @@ static bool put_name(const AtSentence *event, AtJsonSlice name, StringInfo out);
 static bool put_member(const AtSentence *event, AtJsonSlice path, StringInfo out);
 static bool put_changes(const AtSentence *event, StringInfo out);
 static void put_value(AtJsonSlice json, StringInfo out);
+static bool put_list(AtJsonSlice json, StringInfo out);
 static bool put_text(AtJsonSlice text, StringInfo out);
 static bool put_words(AtJsonSlice words, StringInfo out);
 
@@ -208,7 +209,10 @@ put_changes(const AtSentence *event, StringInfo out)
 	return count > 0;
 }
 
-/* A JSON value: a string without its quotes and escapes, all else as it is written. */
+/*
+ * A JSON value: a string without its quotes and escapes, a list with commas between, all else as
+ * it is written.
+ */
 static void
 put_value(AtJsonSlice json, StringInfo out)
 {
@@ -217,12 +221,42 @@ put_value(AtJsonSlice json, StringInfo out)
 	at_json_start(&in, json.data, json.len);
 	if (!at_json_next(&in))
 		return;
+	if (in.kind == '[' && json.len > 2 && put_list(json, out))
+		return;
 	if (in.kind == '"')
 		(void) put_text(at_json_string(&in), out);
 	else if (in.kind == 'n')
 		appendStringInfoString(out, "nothing");
 	else
 		(void) put_text(json, out);
+}
+
+/* A short list of values that are no lists or objects themselves; else false, and nothing. */
+static bool
+put_list(AtJsonSlice json, StringInfo out)
+{
+	int start = out->len;
+	int count = 0;
+	AtJsonScan in;
+
+	at_json_start(&in, json.data, json.len);
+	at_json_next(&in);
+	while (at_json_next(&in) && in.kind != ']')
+	{
+		AtJsonSlice value;
+
+		if (in.kind == ',')
+			continue;
+		if (in.kind == '[' || in.kind == '{' || ++count > MAX_CHANGES)
+		{
+			out->data[out->len = start] = '\0';
+			return false;
+		}
+		value = at_json_value(&in);
+		appendStringInfoString(out, count > 1 ? ", " : "");
+		put_value(value, out);
+	}
+	return count > 0;
 }
 
 /* ---- text of users ---- */

@@ -38,7 +38,7 @@ SELECT is_empty(
 	'a sentence calls what it is about by its name');
 SELECT is_empty(
 	$$SELECT event_type, sentence FROM audit.event_types WHERE seeded AND sentence !~ '\{resource_id\}'
-		AND event_type !~ '^(audit|evidence|session|maintenance)\.'$$,
+		AND event_type !~ '^(audit|evidence|session|access|maintenance)\.'$$,
 	'and says which one');
 SELECT is_empty(
 	$$SELECT t.event_type, m.name FROM audit.event_types t, regexp_matches(t.sentence, '\{([^}]*)\}', 'g') m (name)

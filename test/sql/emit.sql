@@ -69,6 +69,9 @@ SELECT audit.emit('customer.address_changed', E'1 and \u202Eerased customer 2\n'
 SELECT audit.emit('opportunity.lost', 'ö-1') IS NOT NULL AS named;
 SELECT audit.emit('lead.assigned', 'l1', '{"owner": {"x": [1, "\"}"]}}', '{"owner": true}') IS NOT NULL AS named;
 SELECT audit.emit('order.changed', 'e5', '{"a": 1, "b": null}', '{"a": null, "b": "x y", "c_d": 1.50, "e": 1, "f": 1, "g": 1, "h": 1, "i": 1, "j": 1, "k": 1}') IS NOT NULL AS named;
+SELECT audit.emit('order.split', 'e8', new => '{"orders": [12, "e 9", null]}') IS NOT NULL AS named;
+SELECT audit.emit('order.split', 'e8', new => '{"orders": [[1]]}') IS NOT NULL AS named;
+SELECT audit.emit('order.split', 'e8', new => '{"orders": []}') IS NOT NULL AS named;
 SELECT audit.emit('stock.received', 's1') IS NOT NULL AS named;
 SELECT audit.emit('forecast.changed', 'f') IS NOT NULL AS named;
 SELECT sentence FROM told OFFSET 10;

@@ -15,7 +15,7 @@ my $folder = PostgreSQL::Test::Utils::tempdir;
 my $node = PostgreSQL::Test::Cluster->new('emit');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\nrestart_after_crash = on\n"
-	  . "max_prepared_transactions = 5\naudit_trail.seal_interval = 1h\naudit_trail.debug_points = 'apart-before-commit'\n");
+	  . "max_prepared_transactions = 5\naudit_trail.signing_key_file = '$folder/key'\naudit_trail.checkpoint_file = '$folder/checkpoints'\naudit_trail.seal_interval = 1h\naudit_trail.debug_points = 'apart-before-commit'\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	SET client_min_messages = error;
@@ -26,6 +26,8 @@ $node->safe_psql('postgres', q{
 	GRANT audit_writer TO app;
 	CREATE TABLE mark (id int);
 	GRANT ALL ON mark TO app});
+
+my $key = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/key', 'example.org/shop')");
 
 # Columns of all events of the application that have this key.
 sub told
@@ -169,6 +171,14 @@ as_app(q{SELECT audit.emit('user.registered', 's1', new => '{"login": {"Password
 as_app(q{SELECT audit.emit_now('employee.salary_changed', 's2', new => '{"salary": "hunter2"}')});
 is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.event e WHERE e::text LIKE '%hunter2%'}), '0', 'no secret is recorded');
 is(told('s1', 'count(*)') . told('s2', 'count(*)'), '11', 'but that something was');
+
+# Evidence of a business event says what it is, and that the application said so.
+$node->safe_psql('postgres', qq{SELECT audit.export_evidence(query => \$\$SELECT event_id FROM audit.events WHERE resource_id = 'b4' AND action = 'emit'\$\$, directory => '$folder/case')});
+append_to_file("$folder/key.pub", "$key\n");
+$node->command_ok([ 'audit_verify', '--key', "$folder/key.pub", "$folder/case" ], 'evidence of a business event holds');
+my $report = slurp_file("$folder/case/report.html");
+like($report, qr/chargeback b4: the application told of an event/, 'the report says that the application told it');
+like($report, qr/chargeback\.won/, 'and of what type it is');
 
 # A dump has own types, changed ones and rules, and not what ships.
 $node->safe_psql('postgres', q{
