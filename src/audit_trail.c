@@ -45,6 +45,8 @@
 #include "query/latency.h"
 #include "retention/archive_month.h"
 #include "retention/drop_empty.h"
+
+#include "retention/erase.h"
 #include "retention/hold.h"
 #include "retention/keeper.h"
 #include "retention/plan.h"
@@ -96,6 +98,8 @@ _PG_init(void)
 	at_plan_init();
 	at_purge_init(); /* after keeper: its steps come behind */
 	at_drop_empty_init();
+
+	at_erase_init(); /* likewise */
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();

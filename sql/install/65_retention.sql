@@ -21,7 +21,7 @@ CREATE VIEW audit.request AS SELECT r.* FROM audit.read_requests() AS r;
 COMMENT ON VIEW audit.request IS
 	'what somebody has asked for and another must approve; each row and each decision is a record of the log';
 COMMENT ON COLUMN audit.request.request_id IS 'names the request: the log_index of its record';
-COMMENT ON COLUMN audit.request.kind IS 'what is asked for: purge, shorten_retention, release_hold';
+COMMENT ON COLUMN audit.request.kind IS 'what is asked for: purge, shorten_retention, release_hold, erase';
 COMMENT ON COLUMN audit.request.what IS 'what exactly';
 COMMENT ON COLUMN audit.request.reason IS 'why, as who asked says';
 COMMENT ON COLUMN audit.request.requested_by IS 'who had logged in';

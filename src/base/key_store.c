@@ -40,7 +40,6 @@ typedef struct Place
 } Place;
 
 static void find_place(const char *name, Place *place);
-static void check_store(const char *path);
 static bool is_there(const char *path);
 static void make_directory(const char *path);
 static void write_file(const char *path, const uint8 *bytes, int len, bool is_new);
@@ -52,6 +51,28 @@ bool
 at_key_store_configured(void)
 {
 	return at_guc_subject_key_directory[0] != '\0';
+}
+
+/* The administrator has made it, for the server's user alone, where no backup takes it along. */
+void
+at_key_store_check(void)
+{
+	const char *path = at_guc_subject_key_directory;
+	struct stat status;
+	bool inside;
+
+	if (stat(path, &status) != 0 || !at_path_is_in_data(path, &inside))
+		failed("use", path);
+	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
+		(status.st_mode & (S_IRWXG | S_IRWXO)) != 0 || inside)
+		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+						errmsg("cannot use directory \"%s\" for keys", path),
+						errdetail("%s", inside ? "It is in the data directory, so it would be in "
+												 "every backup."
+											   : "It must be a directory of the server's user that "
+												 "nobody else may use."),
+						errhint("As the server's user, outside of the data directory: mkdir -m 700 "
+								"DIRECTORY.")));
 }
 
 AtKeyState
@@ -128,7 +149,7 @@ find_place(const char *name, Place *place)
 	char log_id[2 * AT_LOG_ID_LEN + 1];
 
 	Assert(store[0] != '\0');
-	check_store(store);
+	at_key_store_check();
 	log_id[hex_encode((const char *) at_log_id(), AT_LOG_ID_LEN, log_id)] = '\0';
 	if (snprintf(place->directory, MAXPGPATH, "%s/%s/%.2s", store, log_id, name) + strlen(name) +
 			strlen(MARK) + 32 >=
@@ -137,27 +158,6 @@ find_place(const char *name, Place *place)
 						errmsg("the name of directory \"%s\" is too long", store)));
 	snprintf(place->key, MAXPGPATH, "%s/%s", place->directory, name);
 	snprintf(place->mark, MAXPGPATH, "%s" MARK, place->key);
-}
-
-/* The administrator has made it, for the server's user alone, where no backup takes it along. */
-static void
-check_store(const char *path)
-{
-	struct stat status;
-	bool inside;
-
-	if (stat(path, &status) != 0 || !at_path_is_in_data(path, &inside))
-		failed("use", path);
-	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() ||
-		(status.st_mode & (S_IRWXG | S_IRWXO)) != 0 || inside)
-		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
-						errmsg("cannot use directory \"%s\" for keys", path),
-						errdetail("%s", inside ? "It is in the data directory, so it would be in "
-												 "every backup."
-											   : "It must be a directory of the server's user that "
-												 "nobody else may use."),
-						errhint("As the server's user, outside of the data directory: mkdir -m 700 "
-								"DIRECTORY.")));
 }
 
 static bool

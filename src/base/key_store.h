@@ -28,6 +28,9 @@ typedef enum AtKeyState
 /* Is a directory configured? */
 extern bool at_key_store_configured(void);
 
+/* Raise an error if the directory cannot be used. */
+extern void at_key_store_check(void);
+
 /*
  * Get a key of len bytes; name is in hexadecimal digits. Raises an error if the store cannot be
  * read, or the file holds another number of bytes.

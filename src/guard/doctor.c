@@ -32,6 +32,7 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "base/key_file.h"
+#include "base/key_store.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "guard/doctor.h"
@@ -62,6 +63,7 @@ static void check_partitions(const AtDoctor *doctor, const char *name);
 static void check_default_partitions(const AtDoctor *doctor, const char *name);
 static void check_capture(const AtDoctor *doctor, const char *name);
 static void check_hash_key(const AtDoctor *doctor, const char *name);
+static void check_subject_keys(const AtDoctor *doctor, const char *name);
 static void check_automatic(const AtDoctor *doctor, const char *name);
 static void check_access(const AtDoctor *doctor, const char *name);
 
@@ -80,6 +82,7 @@ static const AtCheck checks[] = {
 	{"default partitions", check_default_partitions, true},
 	{"capture", check_capture, false},
 	{"hash key", check_hash_key, true},
+	{"subject keys", check_subject_keys, true},
 	{"automatic", check_automatic, true},
 	{"signing key", at_doctor_signing_key, true},
 	{"checkpoints", at_doctor_checkpoints, true},
@@ -466,6 +469,26 @@ check_hash_key(const AtDoctor *doctor, const char *name)
 		explicit_bzero(key, sizeof(key));
 		at_doctor_report(doctor, name, OK, NULL,
 						 "The key of hashed and personal columns can be read.");
+	}
+}
+
+/* Can the keys of persons be used, and are those destroyed that are to be? */
+static void
+check_subject_keys(const AtDoctor *doctor, const char *name)
+{
+	if (at_doctor_query("SELECT FROM audit.erasure WHERE erased_at IS NULL AND ordered_at < "
+						"pg_catalog.now() - interval '1 hour'") > 0)
+		at_doctor_report(
+			doctor, name, PROBLEM, "SELECT audit.keeper_now();",
+			"A person was to be erased over an hour ago, and their key is still there.");
+	else if (!at_key_store_configured())
+		at_doctor_report(
+			doctor, name, OK, NULL,
+			"Personal values are recorded as commitments only, which nobody can read.");
+	else
+	{
+		at_key_store_check();
+		at_doctor_report(doctor, name, OK, NULL, "The directory of keys of persons can be used.");
 	}
 }
 

@@ -79,6 +79,8 @@ create_objects(const char *owner)
 		elog(ERROR, "audit.create_views() failed");
 	if (SPI_execute("SELECT audit.create_alert_views()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.create_alert_views() failed");
+	if (SPI_execute("SELECT audit.create_person_views()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "audit.create_person_views() failed");
 	if (SPI_execute("SELECT audit.create_figures()", false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.create_figures() failed");
 	at_shield(owner);

@@ -91,6 +91,7 @@ configure($node->data_dir . '/keys');
 ($ret, $out, $err) = $node->psql('postgres', q{UPDATE contacts SET email = 'y'});
 like($err, qr/in the data directory/, 'nor where backups go');
 is(value('SELECT email FROM contacts'), 'first@example.com', 'fail closed');
+like(value(q{SELECT status || ' ' || detail FROM audit.doctor() WHERE "check" = 'subject keys'}), qr/^(?!ok).*in the data directory/s, 'the doctor says so');
 
 mkdir $store; chmod 0700, $store;
 configure($store);
@@ -102,6 +103,7 @@ value(qq{
 	UPDATE contacts SET customer_id = 43 WHERE id = 2;
 });
 is(scalar(files()), 2, 'a key for each person');
+is(value(q{SELECT status FROM audit.doctor() WHERE "check" = 'subject keys'}), 'ok', 'and a doctor who is content');
 is(value(q{SELECT string_agg(coalesce(old_values ->> 'email', '-') || ' ' || coalesce(new_values ->> 'email', '-') || ' ' || coalesce((new_values -> 'score')::text, 'null'), ', ' ORDER BY tx_id, ordinal)
 		FROM audit.events WHERE table_name = 'contacts' AND resource_id = '2'}),
 	"- $secret 1.50, $secret new-$secret 2.00, - - null", 'who may see them sees values, numbers as numbers');
