@@ -45,7 +45,6 @@
 #include "query/latency.h"
 #include "retention/archive_month.h"
 #include "retention/drop_empty.h"
-
 #include "retention/erase.h"
 #include "retention/hold.h"
 #include "retention/keeper.h"
@@ -98,7 +97,6 @@ _PG_init(void)
 	at_plan_init();
 	at_purge_init(); /* after keeper: its steps come behind */
 	at_drop_empty_init();
-
 	at_erase_init(); /* likewise */
 	if (process_shared_preload_libraries_in_progress)
 	{

@@ -42,6 +42,7 @@ char *at_guc_debug_points;
 int at_guc_drop_audited;
 char *at_guc_extra;
 bool at_guc_guard;
+char *at_guc_hash_key_command;
 char *at_guc_hash_key_file;
 int at_guc_keeper_interval;
 int at_guc_keeper_pause;
@@ -254,6 +255,14 @@ define_c_to_l(void)
 	DefineCustomBoolVariable(
 		"audit_trail.guard", "Refuses commands that alter or drop what belongs to the audit trail.",
 		"Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+
+	/* by the configuration file only: it is run as the server's user */
+	DefineCustomStringVariable(
+		"audit_trail.hash_key_command",
+		"Sets the shell command that prints the key for hashed and personal columns.",
+		"For a key that a service keeps. Each process runs it once, where no file is named.",
+		&at_guc_hash_key_command, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_DISALLOW_IN_AUTO_FILE,
+		NULL, at_guc_assign_hash_key, NULL);
 
 	/* by the configuration file only: who may write rows must not choose the key */
 	define_path("audit_trail.hash_key_file",

@@ -28,11 +28,12 @@ extern char *at_guc_cluster_database; /* its trail has what happens where there 
 extern int at_guc_debug_clock;        /* s; see clock.h */
 extern char *at_guc_debug_points;     /* comma-separated names; see debug_point.h */
 extern int at_guc_drop_audited;
-extern char *at_guc_extra;         /* JSON object of further context */
-extern bool at_guc_guard;          /* refuse commands against the audit trail */
-extern char *at_guc_hash_key_file; /* absolute path of the secret; see key_file.h */
-extern int at_guc_keeper_interval; /* s between two runs of the keeper; 0: none */
-extern int at_guc_keeper_pause;    /* ms between two portions of its work */
+extern char *at_guc_extra;            /* JSON object of further context */
+extern bool at_guc_guard;             /* refuse commands against the audit trail */
+extern char *at_guc_hash_key_command; /* prints the key; where no file is named */
+extern char *at_guc_hash_key_file;    /* absolute path of the secret; see key_file.h */
+extern int at_guc_keeper_interval;    /* s between two runs of the keeper; 0: none */
+extern int at_guc_keeper_pause;       /* ms between two portions of its work */
 extern int at_guc_logical_apply;
 extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;

@@ -29,7 +29,6 @@ static const AtKeyFileKind hash_key = {
 
 static void check_file(const char *path, const AtKeyFileKind *kind, const struct stat *status);
 static void check_place(const char *path, const AtKeyFileKind *kind);
-static bool decode(const char *text, int len, uint8 *key);
 static AtKeyFileStamp stamp_of(const struct stat *status);
 static void write_new(const char *path, const char *text, int len);
 
@@ -54,7 +53,7 @@ at_key_file_read(const char *path, uint8 *key, AtKeyFileStamp *stamp)
 {
 	char text[READ_BYTES];
 	int len = at_key_file_read_text(path, &hash_key, text, sizeof(text), stamp);
-	bool good = decode(text, len, key);
+	bool good = at_key_file_decode(text, len, key);
 
 	explicit_bzero(text, sizeof(text));
 	if (!good)
@@ -210,8 +209,8 @@ digit_value(char digit)
 }
 
 /* The server's own decoder would tell the digit that it does not like. */
-static bool
-decode(const char *text, int len, uint8 *key)
+bool
+at_key_file_decode(const char *text, int len, uint8 *key)
 {
 	if (len < DIGITS)
 		return false;

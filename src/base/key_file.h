@@ -39,6 +39,9 @@ typedef struct AtKeyFileKind
  */
 extern void at_key_file_read(const char *path, uint8 *key, AtKeyFileStamp *stamp);
 
+/* The key from such a text; false if it is none. */
+extern bool at_key_file_decode(const char *text, int len, uint8 *key);
+
 /*
  * Read the file as it is, up to so many bytes, and return how many; it may be
  * longer if that is all of them. Errors as above. The caller overwrites what

@@ -31,12 +31,12 @@
 
 #include "base/catalog.h"
 #include "base/guc.h"
-#include "base/key_file.h"
 #include "base/key_store.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "guard/doctor.h"
 #include "ledger/reader.h"
+#include "ledger/secret.h"
 
 static const char *const health_names[] = {"ok", "warning", "problem"};
 
@@ -452,21 +452,17 @@ check_capture(const AtDoctor *doctor, const char *name)
 static void
 check_hash_key(const AtDoctor *doctor, const char *name)
 {
-	uint8 key[AT_KEY_FILE_BYTES];
-	AtKeyFileStamp stamp;
-
 	if (at_doctor_query("SELECT FROM audit.policy WHERE enabled AND "
 						"(hashed_columns <> '{}' OR personal_columns <> '{}')") == 0)
 		at_doctor_report(doctor, name, OK, NULL, "No table has hashed or personal columns.");
-	else if (at_guc_hash_key_file[0] == '\0')
+	else if (at_guc_hash_key_file[0] == '\0' && at_guc_hash_key_command[0] == '\0')
 		at_doctor_report(
 			doctor, name, PROBLEM,
 			"Set audit_trail.hash_key_file in the configuration file and reload it.",
 			"No file is named, so tables with hashed or personal columns cannot be changed.");
 	else
 	{
-		at_key_file_read(at_guc_hash_key_file, key, &stamp);
-		explicit_bzero(key, sizeof(key));
+		(void) at_secret_get();
 		at_doctor_report(doctor, name, OK, NULL,
 						 "The key of hashed and personal columns can be read.");
 	}

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * secret.h
  *		The key of hashed and personal columns: what audit_trail.hash_key_file
- *		names.
+ *		names, or what audit_trail.hash_key_command prints.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_SECRET_H

@@ -155,6 +155,26 @@ unlink $path;
 rename "$folder/away", $path;
 is(value(q{SELECT count(*) FROM audit.events WHERE new_values ->> 'email' = '[key missing]'}), 0, 'and when it is back all is as before');
 
+# a service keeps the master key
+$node->append_conf('postgresql.conf', "audit_trail.hash_key_file = ''\naudit_trail.hash_key_command = 'cat $folder/key; echo'");
+$node->reload;
+$node->poll_query_until('postgres', q{SELECT current_setting('audit_trail.hash_key_file') = ''});
+is(value(q{SELECT new_values ->> 'email' FROM audit.events WHERE resource_id = '2' AND action = 'insert'}), $secret, 'a command that prints the key does as well');
+value(q{UPDATE contacts SET score = 7 WHERE id = 3});
+for my $wrong ('echo 1234', 'exit 3', 'yes')
+{
+	$node->append_conf('postgresql.conf', "audit_trail.hash_key_command = '$wrong'");
+	$node->reload;
+	$node->poll_query_until('postgres', "SELECT current_setting('audit_trail.hash_key_command') = '$wrong'");
+	($ret, $out, $err) = $node->psql('postgres', 'UPDATE contacts SET score = 8 WHERE id = 3');
+	like($err, qr/hash_key_command gave no key.*DETAIL.*HINT/s, "$wrong: nothing is changed");
+	unlike($err, qr/1234/, 'nor told');
+}
+$node->append_conf('postgresql.conf', "audit_trail.hash_key_file = '$folder/key'");
+$node->reload;
+$node->poll_query_until('postgres', "SELECT current_setting('audit_trail.hash_key_file') = '$folder/key'");
+is(value('SELECT score FROM contacts WHERE id = 3'), 7, 'the changes before are there');
+
 # another server with the trail and without the directory reads nothing
 configure('');
 like(value(q{SELECT new_values ->> 'email' FROM audit.events WHERE resource_id = '2' AND action = 'insert'}), qr/^personal:[0-9a-f]{32}:[0-9a-f]{64}:/, 'without the directory there is what is stored');
