@@ -466,7 +466,8 @@ $$;
 COMMENT ON FUNCTION audit.session_parts(bigint) IS 'internal: all names that a session has in audit.session';
 REVOKE ALL ON FUNCTION audit.session_parts(bigint) FROM PUBLIC;
 
--- Everything that belongs together, whatever tables and contexts it is of. Without JIT, as above.
+-- Everything that belongs together, whatever tables and contexts it is of. Without JIT, as above; and from the transactions by their
+-- index to the events by theirs: one session that has most of all events must not make the planner read all of them for any.
 CREATE FUNCTION audit.session_flow(session_id bigint)
 	RETURNS TABLE (
 		event_id text,
@@ -485,7 +486,8 @@ CREATE FUNCTION audit.session_flow(session_id bigint)
 		new_values json
 	)
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
-	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 SELECT e.event_id, e.occurred_at, e.sentence, e.context, e.category, e.event_type, e.action, e.resource_type, e.resource_id, e.actor,
 	e.request_id, e.reason, e.old_values, e.new_values
 FROM audit.events e
@@ -514,7 +516,8 @@ CREATE FUNCTION audit.request_flow(request_id text)
 		new_values json
 	)
 	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
-	SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+	SET search_path = pg_catalog, pg_temp SET jit = off
+	SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 SELECT e.event_id, e.occurred_at, e.sentence, e.context, e.category, e.event_type, e.action, e.resource_type, e.resource_id, e.actor,
 	e.session_id, e.reason, e.old_values, e.new_values
 FROM audit.events e
