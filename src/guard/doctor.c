@@ -92,6 +92,7 @@ static const AtCheck checks[] = {
 	{"keeper", at_doctor_keeper, true},
 	{"retention", at_doctor_retention, true},
 	{"holds", at_doctor_holds, true},
+	{"archive", at_doctor_archive, true},
 };
 
 static void run_check(const AtDoctor *doctor, const AtCheck *check);

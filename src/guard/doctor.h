@@ -45,4 +45,7 @@ extern void at_doctor_keeper(const AtDoctor *doctor, const char *name);
 extern void at_doctor_retention(const AtDoctor *doctor, const char *name);
 extern void at_doctor_holds(const AtDoctor *doctor, const char *name);
 
+/* That of the cold archive (doctor_archive.c). */
+extern void at_doctor_archive(const AtDoctor *doctor, const char *name);
+
 #endif

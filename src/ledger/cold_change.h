@@ -15,4 +15,12 @@
 /* at_let_go() of an archived partition. */
 extern uint64 at_cold_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes);
 
+/*
+ * Move the content of its segments to a file below audit_trail.archive_directory, which must be
+ * set; returns how many bytes. The name of the file, in the current context, is *file. Nothing is
+ * done, and 0 returned, where all of it is in a file already. Segments that cannot be read raise an
+ * error.
+ */
+extern int64 at_cold_move(Oid partition, char **file);
+
 #endif

@@ -64,9 +64,8 @@ at_cold_rows_read(const AtSegmentRow *row, TupleDesc desc, const char *name)
 	return rows;
 }
 
-/* The bytes of the segment, wherever they are. */
-static const char *
-fetch_bytes(const AtSegmentRow *row, AtText *bytes)
+const char *
+at_segment_bytes(const AtSegmentRow *row, AtText *bytes)
 {
 	if (row->file != NULL)
 		return at_cold_file_read(row->file, row->file_offset, row->stored_bytes, bytes);
@@ -85,7 +84,7 @@ fetch(const AtSegmentRow *row, AtCold *cold)
 {
 	AtText bytes;
 	size_t len;
-	const char *why = fetch_bytes(row, &bytes);
+	const char *why = at_segment_bytes(row, &bytes);
 	AtError error;
 
 	if (why != NULL)

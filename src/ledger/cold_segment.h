@@ -8,6 +8,7 @@
 
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
+#include "executor/tuptable.h"
 #include "utils/snapshot.h"
 
 #include "core/cold.h"
@@ -58,6 +59,9 @@ extern void at_segment_scan_start(AtSegmentScan *scan, int64 tx_id);
 extern const AtSegmentRow *at_segment_scan_next(AtSegmentScan *scan);
 extern const AtSegmentRow *at_segment_scan_last(AtSegmentScan *scan);
 
+/* The row as audit.segment has it, as long as it is valid. */
+extern TupleTableSlot *at_segment_scan_slot(AtSegmentScan *scan);
+
 extern void at_segment_scan_close(AtSegmentScan *scan);
 
 /*
@@ -68,6 +72,9 @@ extern AtColdRows *at_cold_rows_read(const AtSegmentRow *row, TupleDesc desc, co
 
 /* Why it cannot be; NULL if it can, and then *rows is set. */
 extern const char *at_cold_rows_try(const AtSegmentRow *row, TupleDesc desc, AtColdRows **rows);
+
+/* Its bytes, wherever they are, in the current context; why they cannot be had, or NULL. */
+extern const char *at_segment_bytes(const AtSegmentRow *row, AtText *bytes);
 
 /* The same for a segment that was read from somewhere. */
 extern const char *at_cold_rows_unpack(const AtCold *cold, TupleDesc desc, AtColdRows **rows);

@@ -172,6 +172,12 @@ at_segment_scan_last(AtSegmentScan *scan)
 	return fetch(scan, BackwardScanDirection);
 }
 
+TupleTableSlot *
+at_segment_scan_slot(AtSegmentScan *scan)
+{
+	return scan->slot;
+}
+
 void
 at_segment_scan_close(AtSegmentScan *scan)
 {

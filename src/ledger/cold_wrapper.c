@@ -48,9 +48,9 @@
 #define SEGMENT_ROWS 1000.0
 
 /*
- * To look at a row of audit.segment, and to unpack one; in the units of seq_page_cost. Looking costs
- * more than that by the clock. But where the planner expects hundreds of keys and there is one, as it
- * does within audit.history(), it must not rather unpack everything: doc/decisions.md.
+ * To look at a row of audit.segment, and to unpack one; in the units of seq_page_cost. Looking
+ * costs more than that by the clock. But where the planner expects hundreds of keys and there is
+ * one, as it does within audit.history(), it must not rather unpack everything: doc/decisions.md.
  */
 #define LOOK_COST 0.01
 #define READ_COST 10.0
@@ -189,9 +189,8 @@ cost_of(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 	/* where the filter has chosen, the first condition leaves next to nothing for the others */
 	return Max(1.0, looked_at) * LOOK_COST + qual_cost.startup +
 		   Max(1.0, segments * fraction) *
-			   (READ_COST +
-				SEGMENT_ROWS * (is_filtered ? cpu_tuple_cost + cpu_operator_cost
-											: cpu_tuple_cost + qual_cost.per_tuple));
+			   (READ_COST + SEGMENT_ROWS * (is_filtered ? cpu_tuple_cost + cpu_operator_cost
+														: cpu_tuple_cost + qual_cost.per_tuple));
 }
 
 static void

@@ -1,5 +1,5 @@
 # Ten years pass by a clock that is set: months are hot, then archived by the keeper, then purged on the authority of two.
-# At each step all of it verifies, counts add up exactly, and the life of an old order is told out of the archive.
+# Some are moved to files before. At each step all of it verifies, counts add up exactly, and the life of an old order is told out of the archive.
 use strict;
 use warnings;
 use PostgreSQL::Test::Cluster;
@@ -7,11 +7,12 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('cold_years');
+my $folder = PostgreSQL::Test::Utils::tempdir;
 my $day = 0;
 my ($recorded, $purged) = (0, 0);
 
 $node->init;
-$node->append_conf('postgresql.conf', q{
+$node->append_conf('postgresql.conf', qq{
 shared_preload_libraries = 'audit_trail'
 max_worker_processes = 20
 fsync = off
@@ -22,6 +23,7 @@ audit_trail.purge_anchor = off
 audit_trail.keeper_pause = 0
 audit_trail.keeper_interval = 0
 audit_trail.record_reads = off
+audit_trail.archive_directory = '$folder'
 });
 $node->start;
 sql(q{SET audit_trail.debug_clock = 1; CREATE EXTENSION audit_trail; SELECT audit.init();
@@ -52,6 +54,7 @@ foreach my $half (1 .. 20)
 		sql($text);
 		keep();
 	}
+	sql('SELECT audit.archive_to_file()') foreach 1 .. 6;
 	if ($half > 7)
 	{
 		my $asked = as('mona', q{SELECT audit.request_purge('the law')});
@@ -70,6 +73,10 @@ cmp_ok($purged, '>', 60 * 12 * 5, 'years are gone');
 cmp_ok(sql(q{SELECT count(*) FROM pg_class WHERE relkind = 'f' AND relname LIKE 'event%'}), '>', 36, 'years are archived');
 cmp_ok(sql(q{SELECT count(*) FROM audit.keeper_run WHERE step = 'archive' AND error IS NULL}), '>', 100, 'the keeper did it');
 is(sql(q{SELECT string_agg(DISTINCT step || ': ' || error, chr(10)) FROM audit.keeper_run WHERE error IS NOT NULL}), '', 'and did not fail');
+my @files = glob "$folder/*";
+cmp_ok(scalar(@files), '>', 20, 'files have segments');
+is(join("\n", map { s{.*/}{}r } @files), sql('SELECT string_agg(f, chr(10)) FROM (SELECT DISTINCT file COLLATE "C" AS f FROM audit.segment WHERE file IS NOT NULL ORDER BY 1) x'),
+	'and there is none of what was purged');
 $node->stop;
 done_testing();
 
