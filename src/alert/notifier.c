@@ -33,6 +33,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -86,6 +87,7 @@ PG_FUNCTION_INFO_V1(at_notify_now);
 static long run_pass(void);
 static void try_pass(Done *done);
 static void tell(Done *done);
+static void use_indexes(void);
 static void read_cursor(Cursor *cursor);
 static void append_pass(const Cursor *cursor, const Done *done);
 
@@ -152,6 +154,7 @@ tell(Done *done)
 	int limit = at_tell_limit();
 
 	at_ledger_lock_passes(AT_LEDGER_ALERT_PASS);
+	use_indexes();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	read_cursor(&cursor);
@@ -173,6 +176,17 @@ tell(Done *done)
 	at_debug_point("notifier-before-commit");
 	SPI_finish();
 	PopActiveSnapshot();
+}
+
+/*
+ * The plans are made once, perhaps while the tables are empty and known to be: a
+ * sequential scan, which would be the best then, makes a storm quadratic.
+ */
+static void
+use_indexes(void)
+{
+	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+							 true, 0, false);
 }
 
 static void
