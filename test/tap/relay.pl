@@ -298,7 +298,10 @@ sub start_child
 	if ($pid == 0)
 	{
 		$SIG{TERM} = sub { POSIX::_exit(0) };
-		$code->();
+		$SIG{PIPE} = 'IGNORE';
+
+		# it must not come to the END that stops the servers
+		eval { $code->(); 1 } or print STDERR "a receiver died: $@";
 		POSIX::_exit(0);
 	}
 	push @children, $pid;
