@@ -97,9 +97,8 @@ main(int argc, char **argv)
 	relay.config = read_config(path);
 	if (relay.config == NULL)
 		return AT_EXIT_USAGE;
-	if (only_check)
-		return 0;
-	serve(&relay, path);
+	if (!only_check)
+		serve(&relay, path);
 	free(relay.config);
 	return 0;
 }
