@@ -109,16 +109,23 @@ at_notify_now(PG_FUNCTION_ARGS)
 static long
 run_pass(void)
 {
-	Done done = {.ended = true};
 	bool was_storm = notifier.was_storm;
 
 	if (RecoveryInProgress())
 		return POLL_MS;
-	try_pass(&done);
-	at_tell_end(0);
-	at_pending_taken(done.taken);
-	notifier.due = done.due;
-	notifier.was_storm = !done.ended;
+
+	/* who waits for a pass wants all to be told, not a portion */
+	do
+	{
+		Done done = {.ended = true};
+
+		CHECK_FOR_INTERRUPTS();
+		try_pass(&done);
+		at_tell_end(0);
+		at_pending_taken(done.taken);
+		notifier.due = done.due;
+		notifier.was_storm = !done.ended;
+	} while (notifier.was_storm && at_worker_is_asked());
 
 	/* while a storm was told, others may have woken us in vain */
 	return notifier.was_storm || was_storm ? 0 : POLL_MS;

@@ -83,6 +83,12 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT t.committed_at, l
 		FROM audit.alert_feed f JOIN audit.transaction t ON t.tx_id = f.tx_id WHERE f.told_on = 'audit_alert') x WHERE committed_at < before}), '0', 'told in the order of commits');
 is($node->safe_psql('postgres', 'SELECT finding, object FROM audit.verify()'), 'summary|ok', 'the trail is whole');
 
+# Who waits for the notifier waits for all of a storm.
+is($node->safe_psql('postgres', q{
+		UPDATE orders SET price = price + 1 WHERE id <= 5000;
+		SELECT audit.notify_now();
+		SELECT count(*) FROM audit.alert a WHERE NOT EXISTS (SELECT FROM audit.alert_feed f WHERE f.alert_id = a.alert_id)}), "\n0", 'notify_now() waits until all is told');
+
 $listener->quit;
 $node->stop;
 done_testing();
