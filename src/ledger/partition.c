@@ -55,10 +55,13 @@ find_class(Relation parent, PartitionDesc desc, int16 retention_class)
 static TimestampTz
 range_bound(PartitionBoundInfo bounds, int at)
 {
-	if (at < 0 || (bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MINVALUE))
+	if (at < 0)
 		return DT_NOBEGIN;
-	if (at >= bounds->ndatums ||
-		(bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MAXVALUE))
+	if (at >= bounds->ndatums)
+		return DT_NOEND;
+	if (bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MINVALUE)
+		return DT_NOBEGIN;
+	if (bounds->kind && bounds->kind[at][0] == PARTITION_RANGE_DATUM_MAXVALUE)
 		return DT_NOEND;
 	return DatumGetTimestampTz(bounds->datums[at][0]);
 }

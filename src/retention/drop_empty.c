@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/compat.h"
 #include "base/debug_point.h"
+#include "ledger/cold.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
 #include "retention/drop_empty.h"
@@ -40,9 +41,11 @@
  */
 static const char candidates_query[] =
 	"SELECT c.oid::pg_catalog.int8 FROM pg_catalog.pg_class AS c "
+	"LEFT JOIN pg_catalog.pg_foreign_table AS f ON f.ftrelid = c.oid "
 	"WHERE c.relnamespace = 'audit'::pg_catalog.regnamespace AND c.relispartition "
-	"AND c.relkind = 'r' AND c.relname ~ '^(event|transaction)_[0-9]+_[0-9]{6}$' "
-	"AND pg_catalog.pg_relation_size(c.oid) = 0 AND pg_catalog.right(c.relname, 6) IN (SELECT "
+	"AND c.relname ~ '^(event|transaction)_[0-9]+_[0-9]{6}$' "
+	"AND CASE c.relkind WHEN 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 "
+	"ELSE 'segments=0' = ANY (f.ftoptions) END AND pg_catalog.right(c.relname, 6) IN (SELECT "
 	"pg_catalog.to_char((o.certificate ->> 'from')::timestamptz AT TIME ZONE 'UTC', 'YYYYMM') "
 	"FROM audit.deletion AS o WHERE o.phase = 'done') AND pg_catalog.right(c.relname, 6) < "
 	"pg_catalog.to_char(pg_catalog.timezone('UTC', $1) - interval '2 months', 'YYYYMM') "
@@ -122,12 +125,17 @@ drop(Oid partition)
 {
 	Relation rel = try_relation_open(partition, AccessExclusiveLock);
 	AtOwnerState state;
+	bool is_cold;
+	int32 store = 0;
 	char *name;
 
 	if (rel == NULL)
 		return false;
 	name = pstrdup(RelationGetRelationName(rel));
-	if (RelationGetNumberOfBlocks(rel) != 0)
+	is_cold = at_is_cold(rel);
+	if (is_cold)
+		store = at_cold_store(partition);
+	if (is_cold ? at_cold_segments(partition) != 0 : RelationGetNumberOfBlocks(rel) != 0)
 	{
 		relation_close(rel, NoLock);
 		return false;
@@ -135,7 +143,10 @@ drop(Oid partition)
 	relation_close(rel, NoLock);
 	at_owner_enter(&state);
 	SPI_connect();
-	at_own_command(psprintf("DROP TABLE audit.%s", quote_identifier(name)));
+	at_own_command(
+		psprintf("DROP %s audit.%s", is_cold ? "FOREIGN TABLE" : "TABLE", quote_identifier(name)));
+	if (is_cold)
+		at_own_command(psprintf("DROP TABLE audit.segment_%d", store));
 	SPI_finish();
 	at_owner_leave(&state);
 	return true;

@@ -46,6 +46,10 @@
 /* A failed step is tried again then, if not before. */
 #define RETRY_MS (60 * 1000L)
 
+/* How often a portion is tried again that did not get a lock, and how long the pauses are. */
+#define MAX_BUSY      10
+#define BUSY_PAUSE_MS 200
+
 /* How long a step may go on outside of a window. */
 #define MAX_STEP_S (60 * 60)
 
@@ -65,6 +69,7 @@ static struct
 	int count;
 
 	MemoryContext context; /* of the running step */
+	int busy;              /* portions of it in a row that did not get a lock */
 	Deed deed;
 	AtKeeperStatus status;
 } keeper;
@@ -74,6 +79,7 @@ static bool is_ours(void);
 static bool window_is_open(TimestampTz now, TimestampTz *end);
 static bool run_step(const AtKeeperStep *step, TimestampTz deadline);
 static bool run_portion(const AtKeeperStep *step, TimestampTz deadline);
+static void report_failure(const AtKeeperStep *step, const ErrorData *error);
 static void record(const AtKeeperStep *step);
 static void rest(void);
 static bool make_partitions(TimestampTz deadline);
@@ -165,6 +171,7 @@ run_step(const AtKeeperStep *step, TimestampTz deadline)
 	keeper.context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit keeper step", ALLOCSET_DEFAULT_SIZES);
 	keeper.deed = (Deed){.started_at = GetCurrentTimestamp()};
+	keeper.busy = 0;
 	while (more && GetCurrentTimestamp() < deadline)
 	{
 		at_keeper_progress("", 0, 0);
@@ -183,7 +190,10 @@ run_step(const AtKeeperStep *step, TimestampTz deadline)
 	return !failed;
 }
 
-/* Cancelled, or told to go: that ends the pass. What else goes wrong ends the step. */
+/*
+ * Cancelled, or told to go: that ends the pass. A lock that was not to be had in time is tried
+ * for again. What else goes wrong ends the step.
+ */
 static bool
 run_portion(const AtKeeperStep *step, TimestampTz deadline)
 {
@@ -195,6 +205,7 @@ run_portion(const AtKeeperStep *step, TimestampTz deadline)
 	PG_TRY();
 	{
 		more = step->run(deadline);
+		keeper.busy = 0;
 	}
 	PG_CATCH();
 	{
@@ -206,16 +217,24 @@ run_portion(const AtKeeperStep *step, TimestampTz deadline)
 			PG_RE_THROW();
 		FlushErrorState();
 		AbortCurrentTransaction();
-		keeper.deed.error = error->message;
-		ereport(LOG, (errmsg("step \"%s\" of the audit_trail keeper failed: %s", step->name,
-							 error->message),
-					  error->detail ? errdetail_internal("%s", error->detail) : 0,
-					  errhint("It is tried again in a minute.")));
+		more = error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && ++keeper.busy < MAX_BUSY;
+		if (!more)
+			report_failure(step, error);
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(keeper.context);
 	MemoryContextDelete(context);
 	return more;
+}
+
+static void
+report_failure(const AtKeeperStep *step, const ErrorData *error)
+{
+	keeper.deed.error = error->message;
+	ereport(LOG,
+			(errmsg("step \"%s\" of the audit_trail keeper failed: %s", step->name, error->message),
+			 error->detail ? errdetail_internal("%s", error->detail) : 0,
+			 errhint("It is tried again in a minute.")));
 }
 
 /* A row of audit.keeper_run. */
@@ -244,9 +263,10 @@ record(const AtKeeperStep *step)
 static void
 rest(void)
 {
-	if (at_guc_keeper_pause > 0)
-		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, at_guc_keeper_pause,
-						 PG_WAIT_EXTENSION);
+	int pause = keeper.busy > 0 ? keeper.busy * BUSY_PAUSE_MS : at_guc_keeper_pause;
+
+	if (pause > 0)
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, pause, PG_WAIT_EXTENSION);
 	CHECK_FOR_INTERRUPTS();
 }
 

@@ -9,6 +9,8 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/latch.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -48,7 +50,16 @@ static const char next_query[] =
 	"AND (x.certificate ->> 'request')::int8 = q.log_index "
 	"AND x.certificate ->> 'from' = m.m ->> 'from') ORDER BY q.log_index, m.m ->> 'from' LIMIT 1";
 
+/* How long a run waits for an order to be signed, or anchored, before it leaves that to the next.
+ */
+#define WAIT_MS    100
+#define WAIT_TIMES 100
+
+/* Right after an error: waiting a bit less, or a bit more. */
+static int waited;
+
 static bool run_step(TimestampTz deadline);
+static bool wait_a_moment(void);
 static bool find_next(AtPurgeMonth *month);
 static bool may_carry_out(int64 deletion_id);
 static bool is_overtaken(const AtPurgeMonth *month);
@@ -69,7 +80,7 @@ run_step(TimestampTz deadline)
 	MemoryContext context = CurrentMemoryContext;
 	AtPurgeMonth month;
 	AtControl control;
-	bool more = true;
+	bool waiting = false;
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
@@ -102,11 +113,26 @@ run_step(TimestampTz deadline)
 		at_debug_point("purge-carried-out");
 	}
 	else
-		more = false;
+		waiting = true;
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	at_worker_wake(AT_WORKER_SEALER); /* it signs the new head */
-	return more;
+	if (waiting)
+		return wait_a_moment();
+	waited = 0;
+	return true;
+}
+
+/* False if that was long enough. */
+static bool
+wait_a_moment(void)
+{
+	(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, WAIT_MS, PG_WAIT_EXTENSION);
+	CHECK_FOR_INTERRUPTS();
+	if (++waited < WAIT_TIMES)
+		return true;
+	waited = 0;
+	return false;
 }
 
 /* A column of the first row, in the context. */

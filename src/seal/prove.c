@@ -23,6 +23,7 @@
 #include "core/event_proof.h"
 #include "ledger/anchor_receipt.h"
 #include "ledger/log_read.h"
+#include "ledger/gap.h"
 #include "ledger/log_tree.h"
 #include "ledger/read.h"
 #include "seal/place.h"
@@ -31,7 +32,8 @@
 #define BODY_MAX (512 * 1024 * 1024)
 
 static AtText prove(const char *event_id);
-static void read_event(AtText *body, uint64 tx_id, uint32 ordinal, Snapshot snapshot);
+static void read_event(AtText *body, uint64 tx_id, uint32 ordinal, const AtPlace *place,
+					   Snapshot snapshot);
 static void prove_entry(AtTlogProof *log, const AtCheckpoint *checkpoint, Snapshot snapshot);
 static void check_own(const AtEventProof *proof, const AtPlace *place,
 					  const AtCheckpoint *checkpoint);
@@ -96,9 +98,11 @@ prove(const char *event_id)
 
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	if (!at_place_find(&place, name.tx_id, name.ordinal, file.last.size, snapshot))
-		no_proof("There is no such event, or no signed checkpoint has it yet.",
-				 "SELECT audit.seal_now();");
-	read_event(&proof.body, name.tx_id, name.ordinal, snapshot);
+		no_proof(
+			"There is no such event, no signed checkpoint has it yet, or it was purged with its "
+			"transaction.",
+			"SELECT audit.seal_now(); who has a proof from before a purge can go on using that.");
+	read_event(&proof.body, name.tx_id, name.ordinal, &place, snapshot);
 	proof.number = place.number;
 	proof.entry = (AtText){place.entry, place.entry_len};
 	demand(at_place_prove(&place, &proof.path, snapshot));
@@ -110,8 +114,17 @@ prove(const char *event_id)
 	return write_proof(&proof);
 }
 
+/* An event that was purged has its place in the log, and its bytes nowhere. */
 static void
-read_event(AtText *body, uint64 tx_id, uint32 ordinal, Snapshot snapshot)
+demand_not_purged(const AtPlace *place, Snapshot snapshot)
+{
+	if (at_gaps_have(at_gaps_read(snapshot), place->log_index, place->number))
+		no_proof("It was purged; its hash is in the log all the same.",
+				 "Who has a copy with a proof can go on using that.");
+}
+
+static void
+read_event(AtText *body, uint64 tx_id, uint32 ordinal, const AtPlace *place, Snapshot snapshot)
 {
 	AtEventReader *reader = at_event_reader_open(snapshot);
 	const AtEventRow *row;
@@ -120,7 +133,10 @@ read_event(AtText *body, uint64 tx_id, uint32 ordinal, Snapshot snapshot)
 	at_event_reader_start(reader, tx_id, ordinal);
 	row = at_event_reader_next(reader);
 	if (row == NULL || row->place != ordinal)
+	{
+		demand_not_purged(place, snapshot);
 		demand(AT_ERR_BODY);
+	}
 	body->len = at_event_body_size(&row->body);
 	if (body->len > BODY_MAX)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),

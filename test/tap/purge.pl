@@ -52,6 +52,8 @@ $node->safe_psql('other', q{SELECT audit.enable('t')});
 ($status, $out, $err) = $node->psql('other', q{SET audit_trail.debug_clock = '3650d'; INSERT INTO t VALUES (1)});
 like($err, qr/audit_trail.debug_clock cannot be used with this ledger/, 'the clock of another ledger cannot be set');
 
+my $folder = PostgreSQL::Test::Utils::tempdir;
+
 $node->safe_psql('postgres', q{SET audit_trail.debug_clock = 1; CREATE EXTENSION audit_trail; SELECT audit.init();
 	SELECT count(*) FROM audit.create_roles();
 	CREATE ROLE alice LOGIN IN ROLE audit_admin;
@@ -62,6 +64,10 @@ $node->safe_psql('postgres', q{SET audit_trail.debug_clock = 1; CREATE EXTENSION
 	CREATE TABLE pays (id int PRIMARY KEY, note text);
 	SELECT audit.enable('orders', context => 'sales');
 	SELECT audit.enable('pays', context => 'finance')});
+
+my $key = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/postgres.key', 'example.org/shop')");
+$node->append_conf('postgresql.conf', "audit_trail.signing_key_file = '$folder/%d.key'\naudit_trail.checkpoint_file = '$folder/%d.checkpoints'\n");
+$node->reload;
 
 # Days are seconds apart as far as the clock goes; the keeper's is that of the configuration.
 my $day = 0;
@@ -108,6 +114,10 @@ sql('SELECT audit.seal_now()');
 is(as('mona', q{SELECT audit.request_purge('too early')}) =~ /there is nothing to purge/ ? 1 : 0, 1, 'nothing has expired yet');
 sound('days');
 
+# Behind the last month that was made there is room too.
+$node->safe_psql('postgres', q{SET audit_trail.debug_clock = '2000d'; BEGIN; INSERT INTO pays VALUES (-1, 'late');
+	SELECT 1 / (count(*) FILTER (WHERE tableoid::regclass::text ~ '_default$')) FROM audit.event WHERE record_key = '-1'; ROLLBACK});
+
 # A year and two months later the first month has expired.
 my $begin = sql(q{SELECT date_trunc('month', min(tx_at), 'UTC') FROM audit.event});
 my $orders = sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'});
@@ -118,7 +128,11 @@ my $plan = as('mona', 'SELECT sum(events), sum(held) FROM audit.retention_plan()
 is($plan, "$orders|0", 'the plan has all orders');
 is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'}), $orders, 'and does nothing');
 
-# Keep a proof and evidence of one of them; hold one record.
+# Keep a proof of one of them; hold one record.
+$node->poll_query_until('postgres', q{SELECT audit.checkpoint() IS NOT NULL}) or die;
+sql('SELECT audit.seal_now()');
+my $event = sql(q{SELECT event_id FROM audit.events WHERE table_name = 'orders' AND resource_id = '3' AND action = 'insert'});
+my $proof = $node->safe_psql('postgres', "SELECT audit.prove('$event')");
 my $held_events = sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND resource_id = '7'});
 is(as('audra', q{SELECT audit.hold('lawsuit', 'order 7 is in court', tables => '{orders}', records => '{7}') > 0}), 't', 'a hold');
 is(as('mona', 'SELECT sum(held) FROM audit.retention_plan()'), $held_events, 'the plan tells what is held');
@@ -137,6 +151,9 @@ like($summary, qr/; $gone events and \d+ transactions purged/, 'verify counts wh
 like(sql(q{SELECT string_agg(detail, ' ') FROM audit.verify() WHERE finding = 'purged'}),
 	qr/PURGED: \d+ events and \d+ transactions; asked for by mona, approved by bob/, 'and tells on whose authority');
 is(sql(q{SELECT sum((certificate ->> 'events')::int) FROM audit.deletion WHERE phase = 'done'}), $gone, 'as the certificates do');
+is(sql("SELECT count(*) FROM audit.events WHERE event_id = '$event'"), 0, 'an event that was proven before is gone');
+is(sql("SELECT valid, reason FROM audit.check_proof(\$p\$$proof\$p\$, '$key')"), 't|', 'and its proof holds');
+like(sql("SELECT audit.prove('$event')"), qr/was purged/, 'the error says why there is no new one');
 
 # Released by two, it goes too.
 $id = as('audra', q{SELECT audit.release_hold('lawsuit', 'settled')});
@@ -147,6 +164,27 @@ sql('SELECT audit.keeper_now()');
 is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'}), 0, 'what was held is gone');
 sound('released');
 like(as('mona', q{SELECT audit.request_purge('again')}), qr/there is nothing to purge/, 'nothing is left to purge');
+
+# Archived months lose what expires as well, and keep what is held.
+pass_days(471, 500);
+$day = 560;
+keeper_clock();
+sql('SELECT audit.seal_now()');
+sql(q{SELECT audit.archive_now('10 days')}) for 1 .. 12;
+cmp_ok(sql(q{SELECT count(*) FROM audit.segment}), '>', 0, 'months are archived');
+sound('archived');
+is(as('audra', q{SELECT audit.hold('case 480', 'court', tables => '{orders}', records => '{480}') > 0}), 't', 'a hold on an archived record');
+$day = 1000;
+keeper_clock();
+$before = sql('SELECT count(*) FROM audit.event');
+$orders = sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'});
+approve_purge();
+sql('SELECT audit.keeper_now()');
+is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'}), 2, 'archived events go, but for what is held')
+  or diag(sql('SELECT step, error FROM audit.keeper_run WHERE error IS NOT NULL'));
+is(sql('SELECT count(*) FROM audit.event'), $before - $orders + 2, 'and no others');
+is(sql(q{SELECT count(*) FROM audit.history('orders', '480')}), 2, 'the history of what is held is told from the archive');
+sound('purged from the archive');
 
 # A forged deletion excuses nothing.
 is(sql(q{INSERT INTO audit.deletion SELECT * FROM audit.deletion LIMIT 1}) =~ /write-once/ ? 1 : 0, 1, 'a row cannot be added');
