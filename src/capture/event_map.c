@@ -91,6 +91,7 @@ struct AtEventMap
 PG_FUNCTION_INFO_V1(at_map_event);
 PG_FUNCTION_INFO_V1(at_unmap_event);
 
+static void warn_if_lost(Oid relid, const Rule *rule);
 static List *read_rules(Oid relid);
 static Rule *make_rule(HeapTuple tuple, TupleDesc desc);
 static int compare_rules(const ListCell *a, const ListCell *b);
@@ -114,8 +115,27 @@ at_event_map_build(Oid root_relid)
 	map = palloc(offsetof(AtEventMap, rules) + sizeof(Rule) * list_length(rules));
 	map->count = 0;
 	foreach (cell, rules)
-		map->rules[map->count++] = *(Rule *) lfirst(cell);
+	{
+		const Rule *rule = lfirst(cell);
+
+		warn_if_lost(root_relid, rule);
+		map->rules[map->count++] = *rule;
+	}
 	return map;
+}
+
+/* Whoever renames or drops a column learns that the rule does not see it any more. */
+static void
+warn_if_lost(Oid relid, const Rule *rule)
+{
+	if (rule->column == NULL || get_attnum(relid, rule->column) != InvalidAttrNumber)
+		return;
+	ereport(WARNING,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("rule \"%s\" is about column \"%s\", which table \"%s\" lacks", rule->name,
+					rule->column, get_rel_name(relid)),
+			 errhint("SELECT audit.unmap_event(%s); and give a new one with audit.map_event().",
+					 quote_literal_cstr(rule->name))));
 }
 
 static List *
