@@ -25,6 +25,7 @@
 #include "capture/truncate.h"
 #include "core/hash.h"
 #include "domain/emit.h"
+#include "guard/catalogs.h"
 #include "guard/chunk.h"
 #include "guard/guard.h"
 #include "guard/membership.h"
@@ -83,6 +84,7 @@ _PG_init(void)
 	at_latency_init();
 	at_baseline_init();
 	at_guard_init();
+	at_catalogs_init();
 	at_membership_init();
 	at_chunk_init();
 	at_evolve_init(); /* after guard: what it does when a command ends is not looked at */

@@ -2,6 +2,11 @@
  * guc.c
  *		The settings of audit_trail.
  *
+ * Invariant: who may write SQL, superuser or not, sets nothing that decides what is recorded,
+ *sealed, signed or guarded. All that is read from the configuration file alone has
+ * GUC_DISALLOW_IN_AUTO_FILE, so ALTER SYSTEM does not write it either; the
+ * guard (guard/settings.c) tells such settings by it.
+ *
  * Invariant: a string setting is never NULL, because each has a boot value
  * and its check hook accepts nothing else.
  *
@@ -147,10 +152,10 @@ define_a(void)
 				   "before it is told on a second channel.",
 				   NULL, &at_guc_alert_escalate_after, 15 * 60, 0);
 
-	DefineCustomStringVariable("audit_trail.alert_escalate_to",
-							   "Names that channel, for rules that name none.",
-							   "Empty means that there is none.", &at_guc_alert_escalate_to, "",
-							   PGC_SIGHUP, 0, at_guc_check_channel, NULL, NULL);
+	DefineCustomStringVariable(
+		"audit_trail.alert_escalate_to", "Names that channel, for rules that name none.",
+		"Empty means that there is none.", &at_guc_alert_escalate_to, "", PGC_SIGHUP,
+		GUC_DISALLOW_IN_AUTO_FILE, at_guc_check_channel, NULL, NULL);
 
 	define_seconds("audit_trail.alert_repeat_after",
 				   "Sets the time after which an alert of severity high or critical that nobody "
@@ -160,7 +165,8 @@ define_a(void)
 
 	DefineCustomIntVariable("audit_trail.alert_repeats",
 							"Sets how often it is told again before it is a dead letter.", NULL,
-							&at_guc_alert_repeats, 6, 0, 1000, PGC_SIGHUP, 0, NULL, NULL, NULL);
+							&at_guc_alert_repeats, 6, 0, 1000, PGC_SIGHUP,
+							GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: what is told is heard by all who may connect */
 	DefineCustomBoolVariable("audit_trail.alert_values",
@@ -252,9 +258,10 @@ define_c_to_l(void)
 		&at_guc_extra, "", PGC_USERSET, 0, at_guc_check_extra, at_guc_assign_context, NULL);
 
 	/* by the configuration file only: no session can lift it, superuser or not */
-	DefineCustomBoolVariable(
-		"audit_trail.guard", "Refuses commands that alter or drop what belongs to the audit trail.",
-		"Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("audit_trail.guard",
+							 "Refuses commands that alter or drop what belongs to the audit trail.",
+							 "Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP,
+							 GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: it is run as the server's user */
 	DefineCustomStringVariable(
@@ -279,13 +286,15 @@ define_c_to_l(void)
 	DefineCustomIntVariable("audit_trail.keeper_pause",
 							"Sets how long the keeper rests after each portion of its work.",
 							"A partition that is purged or archived is one.", &at_guc_keeper_pause,
-							100, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+							100, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE,
+							NULL, NULL, NULL);
 
 	/* by the configuration file only: no session can make its changes unseen */
-	DefineCustomEnumVariable(
-		"audit_trail.logical_apply", "Records what logical replication writes, or only counts it.",
-		"Counted where the publisher's own trail has it.", &at_guc_logical_apply,
-		AT_LOGICAL_APPLY_RECORD, logical_apply_options, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("audit_trail.logical_apply",
+							 "Records what logical replication writes, or only counts it.",
+							 "Counted where the publisher's own trail has it.",
+							 &at_guc_logical_apply, AT_LOGICAL_APPLY_RECORD, logical_apply_options,
+							 PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 }
 
 static void
@@ -300,12 +309,12 @@ define_m_to_z(void)
 	DefineCustomStringVariable("audit_trail.maintenance_role",
 							   "Names the role whose members' changes of rows are only counted.",
 							   "Empty means that nobody is exempt.", &at_guc_maintenance_role, "",
-							   PGC_SIGHUP, 0, NULL, NULL, NULL);
+							   PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	DefineCustomStringVariable(
 		"audit_trail.maintenance_window", "Sets when the keeper archives and purges.",
 		"As 22:00-05:00, in UTC; empty means at any time.", &at_guc_maintenance_window, "",
-		PGC_SIGHUP, 0, at_guc_check_window, NULL, NULL);
+		PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, at_guc_check_window, NULL, NULL);
 
 	DefineCustomIntVariable("audit_trail.max_value_size",
 							"Sets the size from which on a value is recorded as prefix and digest.",
@@ -360,16 +369,18 @@ define_m_to_z(void)
 		DefineCustomIntVariable(
 			"audit_trail.ring_size",
 			"Sets the shared memory for what others record on its way into the trail.", NULL,
-			&at_guc_ring_size, 4096, 64, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB, NULL, NULL,
-			NULL);
+			&at_guc_ring_size, 4096, 64, 1024 * 1024, PGC_POSTMASTER,
+			GUC_UNIT_KB | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
-	DefineCustomIntVariable(
-		"audit_trail.ring_timeout", "Sets how long a session waits for room there.", NULL,
-		&at_guc_ring_timeout, 1000, 0, 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("audit_trail.ring_timeout",
+							"Sets how long a session waits for room there.", NULL,
+							&at_guc_ring_timeout, 1000, 0, 60 * 1000, PGC_SIGHUP,
+							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
-	DefineCustomIntVariable(
-		"audit_trail.seal_interval", "Sets the time between two passes of the sealer.", NULL,
-		&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable("audit_trail.seal_interval",
+							"Sets the time between two passes of the sealer.", NULL,
+							&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP,
+							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose who signs */
 	define_path("audit_trail.signing_key_file",
@@ -431,7 +442,7 @@ static void
 define_seconds(const char *name, const char *what, const char *more, int *value, int boot, int min)
 {
 	DefineCustomIntVariable(name, what, more, value, boot, min, PG_INT32_MAX / 1000, PGC_SIGHUP,
-							GUC_UNIT_S, NULL, NULL, NULL);
+							GUC_UNIT_S | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 }
 
 /* A % that stands for nothing would be found out at the first anchoring, or never. */

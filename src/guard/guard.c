@@ -42,10 +42,12 @@
 #include "base/guc.h"
 #include "guard/all_triggers.h"
 #include "guard/audited.h"
+#include "guard/catalogs.h"
 #include "guard/grant.h"
 #include "guard/guard.h"
 #include "guard/guarded.h"
 #include "guard/refuse.h"
+#include "guard/settings.h"
 #include "guard/whole_vacuum.h"
 #include "ledger/hooks.h"
 #include "ledger/own_command.h"
@@ -56,8 +58,9 @@ typedef struct Command
 	struct Command *outer;
 	Node *statement;
 	MemoryContext memory;
-	bool passes;   /* what it does is not looked at */
-	List *dropped; /* of AtGuarded: audit triggers */
+	bool passes;    /* what it does is not looked at */
+	bool in_script; /* it stands in the script of an extension */
+	List *dropped;  /* of AtGuarded: audit triggers */
 } Command;
 
 static struct
@@ -73,18 +76,20 @@ static void guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_
 						  QueryCompletion *completion);
 static bool is_watched(Node *statement);
 static bool passes(Node *statement, const char *query, ProcessUtilityContext context);
+static bool in_script(ProcessUtilityContext context);
 static PlannedStmt *look_at(const Command *command, PlannedStmt *pstmt);
 static void check_statement(Node *statement);
 static void check_drop_statement(const DropStmt *drop);
-static void check_setting(const char *name);
+static void check_catalog_trigger(const RangeVar *name);
+static void check_copy(const RangeVar *name);
 static void check_depends(AlterObjectDependsStmt *statement);
 static void check_dropped(Command *command);
 static void access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
 						  void *arg);
-static bool is_on(void);
-static void check_drop(const ObjectAddress *object);
+static void check_drop(const ObjectAddress *object, const ObjectAccessDrop *how);
 static void check_alter(const ObjectAddress *object, const ObjectAccessPostAlter *how);
-static void check_create(const ObjectAddress *object);
+static void check_create(const ObjectAddress *object, const ObjectAccessPostCreate *how);
+static void check_system(const char *verb, const ObjectAddress *object, bool is_internal);
 
 void
 at_guard_init(void)
@@ -95,9 +100,8 @@ at_guard_init(void)
 	object_access_hook = access_object;
 }
 
-/* Is there something to protect, here and now? */
-static bool
-is_on(void)
+bool
+at_guard_is_on(void)
 {
 	return at_guc_guard && !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() &&
 		   OidIsValid(at_audit_schema()) && at_incarnation_begun();
@@ -130,6 +134,7 @@ guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		.statement = pstmt->utilityStmt,
 		.memory = CurrentMemoryContext,
 		.passes = passes(pstmt->utilityStmt, query, context),
+		.in_script = in_script(context),
 	};
 
 	PG_TRY();
@@ -150,6 +155,10 @@ guard_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 static bool
 is_watched(Node *statement)
 {
+	if (IsA(statement, VariableSetStmt))
+		return at_settings_concern((VariableSetStmt *) statement);
+	if (IsA(statement, CopyStmt))
+		return ((CopyStmt *) statement)->is_from;
 	return IsA(statement, VacuumStmt) || IsA(statement, ReindexStmt) ||
 		   GetCommandLogLevel(statement) == LOGSTMT_DDL;
 }
@@ -183,6 +192,30 @@ passes(Node *statement, const char *query, ProcessUtilityContext context)
 	return at_own_command_begins(query);
 }
 
+static bool
+runs_script(const Command *command)
+{
+	return command != NULL && creating_extension &&
+		   (IsA(command->statement, CreateExtensionStmt) ||
+			IsA(command->statement, AlterExtensionStmt));
+}
+
+/* Event triggers that it causes to run are inside of it, and so not of the script. */
+static bool
+in_script(ProcessUtilityContext context)
+{
+	const Command *outer = guard.running;
+
+	return runs_script(outer) ||
+		   (context == PROCESS_UTILITY_SUBCOMMAND && outer != NULL && outer->in_script);
+}
+
+bool
+at_guard_in_script(void)
+{
+	return runs_script(guard.running) || (guard.running != NULL && guard.running->in_script);
+}
+
 /* REPLICA IDENTITY concerns those who replicate the table, not the table. */
 static bool
 is_harmless(const AlterTableStmt *statement)
@@ -209,7 +242,7 @@ check_relation(const char *verb, const RangeVar *name)
 static PlannedStmt *
 look_at(const Command *command, PlannedStmt *pstmt)
 {
-	if (!command->passes && is_on())
+	if (!command->passes && at_guard_is_on())
 	{
 		check_statement(command->statement);
 		pstmt = at_all_triggers(pstmt, false);
@@ -231,6 +264,9 @@ check_statement(Node *statement)
 		case T_ClusterStmt:
 			check_relation("cluster", ((ClusterStmt *) statement)->relation);
 			break;
+		case T_CreateTrigStmt:
+			check_catalog_trigger(((CreateTrigStmt *) statement)->relation);
+			break;
 		case T_IndexStmt:
 			check_relation("index", ((IndexStmt *) statement)->relation);
 			break;
@@ -243,12 +279,32 @@ check_statement(Node *statement)
 		case T_GrantStmt:
 			at_grant_check((GrantStmt *) statement);
 			break;
-		case T_AlterSystemStmt:
-			check_setting(((AlterSystemStmt *) statement)->setstmt->name);
+		case T_CopyStmt:
+			check_copy(((CopyStmt *) statement)->relation);
 			break;
 		default:
+			at_settings_check(statement);
 			break;
 	}
+}
+
+static void
+check_copy(const RangeVar *name)
+{
+	Oid relid = name != NULL ? RangeVarGetRelid(name, NoLock, true) : InvalidOid;
+
+	if (OidIsValid(relid))
+		at_catalogs_check_write(relid);
+}
+
+/* PostgreSQL looks for the triggers of a catalog of triggers until its stack ends. */
+static void
+check_catalog_trigger(const RangeVar *name)
+{
+	ObjectAddress catalog = {RelationRelationId, RangeVarGetRelid(name, NoLock, true), 0};
+
+	if (OidIsValid(catalog.objectId) && at_in_pg_catalog(catalog.objectId))
+		at_refuse_system("add a trigger to", &catalog);
 }
 
 /* A table to be dropped: refused for itself, and not for what goes with it. */
@@ -301,13 +357,6 @@ check_drop_statement(const DropStmt *drop)
 	}
 }
 
-static void
-check_setting(const char *name)
-{
-	if (name != NULL && pg_strcasecmp(name, "audit_trail.guard") == 0)
-		at_refuse_setting("audit_trail.guard");
-}
-
 /* ALTER ... DEPENDS ON EXTENSION: who drops that extension would drop the object. */
 static void
 check_depends(AlterObjectDependsStmt *statement)
@@ -346,23 +395,35 @@ static void
 access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg)
 {
 	ObjectAddress object = {class_id, object_id, sub_id};
-	bool concerns = access == OAT_DROP || access == OAT_POST_ALTER || access == OAT_POST_CREATE;
+	bool concerns = access == OAT_DROP || access == OAT_POST_ALTER || access == OAT_POST_CREATE ||
+					access == OAT_TRUNCATE;
 
 	if (guard.next_access)
 		guard.next_access(access, class_id, object_id, sub_id, arg);
-	if (!concerns || (guard.running != NULL && guard.running->passes) || !is_on())
+	if (!concerns || (guard.running != NULL && guard.running->passes) || !at_guard_is_on())
 		return;
 
-	if (access == OAT_DROP)
-		check_drop(&object);
+	if (access == OAT_TRUNCATE)
+		at_catalogs_check_write(object_id);
+	else if (access == OAT_DROP)
+		check_drop(&object, arg);
 	else if (access == OAT_POST_ALTER)
 		check_alter(&object, arg);
 	else
-		check_create(&object);
+		check_create(&object, arg);
+}
+
+/* Of what PostgreSQL does by itself, as VACUUM FULL and CLUSTER of a catalog do, nothing is
+ * refused. */
+static void
+check_system(const char *verb, const ObjectAddress *object, bool is_internal)
+{
+	if (!is_internal && !at_guard_in_script())
+		at_refuse_system(verb, object);
 }
 
 static void
-check_drop(const ObjectAddress *object)
+check_drop(const ObjectAddress *object, const ObjectAccessDrop *how)
 {
 	AtGuarded guarded = at_guarded(object, false);
 	Command *command = guard.running;
@@ -371,6 +432,12 @@ check_drop(const ObjectAddress *object)
 	{
 		if (object->classId == RelationRelationId && object->objectSubId == 0)
 			at_audited_check_drop(object->objectId);
+		return;
+	}
+	if (guarded.as == AT_GUARDED_SYSTEM)
+	{
+		if (!OidIsValid(getExtensionOfObject(object->classId, object->objectId)))
+			check_system("drop", object, (how->dropflags & PERFORM_DELETION_INTERNAL) != 0);
 		return;
 	}
 	if (guarded.as != AT_GUARDED_TRIGGER)
@@ -412,10 +479,17 @@ check_alter(const ObjectAddress *object, const ObjectAccessPostAlter *how)
 
 	if (guarded.as == AT_GUARDED_TRIGGER)
 		at_refuse_trigger("alter", &guarded);
-	if (guarded.as != AT_GUARDED_NOT)
+	if (guarded.as == AT_GUARDED_SYSTEM)
+		check_system("alter", &subject, how->is_internal);
+	else if (guarded.as != AT_GUARDED_NOT)
 		at_refuse("alter", &subject);
-	if (at_guarded(&subject, true).as == AT_GUARDED_PART)
-		at_refuse_creation(&subject); /* it was moved there */
+
+	AtGuardedAs becomes = at_guarded(&subject, true).as; /* if it was moved there */
+
+	if (becomes == AT_GUARDED_PART)
+		at_refuse_creation(&subject);
+	if (becomes == AT_GUARDED_SYSTEM)
+		check_system("alter", &subject, how->is_internal);
 }
 
 /* Is there already what is being created, as the catalog still tells? */
@@ -427,10 +501,15 @@ is_replaced(const ObjectAddress *object)
 
 /* PostgreSQL tells of a replacement as of a creation. */
 static void
-check_create(const ObjectAddress *object)
+check_create(const ObjectAddress *object, const ObjectAccessPostCreate *how)
 {
 	AtGuarded guarded = at_guarded(object, true);
 
+	if (guarded.as == AT_GUARDED_SYSTEM)
+	{
+		check_system("create or replace", object, how != NULL && how->is_internal);
+		return;
+	}
 	if (guarded.as == AT_GUARDED_NOT || (object->classId == TypeRelationId && !is_replaced(object)))
 		return;
 	if (guarded.as == AT_GUARDED_TRIGGER)

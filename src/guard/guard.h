@@ -4,8 +4,9 @@
  *
  * While audit_trail.guard is on and a ledger has begun in the database,
  * nobody alters, drops, replaces or adds to what guarded.h names, superuser
- * or not: ERRCODE_AT_GUARDED. Privileges, comments, VACUUM, ANALYZE, REINDEX,
- * locks and publications are not the guard's business. Our own commands (see
+ * or not: ERRCODE_AT_GUARDED. The same goes for what is in the schema pg_catalog,
+ * on which all of it rests, but for the scripts of extensions. Privileges, comments, VACUUM,
+ *ANALYZE, REINDEX, locks and publications are not the guard's business. Our own commands (see
  * own_command.h), scripts of the extension, and binary upgrade pass.
  *-------------------------------------------------------------------------
  */
@@ -14,5 +15,11 @@
 
 /* Install the hooks. */
 extern void at_guard_init(void);
+
+/* Is there something to protect, here and now? */
+extern bool at_guard_is_on(void);
+
+/* Is what runs a command in the script of an extension, and not what that causes to run? */
+extern bool at_guard_in_script(void);
 
 #endif

@@ -38,6 +38,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "guard/catalogs.h"
 #include "guard/guarded.h"
 #include "ledger/hooks.h"
 
@@ -75,6 +76,7 @@ static const Place places[] = {
 };
 
 static AtGuarded guarded_at(const Place *place, const ObjectAddress *object, bool is_new);
+static bool is_of_system(const Place *place, Oid where);
 static void look_at_trigger(Form_pg_trigger trigger, bool is_new, AtGuarded *guarded);
 static bool is_member(const ObjectAddress *object);
 
@@ -117,6 +119,8 @@ guarded_at(const Place *place, const ObjectAddress *object, bool is_new)
 
 		if (place->is_relation && OidIsValid(where) && at_guarded_relation(where))
 			guarded = (AtGuarded){.as = AT_GUARDED_ADDITION, .relation = where};
+		else if (is_of_system(place, where))
+			guarded.as = AT_GUARDED_SYSTEM;
 		else if (place->catalog == TriggerRelationId)
 			look_at_trigger((Form_pg_trigger) GETSTRUCT(tuple), is_new, &guarded);
 		else if (!place->is_relation && where == at_audit_schema())
@@ -128,6 +132,18 @@ guarded_at(const Place *place, const ObjectAddress *object, bool is_new)
 	systable_endscan(scan);
 	table_close(catalog, AccessShareLock);
 	return guarded;
+}
+
+/*
+ * Collations follow those of the operating system, by hand, and CLUSTER makes a type for the
+ * copy of a catalog; nothing of ours rests on new ones.
+ */
+static bool
+is_of_system(const Place *place, Oid where)
+{
+	if (place->catalog == CollationRelationId || place->catalog == TypeRelationId)
+		return false;
+	return place->is_relation ? at_in_pg_catalog(where) : where == PG_CATALOG_NAMESPACE;
 }
 
 /* That a partition gets copies of the triggers is right, and those are never replaced. */

@@ -15,7 +15,8 @@ typedef enum AtGuardedAs
 	AT_GUARDED_NOT,
 	AT_GUARDED_PART, /* of the audit trail */
 	AT_GUARDED_ADDITION /* attached to relation, which is part of it */,
-	AT_GUARDED_TRIGGER /* an audit trigger of relation */
+	AT_GUARDED_TRIGGER /* an audit trigger of relation */,
+	AT_GUARDED_SYSTEM /* in pg_catalog, or attached to a catalog */
 } AtGuardedAs;
 
 typedef struct AtGuarded

@@ -28,6 +28,8 @@
 	"Only audit_trail.guard = off in the server's configuration file lifts the guard; that is "    \
 	"recorded."
 
+#define SYSTEM_DETAIL "The guard is on: what the audit trail rests on is not changed, by nobody."
+
 pg_noreturn static void refuse(const char *object, const char *message, const char *detail,
 							   const char *hint);
 
@@ -142,9 +144,40 @@ at_refuse_drop_below(Oid relid, Oid root)
 }
 
 void
-at_refuse_setting(const char *name)
+at_refuse_system(const char *verb, const ObjectAddress *object)
 {
-	refuse(psprintf("setting %s", name), psprintf("cannot set %s by ALTER SYSTEM", name),
-		   "Who may change the guard is who can change the server's files.",
-		   "Edit the configuration file; that the guard was lifted is recorded.");
+	const char *name = getObjectDescription(object, true);
+
+	if (name == NULL) /* it is being made */
+		refuse("schema pg_catalog", "cannot create an object in pg_catalog", SYSTEM_DETAIL,
+			   GUARD_HINT);
+	refuse(name, psprintf("cannot %s %s: it is in pg_catalog", verb, name), SYSTEM_DETAIL,
+		   GUARD_HINT);
+}
+
+void
+at_refuse_catalog(Oid relid)
+{
+	char *name = get_rel_name(relid);
+
+	refuse(psprintf("table pg_catalog.%s", name),
+		   psprintf("cannot change \"%s\" directly: it is a system catalog", name), SYSTEM_DETAIL,
+		   GUARD_HINT);
+}
+
+void
+at_refuse_setting(const char *name, const char *how)
+{
+	refuse(psprintf("setting %s", name), psprintf("cannot set %s by %s", name, how),
+		   "Who may change it is who can change the server's files.",
+		   "Edit the configuration file; that it was changed is recorded.");
+}
+
+void
+at_refuse_preload(void)
+{
+	refuse("setting shared_preload_libraries",
+		   "cannot take audit_trail out of shared_preload_libraries by ALTER SYSTEM",
+		   "The server would start without what protects the audit trail.",
+		   "Keep audit_trail in the list; or edit the configuration file, which is recorded.");
 }

@@ -29,7 +29,14 @@ pg_noreturn extern void at_refuse_trigger(const char *verb, const AtGuarded *tri
 pg_noreturn extern void at_refuse_drop(Oid relid);
 pg_noreturn extern void at_refuse_drop_below(Oid relid, Oid root);
 
-/* ALTER SYSTEM of the guard itself. */
-pg_noreturn extern void at_refuse_setting(const char *name);
+/* An object of the schema pg_catalog; and rows of a catalog that were to be changed. */
+pg_noreturn extern void at_refuse_system(const char *verb, const ObjectAddress *object);
+pg_noreturn extern void at_refuse_catalog(Oid relid);
+
+/* A setting that only the configuration file may have; by which command. */
+pg_noreturn extern void at_refuse_setting(const char *name, const char *how);
+
+/* ALTER SYSTEM that would have the server start without the library. */
+pg_noreturn extern void at_refuse_preload(void);
 
 #endif

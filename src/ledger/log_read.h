@@ -23,6 +23,7 @@
 #define AT_KIND_EVENTS      "events"
 #define AT_KIND_INCARNATION "incarnation"
 #define AT_KIND_GUARD       "guard"
+#define AT_KIND_SETTINGS    "settings"
 #define AT_KIND_START       "start"
 
 /* A row of audit.log_entry. */

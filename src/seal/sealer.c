@@ -41,6 +41,7 @@
 #include "ledger/log_read.h"
 #include "seal/anchor.h"
 #include "seal/batch.h"
+#include "seal/configured.h"
 #include "seal/heartbeat.h"
 #include "seal/keying.h"
 #include "seal/lifting.h"
@@ -136,6 +137,7 @@ seal_settled(void)
 			at_start_seal(&pass.head, pass.current.incarnation);
 			seal_window(&pass, pass.snapshot_text);
 			at_lifting_seal(&pass.head, pass.current.incarnation);
+			at_configured_seal(&pass.head, pass.current.incarnation);
 			at_keying_seal(&pass.head, pass.current.incarnation);
 			at_heartbeat_seal(&pass.head, pass.current.incarnation);
 		}
@@ -147,6 +149,7 @@ seal_settled(void)
 	at_timeline_sealed();
 	at_start_sealed();
 	at_lifting_sealed();
+	at_configured_sealed();
 	at_keying_sealed();
 }
 

@@ -234,8 +234,10 @@ SELECT is_empty('SELECT * FROM audit.role_conflicts', 'nobody has both');
 SELECT is((SELECT status FROM audit.doctor() WHERE "check" = 'access' AND detail NOT LIKE '%may read all tables%'), 'ok', 'the doctor is content');
 
 -- one that was made behind the guard's back is found, and wins nothing
-INSERT INTO pg_auth_members (roleid, member, grantor, admin_option)
-	VALUES ('at_auditor'::regrole, 'tap_carl'::regrole, current_user::regrole, false);
+CREATE ROLE tap_other;
+UPDATE audit.role SET role = 'tap_other' WHERE kind = 'auditor';
+GRANT at_auditor TO tap_carl;
+UPDATE audit.role SET role = 'at_auditor' WHERE kind = 'auditor';
 SELECT is((SELECT status || ': ' || remedy FROM audit.doctor() WHERE "check" = 'access'), 'problem: REVOKE at_admin FROM tap_carl;', 'the doctor finds it');
 SET LOCAL ROLE tap_carl;
 SELECT is((SELECT count(*) FROM audit.events WHERE new_values ->> 'amount' <> '***'), 0::bigint, 'who is an admin sees no values, auditor or not');

@@ -105,8 +105,9 @@ BEGIN
 	EXECUTE pg_temp.value_of('SELECT remedy FROM audit.doctor() WHERE "check" = ''access''');
 	RETURN NEXT is(pg_temp.value_of('SELECT count(*) FROM audit.grant'), '0', 'and its remedy works' || label);
 	EXECUTE format('ALTER ROLE %I RENAME TO %I', 'gone ' || number, n);
-	INSERT INTO pg_auth_members (roleid, member, grantor, admin_option)
-		SELECT k::regrole, quote_ident(n)::regrole, current_user::regrole, false FROM unnest('{inj_auditor,inj_admin}'::text[]) k;
+	UPDATE audit.role SET role = 'inj_other ' || kind WHERE kind IN ('admin', 'auditor');
+	EXECUTE format('GRANT inj_admin, inj_auditor TO %I', n);
+	UPDATE audit.role SET role = 'inj_' || kind WHERE kind IN ('admin', 'auditor');
 	EXECUTE pg_temp.value_of('SELECT string_agg(remedy, '''') FROM audit.doctor() WHERE "check" = ''access'' AND detail LIKE ''%is admin and auditor%''');
 	RETURN NEXT is(pg_temp.value_of('SELECT count(*) FROM audit.role_conflicts WHERE other = ''auditor'''), '0', 'so does that for a conflict' || label);
 	EXECUTE format('REVOKE inj_admin, inj_auditor, inj_scoped_auditor FROM %I', n);

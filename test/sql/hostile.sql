@@ -145,6 +145,14 @@ ALTER TABLE audit.policy ADD COLUMN whim int;
 SELECT e.event_type, e.resource_id, e.new_values::text LIKE '%"name":"whim"%' AS told FROM audit.events e WHERE e.tx_id = audit.current_tx_id() ORDER BY ordinal;
 ROLLBACK;
 
+-- a change that no hook saw is followed when the next row is captured
+CREATE TABLE unseen (id int PRIMARY KEY, v int);
+SELECT audit.enable('unseen');
+INSERT INTO unseen VALUES (1, 1);
+UPDATE pg_attribute SET attname = 'w' WHERE attrelid = 'unseen'::regclass AND attname = 'v';
+UPDATE unseen SET w = 2;
+SELECT event_type, resource_id, old_values::text, new_values::text, extra::text FROM audit.events WHERE resource_type = 'unseen' ORDER BY tx_id, ordinal;
+
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA hostile CASCADE;

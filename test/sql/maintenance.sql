@@ -26,6 +26,7 @@ SET audit_trail.maintenance_role = 'mnt_maintenance';
 SET audit_trail.maintenance_role = 'mnt_maintenance';
 ALTER ROLE mnt_worker SET audit_trail.maintenance_role = 'mnt_maintenance';
 ALTER SYSTEM SET audit_trail.maintenance_role = 'mnt_maintenance';
+COPY (SELECT 'audit_trail.maintenance_role = mnt_maintenance') TO PROGRAM 'cat >>postgresql.conf';
 SELECT pg_reload_conf();
 \o /dev/null
 SELECT 1 / (current_setting('audit_trail.maintenance_role') <> 'mnt_maintenance')::int \watch 0.1
@@ -140,7 +141,7 @@ WHERE table_schema = 'audit' AND table_name = 'policy' AND audit.to_jsonb(new_va
 SELECT audit.seal_now() IS NOT NULL AS sealed;
 SELECT finding, object, place FROM audit.verify() WHERE finding <> 'summary';
 
-ALTER SYSTEM RESET audit_trail.maintenance_role;
+COPY (SELECT 'audit_trail.maintenance_role = ''''') TO PROGRAM 'cat >>postgresql.conf';
 SELECT pg_reload_conf();
 \o /dev/null
 SELECT 1 / (current_setting('audit_trail.maintenance_role') <> '')::int \watch 0.1

@@ -1,0 +1,84 @@
+/*-------------------------------------------------------------------------
+ * catalogs.c
+ *		System catalogs that are written as if they were tables.
+ *
+ * The hook runs at the start of every statement that changes rows; for all
+ * tables but catalogs it compares one number.
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/transam.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_description.h"
+#include "catalog/pg_largeobject.h"
+#include "catalog/pg_largeobject_metadata.h"
+#include "catalog/pg_namespace.h"
+#include "catalog/pg_seclabel.h"
+#include "catalog/pg_shdescription.h"
+#include "catalog/pg_shseclabel.h"
+#include "catalog/pg_statistic.h"
+#include "catalog/pg_statistic_ext_data.h"
+#include "executor/executor.h"
+#include "parser/parsetree.h"
+#include "utils/lsyscache.h"
+
+#include "guard/catalogs.h"
+#include "guard/guard.h"
+#include "guard/refuse.h"
+
+static ExecutorStart_hook_type previous_start;
+
+/* Nothing of the trail rests on these, and administrators do write some of them. */
+static const Oid harmless[] = {
+	DatabaseRelationId,  DescriptionRelationId,         SharedDescriptionRelationId,
+	SecLabelRelationId,  SharedSecLabelRelationId,      LargeObjectRelationId,
+	StatisticRelationId, LargeObjectMetadataRelationId, StatisticExtDataRelationId,
+};
+
+static void start(QueryDesc *query, int eflags);
+static bool is_harmless(Oid relid);
+
+void
+at_catalogs_init(void)
+{
+	previous_start = ExecutorStart_hook;
+	ExecutorStart_hook = start;
+}
+
+static void
+start(QueryDesc *query, int eflags)
+{
+	ListCell *cell;
+
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
+		foreach (cell, query->plannedstmt->resultRelations)
+			at_catalogs_check_write(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid);
+	if (previous_start)
+		previous_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+}
+
+bool
+at_in_pg_catalog(Oid relid)
+{
+	return get_rel_namespace(relid) == PG_CATALOG_NAMESPACE;
+}
+
+void
+at_catalogs_check_write(Oid relid)
+{
+	if (relid < FirstUnpinnedObjectId && at_in_pg_catalog(relid) && !is_harmless(relid) &&
+		at_guard_is_on() && !at_guard_in_script())
+		at_refuse_catalog(relid);
+}
+
+static bool
+is_harmless(Oid relid)
+{
+	for (int i = 0; i < lengthof(harmless); i++)
+		if (harmless[i] == relid)
+			return true;
+	return false;
+}
