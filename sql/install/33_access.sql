@@ -109,7 +109,7 @@ WHERE c.relnamespace = 'audit'::regnamespace AND c.relkind IN ('r', 'p', 'v') AN
 UNION ALL
 SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
-		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template,holds}'::text[]),
+		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_reach,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template,holds}'::text[]),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
 		('scoped_auditor', 'SELECT', '{events,record_event,public_keys,alerts,open_alerts,alert_feed}'),
 		('responder', 'SELECT', '{alerts,open_alerts,dead_letters,alert_feed,events}'),
@@ -184,6 +184,41 @@ COMMENT ON COLUMN audit.role_holders.kind IS 'of the role, see audit.role';
 COMMENT ON COLUMN audit.role_holders.holder IS 'a role that has it';
 COMMENT ON COLUMN audit.role_holders.is_superuser IS 'it holds all of them anyway';
 REVOKE ALL ON audit.role_holders FROM PUBLIC;
+
+-- Who gets at the trail, its keys or its checkpoints by another way than its roles: not what they
+-- do with it, which is recorded as everybody's, but that they could.
+CREATE VIEW audit.role_reach AS
+WITH RECURSIVE way (kind, role) AS (
+	SELECT w.kind, w.role
+	FROM (
+		SELECT 'owner of the ledger' AS kind, c.relowner AS role
+		FROM pg_catalog.pg_class c
+		WHERE c.oid = pg_catalog.to_regclass('audit.event')
+		UNION ALL
+		SELECT k.kind, a.oid
+		FROM pg_catalog.pg_roles a
+			CROSS JOIN LATERAL (VALUES
+				(CASE WHEN a.rolsuper THEN 'superuser' END),
+				(CASE WHEN a.rolcreaterole THEN 'createrole' END),
+				(CASE WHEN a.rolbypassrls THEN 'bypassrls' END),
+				(CASE WHEN a.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
+					THEN a.rolname::text END)
+			) k (kind)
+		WHERE k.kind IS NOT NULL
+	) w
+	UNION
+	SELECT w.kind, m.member
+	FROM way w
+		JOIN pg_catalog.pg_auth_members m ON m.roleid = w.role
+)
+SELECT w.kind, a.rolname::text AS holder
+FROM way w
+	JOIN pg_catalog.pg_roles a ON a.oid = w.role;
+COMMENT ON VIEW audit.role_reach IS
+	'who could get at the audit trail, its keys or its checkpoints by another way than its roles, directly or through other roles; who comes to it or leaves is an event';
+COMMENT ON COLUMN audit.role_reach.kind IS 'superuser, createrole, bypassrls, owner of the ledger, or a role of PostgreSQL that reads or writes files or runs programs';
+COMMENT ON COLUMN audit.role_reach.holder IS 'a role that has it';
+REVOKE ALL ON audit.role_reach FROM PUBLIC;
 
 -- Who holds both of two roles that exclude each other. Superusers hold all anyway.
 CREATE VIEW audit.role_conflicts AS
@@ -284,6 +319,15 @@ SELECT format('Grant "%s" is for role "%s", which does not exist: whoever makes 
 	format('DELETE FROM audit.grant WHERE name = %L;', g.name)
 FROM audit.grant g
 WHERE to_regrole(quote_ident(g.grantee)) IS NULL
+UNION ALL
+SELECT format('Table %s is not write-once any more: its access method was exchanged.', c.oid::regclass),
+	'Find out who lifted the guard, and verify what was exported before, with contrib/audit_verify.'
+FROM pg_class c
+	JOIN pg_am m ON m.oid = c.relam
+WHERE c.relnamespace = 'audit'::regnamespace AND m.amname <> 'audit_worm' AND c.relkind = 'r'
+	AND (c.relname ~ '^(event|transaction)_' OR c.relname IN ('session', 'target', 'log_entry', 'leaf_tile', 'log_tile', 'checkpoint', 'anchor_receipt',
+		'incarnation', 'alert', 'alert_delivery', 'deletion'))
+	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 UNION ALL
 SELECT format('Row security of %s is not in force.', c.oid::regclass), 'SELECT audit.shield();'
 FROM pg_class c

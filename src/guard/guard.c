@@ -82,6 +82,8 @@ static void check_statement(Node *statement);
 static void check_drop_statement(const DropStmt *drop);
 static void check_catalog_trigger(const RangeVar *name);
 static void check_copy(const RangeVar *name);
+static void check_move(const AlterObjectSchemaStmt *statement);
+static void check_member(AlterExtensionContentsStmt *statement);
 static void check_depends(AlterObjectDependsStmt *statement);
 static void check_dropped(Command *command);
 static void access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
@@ -210,10 +212,11 @@ in_script(ProcessUtilityContext context)
 		   (context == PROCESS_UTILITY_SUBCOMMAND && outer != NULL && outer->in_script);
 }
 
+/* Not while a command of the script runs: then an event trigger does it. */
 bool
 at_guard_in_script(void)
 {
-	return runs_script(guard.running) || (guard.running != NULL && guard.running->in_script);
+	return runs_script(guard.running);
 }
 
 /* REPLICA IDENTITY concerns those who replicate the table, not the table. */
@@ -273,6 +276,12 @@ check_statement(Node *statement)
 		case T_DropStmt:
 			check_drop_statement((DropStmt *) statement);
 			break;
+		case T_AlterExtensionContentsStmt:
+			check_member((AlterExtensionContentsStmt *) statement);
+			break;
+		case T_AlterObjectSchemaStmt:
+			check_move((AlterObjectSchemaStmt *) statement);
+			break;
 		case T_AlterObjectDependsStmt:
 			check_depends((AlterObjectDependsStmt *) statement);
 			break;
@@ -318,6 +327,18 @@ check_drop_table(const RangeVar *name)
 		at_audited_check_drop(relid);
 }
 
+/* What the extension requires PostgreSQL refuses before the other hook could: then nobody would
+ * know. */
+static void
+check_drop_member(ObjectType type, Node *name)
+{
+	Relation rel;
+	ObjectAddress object = get_object_address(type, name, &rel, AccessShareLock, true);
+
+	if (OidIsValid(object.objectId) && at_guarded(&object, false).as == AT_GUARDED_PART)
+		at_refuse("drop", &object);
+}
+
 /* By the name of what was to be dropped, where the other hook has that of the first detail. */
 static void
 check_drop_statement(const DropStmt *drop)
@@ -346,6 +367,14 @@ check_drop_statement(const DropStmt *drop)
 			case OBJECT_TABLE:
 				check_drop_table(makeRangeVarFromNameList(castNode(List, name)));
 				break;
+			case OBJECT_ACCESS_METHOD:
+			case OBJECT_DOMAIN:
+			case OBJECT_FUNCTION:
+			case OBJECT_PROCEDURE:
+			case OBJECT_ROUTINE:
+			case OBJECT_TYPE:
+				check_drop_member(drop->removeType, name);
+				break;
 			case OBJECT_INDEX:
 			case OBJECT_SEQUENCE:
 			case OBJECT_VIEW:
@@ -355,6 +384,31 @@ check_drop_statement(const DropStmt *drop)
 				break;
 		}
 	}
+}
+
+/* PostgreSQL refuses it, but tells nobody. */
+static void
+check_move(const AlterObjectSchemaStmt *statement)
+{
+	if (statement->objectType == OBJECT_EXTENSION &&
+		strcmp(strVal(statement->object), AT_EXTENSION) == 0)
+		at_refuse_name("alter", "extension", AT_EXTENSION);
+}
+
+/* ALTER EXTENSION ... ADD or DROP: dumps leave out what is a member, and who drops the extension
+ * drops it.
+ */
+static void
+check_member(AlterExtensionContentsStmt *statement)
+{
+	Relation rel;
+	ObjectAddress object =
+		get_object_address(statement->objtype, statement->object, &rel, AccessShareLock, false);
+
+	if (at_guarded(&object, false).as == AT_GUARDED_PART)
+		at_refuse("change the extension of", &object);
+	if (rel != NULL)
+		table_close(rel, NoLock);
 }
 
 /* ALTER ... DEPENDS ON EXTENSION: who drops that extension would drop the object. */
@@ -418,7 +472,8 @@ access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, 
 static void
 check_system(const char *verb, const ObjectAddress *object, bool is_internal)
 {
-	if (!is_internal && !at_guard_in_script())
+	if (!is_internal && !at_guard_in_script() &&
+		(guard.running == NULL || !guard.running->in_script))
 		at_refuse_system(verb, object);
 }
 

@@ -19,7 +19,8 @@ extern void at_guard_init(void);
 /* Is there something to protect, here and now? */
 extern bool at_guard_is_on(void);
 
-/* Is what runs a command in the script of an extension, and not what that causes to run? */
+/* Is it the script of an extension that changes rows now, and not what a command in it causes to
+ * run? */
 extern bool at_guard_in_script(void);
 
 #endif

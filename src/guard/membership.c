@@ -36,6 +36,11 @@
 /* What the events are about. */
 #define ROLE_TYPE "role"
 
+/* Of the trail's roles, and of what reaches it by another way. */
+#define HOLDERS                                                                                    \
+	"(SELECT kind, holder FROM audit.role_holders UNION ALL "                                      \
+	"SELECT kind, holder FROM audit.role_reach) AS h"
+
 static ProcessUtility_hook_type next_utility;
 
 static void watch(PlannedStmt *pstmt, const char *query, bool read_only_tree,
@@ -112,7 +117,7 @@ read_before(void)
 			  "'conflicts', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(c)), '[]') "
 			  "FROM audit.role_conflicts AS c), "
 			  "'holders', (SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object("
-			  "'kind', h.kind, 'holder', h.holder)), '[]') FROM audit.role_holders AS h))",
+			  "'kind', h.kind, 'holder', h.holder)), '[]') FROM " HOLDERS "))",
 			  (Datum) 0);
 
 	Datum found = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
@@ -163,7 +168,7 @@ record_holders(Datum before)
 	at_owner_enter(&state);
 	SPI_connect();
 	run_query("WITH now AS (SELECT pg_catalog.jsonb_build_object('kind', h.kind, 'holder', "
-			  "h.holder) AS value FROM audit.role_holders AS h), former AS (SELECT value FROM "
+			  "h.holder) AS value FROM " HOLDERS "), former AS (SELECT value FROM "
 			  "pg_catalog.jsonb_array_elements($1 -> 'holders') AS f (value)) "
 			  "SELECT 'role.granted', n.value ->> 'holder', n.value::text FROM now AS n "
 			  "WHERE n.value NOT IN (SELECT f.value FROM former AS f) UNION ALL "

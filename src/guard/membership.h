@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * membership.h
- *		Records who gets the roles of the audit trail, and refuses two that
- *		exclude each other.
+ *		Records who gets the roles of the audit trail, or reaches it by another
+ *		way, and refuses two that exclude each other.
  *
- * Who gets or loses one is an event of the same transaction, and an alarm. Which
+ * Who gets or loses one is an event of the same transaction, and an alarm. Other ways are those of
+ * audit.role_reach: as superuser, owner of the ledger, by CREATEROLE, files or programs. Which
  * exclude each other, audit.role_conflicts says. Roles are the cluster's: what
  * is granted from a database without the trail, audit.doctor() finds.
  *-------------------------------------------------------------------------

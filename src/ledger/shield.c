@@ -18,6 +18,9 @@
 #include "utils/syscache.h"
 
 #include "base/catalog.h"
+#include "base/errors.h"
+#include "base/guc.h"
+#include "ledger/attempt.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
 #include "ledger/role.h"
@@ -35,6 +38,8 @@ typedef struct Bare
 
 PG_FUNCTION_INFO_V1(at_shield_sql);
 
+static void check_owner(Oid relid, const char *owner);
+static char *owner_of(Oid relid);
 static List *find_bare(const char *owner);
 static void cover(const Bare *bare, const char *owner);
 static void add_policies(const char *name, const char *owner);
@@ -48,13 +53,31 @@ at_shield_sql(PG_FUNCTION_ARGS)
 	if (!superuser())
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("must be superuser to give the ledger to a role")));
-	(void) at_ledger_relid(AT_LEDGER_EVENT);
+	check_owner(at_ledger_relid(AT_LEDGER_EVENT), text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	at_owner_enter(&state);
 	SPI_connect();
 	at_shield(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	SPI_finish();
 	at_owner_leave(&state);
 	PG_RETURN_VOID();
+}
+
+/* A ledger that has been given away is not given to another role; one that a superuser restored is.
+ */
+static void
+check_owner(Oid relid, const char *owner)
+{
+	char *present = owner_of(relid);
+
+	if (!at_guc_guard || !at_incarnation_begun() || strcmp(present, owner) == 0 ||
+		superuser_arg(get_role_oid(present, false)))
+		return;
+	at_attempt_tell(ERRCODE_AT_GUARDED, "cannot give the audit ledger to another role",
+					"table audit.event");
+	ereport(ERROR,
+			(errcode(ERRCODE_AT_GUARDED), errmsg("cannot give the audit ledger to another role"),
+			 errdetail("It belongs to \"%s\", and the guard is on.", present),
+			 errhint("SELECT audit.shield(%s);", quote_literal_cstr(present))));
 }
 
 void

@@ -42,7 +42,7 @@ is(pids_of($node, 'anchorer'), 0, 'without a command there is no anchorer');
 like(doctor($node, 'postgres', 'anchor'), qr/^warning\|No command is named.*\|Set audit_trail\.anchor_command/, 'the doctor says what is missing');
 like(refusal('audit.anchor_now()'), qr/checkpoints of the audit log are not anchored/, 'and there is nothing to ask for');
 like(refusal(q{set_config('audit_trail.anchor_command', 'true', false)}), qr/cannot be changed now/, 'no session sets the command');
-like(refusal_of(q{ALTER SYSTEM SET audit_trail.anchor_command = 'true'}), qr/cannot be changed/, 'nor does ALTER SYSTEM');
+like(refusal_of(q{ALTER SYSTEM SET audit_trail.anchor_command = 'true'}), qr/cannot set audit_trail.anchor_command by ALTER SYSTEM/, 'nor does ALTER SYSTEM');
 
 # a command that works
 command("cp %p $folder/got; cp %r $folder/request; echo size %s of 100%%; exec 1>&-; sleep 0.3; ls -l /proc/self/fd >$folder/files; env >$folder/env");
@@ -111,7 +111,7 @@ cmp_ok($failures, '>=', 9, 'failures are counted');
 command("touch $folder/background; (sleep 1000; rm $folder/background) & echo \$! >$folder/pid1; echo done");
 is(anchor_now(), note_size(), 'what has failed is made up for, also by a command that leaves something running');
 ok(gone(slurp_file("$folder/pid1")), 'which does not stay');
-is($node->safe_psql('postgres', 'SELECT attempt > 9 FROM audit.anchor_receipt ORDER BY receipt_id DESC LIMIT 1'), 't', 'the receipt says at which attempt');
+is($node->safe_psql('postgres', 'SELECT bool_or(attempt > 9) FROM (SELECT attempt FROM audit.anchor_receipt ORDER BY receipt_id DESC LIMIT 2) r'), 't', 'the receipt says at which attempt');
 is(status('failures, last_error IS NULL, lag'), '0|t|0', 'the status is good again');
 
 # several databases: each has its own anchorer, but for what has none of its own to anchor

@@ -111,7 +111,8 @@ is(count_refused($node), $refusals, 'nothing of that was an attempt');
 
 # An event trigger that a script of an extension causes to run is not part of the script.
 $node->safe_psql('postgres', q{
-	CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE pg_trigger SET tgenabled = 'D'; END $$;
+	CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF tg_tag = 'CREATE FUNCTION' THEN UPDATE pg_trigger SET tgenabled = 'D'; END IF; END $$;
 	CREATE EVENT TRIGGER meddle ON ddl_command_end EXECUTE FUNCTION meddle()});
 like(refuse($node, 'CREATE EXTENSION adminpack'), qr/cannot change "pg_trigger" directly/, 'nor is what a script causes');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER meddle; DROP FUNCTION meddle()');

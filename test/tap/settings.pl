@@ -97,7 +97,7 @@ is($node->safe_psql('postgres', q{
 	SELECT s ->> 'value', s ->> 'line' ~ '^\d+$' FROM audit.log_entry, json_array_elements(payload -> 'settings') s
 	WHERE kind = 'settings' AND s ->> 'name' = 'shared_preload_libraries'}), 'audit_trail|t', 'with the line that says so');
 is($node->safe_psql('postgres', q{
-	SELECT string_agg(name, ' ') FROM pg_settings p WHERE name LIKE 'audit\_trail.%' AND context IN ('sighup', 'postmaster') AND NOT EXISTS (
+	SELECT string_agg(name, ' ') FROM pg_settings p WHERE name LIKE 'audit\_trail.%' AND context <> 'user' AND NOT EXISTS (
 		SELECT FROM audit.log_entry, json_array_elements(payload -> 'settings') s WHERE kind = 'settings' AND s ->> 'name' = p.name)}),
 	'audit_trail.guard', 'of all but the guard, which has its own');
 my $listener = $node->background_psql('postgres');
