@@ -166,6 +166,15 @@ at_refuse_catalog(Oid relid)
 }
 
 void
+at_refuse_cast(Oid source, Oid target)
+{
+	char *name = psprintf("cast from %s to %s", format_type_be(source), format_type_be(target));
+
+	refuse(name, psprintf("cannot create %s: the audit trail is shown by way of it", name),
+		   SYSTEM_DETAIL, GUARD_HINT);
+}
+
+void
 at_refuse_setting(const char *name, const char *how)
 {
 	refuse(psprintf("setting %s", name), psprintf("cannot set %s by %s", name, how),

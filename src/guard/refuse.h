@@ -33,6 +33,9 @@ pg_noreturn extern void at_refuse_drop_below(Oid relid, Oid root);
 pg_noreturn extern void at_refuse_system(const char *verb, const ObjectAddress *object);
 pg_noreturn extern void at_refuse_catalog(Oid relid);
 
+/* A cast between types that the trail is made of. */
+pg_noreturn extern void at_refuse_cast(Oid source, Oid target);
+
 /* A setting that only the configuration file may have; by which command. */
 pg_noreturn extern void at_refuse_setting(const char *name, const char *how);
 

@@ -71,6 +71,7 @@ my @definitions = (
 	[ q{ALTER FUNCTION pg_catalog.lower(text) COST 1000}, 'function lower(text)' ],
 	[ q{ALTER FUNCTION pg_catalog.json_object_keys(json) RENAME TO keys}, 'function json_object_keys(json)' ],
 	[ q{CREATE FUNCTION mine(json) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'\; ALTER FUNCTION mine(json) SET SCHEMA pg_catalog}, 'function mine(json)' ],
+	[ q{CREATE FUNCTION mine(json) RETURNS text LANGUAGE sql AS 'SELECT NULL::text'\; CREATE CAST (json AS text) WITH FUNCTION mine(json) AS IMPLICIT}, 'cast from json to text' ],
 	[ q{CREATE OPERATOR pg_catalog.=== (LEFTARG = int, RIGHTARG = int, FUNCTION = int4eq)}, 'schema pg_catalog' ],
 	[ q{SET allow_system_table_mods = on\; CREATE TABLE pg_catalog.mine (id int)}, 'schema pg_catalog' ],
 	[ q{SET allow_system_table_mods = on\; CREATE VIEW pg_catalog.mine AS SELECT 1 AS id}, 'schema pg_catalog' ],
@@ -83,7 +84,7 @@ foreach my $definition (@definitions)
 {
 	my ($command, $object) = @$definition;
 
-	like(refuse($node, $command), qr/cannot (?:create an object in pg_catalog|.*: it is in pg_catalog)/, "refused: $command");
+	like(refuse($node, $command), qr/cannot (?:create an object in pg_catalog|create cast|.*: it is in pg_catalog)/, "refused: $command");
 	is(refused($node, q{new_values ->> 'object'}), $object, 'and on record');
 }
 
@@ -99,7 +100,7 @@ foreach my $command (
 	q{SELECT pg_import_system_collations('pg_catalog')},
 	'CREATE EXTENSION adminpack',
 	'DROP EXTENSION adminpack',
-	'SELECT * FROM pg_class FOR UPDATE',
+	'SELECT * FROM pg_class FOR UPDATE', 'CREATE CAST (int AS text) WITH INOUT AS IMPLICIT', 'DROP CAST (int AS text)',
 	q{SET session_replication_role = replica; CREATE TEMP TABLE t (id serial PRIMARY KEY); DROP TABLE t},
 	'REFRESH MATERIALIZED VIEW matter', 'CREATE DATABASE another', 'DROP DATABASE another')
 {
