@@ -108,7 +108,7 @@ my @refused = (
 	[ q{audit_trail.extra = '1'}, qr/must be empty or a JSON object/ ],
 	[ "audit_trail.extra = '{\"a\": \"" . 'x' x 1000 . "\"}'", qr/longer than 1000 bytes/ ],
 	[ q{audit_trail.actor = '} . 'x' x 1001 . q{'}, qr/longer than 1000 bytes/ ],
-	[ q{audit_trail.seal_interval = '1ms'}, qr/cannot be changed now/ ],
+	[ q{audit_trail.seal_interval = '1ms'}, qr/cannot set audit_trail.seal_interval by SET/ ],
 	[ q{audit_trail.actr = 'me'}, qr/"audit_trail" is a reserved prefix/ ]);
 foreach my $case (@refused)
 {
