@@ -30,11 +30,11 @@ is(verdict('copy'), 'ok', 'which verify');
 is(verdict('postgres'), 'ok', 'as the first ones still do');
 
 # The copy is another incarnation from its first own event on.
-is($node->safe_psql('copy', 'SELECT log_index FROM audit.seal_now()'), 1, 'a pass over what was restored waits');
+is($node->safe_psql('copy', 'SELECT log_index FROM audit.seal_now()'), 2, 'a pass over what was restored waits');
 $node->safe_psql('copy', "INSERT INTO orders VALUES (2000, 'written in the copy')");
 $node->safe_psql('copy', 'SELECT audit.seal_now()');
-is($node->safe_psql('copy', 'SELECT log_index, kind, incarnation, tx_count, snapshot IS NULL FROM audit.log_entry WHERE log_index > 1 ORDER BY 1'),
-	"2|events|1|1|t\n3|incarnation|2|0|f\n4|events|2|1|f", 'what was left of the old life is sealed, and a new one begun');
+is($node->safe_psql('copy', 'SELECT log_index, kind, incarnation, tx_count, snapshot IS NULL FROM audit.log_entry WHERE log_index > 2 ORDER BY 1'),
+	"3|events|1|1|t\n4|incarnation|2|0|f\n5|events|2|1|f", 'what was left of the old life is sealed, and a new one begun');
 is($node->safe_psql('copy', 'SELECT incarnation, database_oid = (SELECT oid FROM pg_database WHERE datname = current_database()) FROM audit.incarnation ORDER BY 1'),
 	"1|f\n2|t", 'in the new database');
 is(verdict('copy'), 'ok', 'all of it verifies');
