@@ -127,6 +127,8 @@ cmp_ok($segments, '>=', 7, 'in several segments');
 is(state(), "$segments|f|f", 'partitions are foreign tables now');
 is($node->safe_psql('postgres', q{SELECT (audit.archive_now()).month IS NULL}), 't', 'then nothing is left to be archived');
 
+is(export("$folder/cold_export"), $exported, 'an export is, byte for byte, what it was');
+
 # Time has gone on, and what comes now is another month's.
 $node->append_conf('postgresql.conf', "audit_trail.debug_clock = '120d'");
 $node->reload;
@@ -140,7 +142,6 @@ is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT key, event_id, ol
 is(verdict(), 'ok', 'all of it verifies');
 like($node->safe_psql('postgres', q{SELECT detail FROM audit.verify()}), qr/ 0 unsealed; .*nothing wrong/, 'and each event was looked at');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.verify(table_name => 'orders')}), 1, 'a table alone does');
-is(export("$folder/cold_export"), $exported, 'an export is, byte for byte, what it was');
 is($node->safe_psql('postgres', q{SELECT length(audit.prove(tx_id || '.' || ordinal)) > 100 FROM audit.event WHERE record_key = '30001' ORDER BY tx_id DESC LIMIT 1}), 't', 'an event is proved');
 foreach my $isolation ('REPEATABLE READ', 'SERIALIZABLE')
 {
