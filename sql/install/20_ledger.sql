@@ -528,6 +528,49 @@ COMMENT ON COLUMN audit.deletion.certificate IS 'who asked, who approved, what o
 COMMENT ON COLUMN audit.deletion.gaps IS 'of an order: runs of 16 bytes, leaves of batches that go: log_index, first leaf, how many; its SHA-256 is in the certificate';
 COMMENT ON COLUMN audit.deletion.sessions IS 'of an order: runs of 40 bytes, sessions whose first transaction goes: session_id, SHA-256 of its body; likewise';
 
+CREATE TABLE audit.alert_match (
+	xid bigint NOT NULL,
+	tx_id bigint NOT NULL,
+	ordinal int NOT NULL,
+	rule_name text COLLATE "C" NOT NULL,
+	actor text COLLATE "C",
+	matched_at timestamptz NOT NULL,
+	due_at timestamptz,
+	alerted boolean NOT NULL
+) USING audit_worm;
+CREATE INDEX alert_match_xid_idx ON audit.alert_match (xid);
+CREATE INDEX alert_match_actor_idx ON audit.alert_match (rule_name, actor, matched_at);
+CREATE INDEX alert_match_due_idx ON audit.alert_match (due_at) WHERE due_at IS NOT NULL;
+COMMENT ON TABLE audit.alert_match IS
+	'an event that matches a rule that is judged later, written in the transaction of the event: of a burst, or one that something is to follow';
+COMMENT ON COLUMN audit.alert_match.xid IS 'full 64-bit transaction id in the server';
+COMMENT ON COLUMN audit.alert_match.tx_id IS 'recorded transaction of the event';
+COMMENT ON COLUMN audit.alert_match.ordinal IS 'ordinal of the event';
+COMMENT ON COLUMN audit.alert_match.rule_name IS 'the rule, see audit.alert_rule';
+COMMENT ON COLUMN audit.alert_match.actor IS 'who acted';
+COMMENT ON COLUMN audit.alert_match.matched_at IS 'when it happened';
+COMMENT ON COLUMN audit.alert_match.due_at IS 'until when something is to follow; null: it is of a burst';
+COMMENT ON COLUMN audit.alert_match.alerted IS 'true: no match, but tells that a burst has raised an alert for this event';
+
+CREATE TABLE audit.alert_judgement (
+	pass_id bigint NOT NULL,
+	judged_at timestamptz NOT NULL,
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	due_before timestamptz NOT NULL,
+	snapshot text NOT NULL
+) USING audit_worm;
+CREATE UNIQUE INDEX alert_judgement_pkey ON audit.alert_judgement (pass_id);
+COMMENT ON TABLE audit.alert_judgement IS
+	'a pass over audit.alert_match: all matches settled in its snapshot were judged';
+COMMENT ON COLUMN audit.alert_judgement.pass_id IS 'its number, from 1';
+COMMENT ON COLUMN audit.alert_judgement.judged_at IS 'when';
+COMMENT ON COLUMN audit.alert_judgement.system_identifier IS 'server of the pass';
+COMMENT ON COLUMN audit.alert_judgement.database_oid IS 'oid of the database in that server';
+COMMENT ON COLUMN audit.alert_judgement.due_before IS 'what was due until then was judged';
+COMMENT ON COLUMN audit.alert_judgement.snapshot IS 'snapshot of the pass';
+
+REVOKE ALL ON audit.alert_match, audit.alert_judgement FROM PUBLIC;
 REVOKE ALL ON audit.incarnation, audit.session, audit.transaction, audit.event, audit.target,
 	audit.log_entry, audit.leaf_tile, audit.log_tile, audit.checkpoint, audit.anchor_receipt, audit.volume,
 	audit.alert, audit.alert_action, audit.alert_delivery, audit.alert_pass, audit.keeper_run, audit.deletion FROM PUBLIC;

@@ -122,6 +122,9 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 	('access.denied', 1, 'security', 'security', 'warning',
 		'A command failed because a privilege was missing.',
 		'{actor} was denied access[ to {new.object}][: {new.message}]', true),
+	('change.blocked', 1, 'security', 'security', 'warning',
+		'An alert rule has refused a change of a row.',
+		'{actor} was refused a change[ of {resource_id}][: {new.sentence}]', true),
 	-- pricing
 	('price.changed', 1, 'pricing', 'price', 'warning',
 		'Something costs more or less than before.',
@@ -494,7 +497,7 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 UPDATE audit.event_type
 SET reserved = true
 WHERE resource_type IN ('session', 'role', 'privilege', 'default_privileges', 'policy', 'owner', 'access', 'setting', 'function', 'audit',
-	'evidence', 'maintenance');
+	'evidence', 'maintenance', 'change');
 
 -- Of these, some values are not for the trail, whoever emits them.
 UPDATE audit.event_type t

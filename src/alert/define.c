@@ -1,9 +1,10 @@
 /*-------------------------------------------------------------------------
  * define.c
- *		audit.alert_when() and audit.alert_drop(): changing the alert rules.
+ *		audit.alert_when() and its like: changing the alert rules.
  *
- * The caller must own the table (or be a superuser or an admin) and have EXECUTE on the
- * function; what is then done is done as the owner of the extension.
+ * The caller must own the table (or be a superuser or an admin; for rules of no table it takes
+ * one of these) and have EXECUTE on the function; what is then done is done as the owner
+ * of the extension.
  *
  * Locks: ShareUpdateExclusiveLock on the table until the end of the
  * transaction, so that its columns stay what was checked.
@@ -14,25 +15,25 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
-#include "catalog/partition.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
+#include "utils/datum.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "alert/rule.h"
+#include "alert/audited.h"
+#include "alert/rule_row.h"
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/config_row.h"
 #include "base/errors.h"
-#include "base/latest.h"
 #include "base/names.h"
 #include "ledger/owner.h"
 #include "ledger/reader.h"
@@ -40,85 +41,186 @@
 /* A notification has to hold these, with escapes. */
 #define MAX_NAME_BYTES     200
 #define MAX_SEVERITY_BYTES 60
-
-/* A rule as it is stored. */
-typedef struct Stored
-{
-	Oid target;
-	List *columns; /* of C strings */
-	char *severity;
-	char *channel;
-	bool enabled;
-} Stored;
+#define MAX_MESSAGE_BYTES  2000
 
 PG_FUNCTION_INFO_V1(at_alert_when);
+PG_FUNCTION_INFO_V1(at_alert_alter);
+PG_FUNCTION_INFO_V1(at_alert_switch);
 PG_FUNCTION_INFO_V1(at_alert_drop);
 
-static void check_label(const char *label, const char *what, int max_bytes);
+static char *define(AtRuleRow *row, HeapTuple former, TupleDesc desc);
+static bool is_same(const AtRuleRow *row, HeapTuple former, TupleDesc desc);
+static void write_rule(const AtRuleRow *row);
+static char *describe(const AtRule *rule, const char *done);
+static HeapTuple find_rule(const char *name, TupleDesc *desc);
+static void clear_arguments(AtRuleRow *row, ArrayType *names);
+static void check_labels(const AtRuleRow *row);
 static void check_owner(Oid relid);
-static List *check_columns(Relation rel, ArrayType *columns);
-static void check_audited(Relation rel, List *columns);
-static bool read_stored(const char *name, Stored *stored);
-static void write_rule(const char *name, Oid target, List *columns, const char *severity,
-					   const char *channel);
+static void forget(Oid relid);
 
+/* Arguments are columns of audit.alert_rule, in their order. */
 Datum
 at_alert_when(PG_FUNCTION_ARGS)
 {
-	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	char *severity = text_to_cstring(PG_GETARG_TEXT_PP(3));
-	char *channel = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	AtRuleRow row;
+	HeapTuple former;
+	TupleDesc desc;
+
+	at_rule_row_read(&row, fcinfo);
+	check_labels(&row);
+	former = at_rule_find(TextDatumGetCString(row.values[Anum_rule_name - 1]), &desc);
+	PG_RETURN_TEXT_P(cstring_to_text(define(&row, former, desc)));
+}
+
+/* The same arguments, of which those that are null stay as they are, and those to be cleared. */
+Datum
+at_alert_alter(PG_FUNCTION_ARGS)
+{
+	AtRuleRow row;
+	TupleDesc desc;
+	HeapTuple former;
+
+	if (PG_ARGISNULL(Anum_rule_name - 1))
+		PG_RETURN_NULL();
+	former = find_rule(TextDatumGetCString(PG_GETARG_DATUM(Anum_rule_name - 1)), &desc);
+	heap_deform_tuple(former, desc, row.values, row.nulls);
+	for (int i = 0; i < AT_RULE_ARGUMENTS; i++)
+		if (!PG_ARGISNULL(i))
+		{
+			row.values[i] = PG_GETARG_DATUM(i);
+			row.nulls[i] = false;
+		}
+	if (!PG_ARGISNULL(AT_RULE_ARGUMENTS))
+		clear_arguments(&row, PG_GETARG_ARRAYTYPE_P(AT_RULE_ARGUMENTS));
+	at_rule_row_complete(&row);
+	check_labels(&row);
+	PG_RETURN_TEXT_P(cstring_to_text(define(&row, former, desc)));
+}
+
+/* audit.alert_enable() and audit.alert_disable(): (name, enabled). */
+Datum
+at_alert_switch(PG_FUNCTION_ARGS)
+{
+	AtRuleRow row;
+	TupleDesc desc;
+	HeapTuple former = find_rule(text_to_cstring(PG_GETARG_TEXT_PP(0)), &desc);
+
+	heap_deform_tuple(former, desc, row.values, row.nulls);
+	row.values[Anum_rule_enabled - 1] = BoolGetDatum(PG_GETARG_BOOL(1));
+	PG_RETURN_TEXT_P(cstring_to_text(define(&row, former, desc)));
+}
+
+/* Store a rule, as its row is to be; says what was done. */
+static char *
+define(AtRuleRow *row, HeapTuple former, TupleDesc desc)
+{
 	AtOwnerState state;
+	AtRule rule;
+	const char *done = "created";
+	Relation rel = NULL;
 
-	check_label(name, "name", MAX_NAME_BYTES);
-	check_label(severity, "severity", MAX_SEVERITY_BYTES);
-	check_label(channel, "channel", NAMEDATALEN - 1);
-	check_owner(PG_GETARG_OID(1));
-
-	Relation rel = table_open(PG_GETARG_OID(1), ShareUpdateExclusiveLock);
-	List *columns = check_columns(rel, PG_GETARG_ARRAYTYPE_P(2));
-
-	check_audited(rel, columns);
-	at_owner_enter(&state);
-
-	Stored former;
-	bool exists = read_stored(name, &former);
-	const char *done = exists ? "changed" : "created";
-
-	if (exists && former.target != RelationGetRelid(rel))
-		CacheInvalidateRelcacheByRelid(former.target);
-	if (exists && former.enabled && former.target == RelationGetRelid(rel) &&
-		strcmp(former.severity, severity) == 0 && strcmp(former.channel, channel) == 0 &&
-		strcmp(at_name_json(former.columns), at_name_json(columns)) == 0)
-		done = "exists already";
+	if (row->nulls[Anum_rule_target - 1])
+		check_owner(InvalidOid);
 	else
-		write_rule(name, RelationGetRelid(rel), columns, severity, channel);
-	CacheInvalidateRelcache(rel);
-	at_owner_leave(&state);
-	table_close(rel, NoLock);
+	{
+		Oid relid = DatumGetObjectId(row->values[Anum_rule_target - 1]);
 
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("alert rule \"%s\" %s: %s (%s) to channel %s", name,
-											  done, at_qualified_name(PG_GETARG_OID(1)),
-											  at_name_list(columns), channel)));
+		check_owner(relid);
+		rel = table_open(relid, ShareUpdateExclusiveLock);
+	}
+	at_rule_row_compile(row, &rule);
+	if (rel != NULL)
+		at_audited_check(rel, &rule);
+
+	if (former != NULL)
+	{
+		bool isnull;
+		Datum target = heap_getattr(former, Anum_rule_target, desc, &isnull);
+
+		done = is_same(row, former, desc) ? "exists already" : "changed";
+		check_owner(isnull ? InvalidOid : DatumGetObjectId(target));
+		forget(isnull ? InvalidOid : DatumGetObjectId(target));
+	}
+	at_owner_enter(&state);
+	if (former == NULL || !is_same(row, former, desc))
+		write_rule(row);
+	forget(rule.relid);
+	at_owner_leave(&state);
+	if (rel != NULL)
+		table_close(rel, NoLock);
+	return describe(&rule, done);
+}
+
+/* Let all sessions read the rules of a table, or of none, anew. */
+static void
+forget(Oid relid)
+{
+	if (!OidIsValid(relid))
+		CacheInvalidateRelcacheByRelid(at_audit_relid(AT_RULE_TABLE));
+	else if (get_rel_name(relid) != NULL)
+		CacheInvalidateRelcacheByRelid(relid);
+}
+
+static bool
+is_same(const AtRuleRow *row, HeapTuple former, TupleDesc desc)
+{
+	for (int i = 0; i < Natts_rule; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(desc, i);
+		bool isnull;
+		Datum value = heap_getattr(former, i + 1, desc, &isnull);
+
+		if (i == Anum_rule_changed_at - 1)
+			continue;
+		if (isnull != row->nulls[i] ||
+			(!isnull &&
+			 !datum_image_eq(value, row->values[i], attribute->attbyval, attribute->attlen)))
+			return false;
+	}
+	return true;
 }
 
 static void
-write_rule(const char *name, Oid target, List *columns, const char *severity, const char *channel)
+write_rule(const AtRuleRow *row)
 {
-	AtConfigRow row;
+	AtConfigRow stored;
 
-	at_config_begin(&row, AT_RULE_TABLE);
-	at_config_set_text(&row, Anum_rule_name, name);
-	at_config_set(&row, Anum_rule_target, ObjectIdGetDatum(target));
-	at_config_set(&row, Anum_rule_columns, at_name_array(columns));
-	at_config_set_text(&row, Anum_rule_severity, severity);
-	at_config_set_text(&row, Anum_rule_channel, channel);
-	at_config_set(&row, Anum_rule_enabled, BoolGetDatum(true));
-	at_config_set(&row, Anum_rule_changed_at,
+	at_config_begin(&stored, AT_RULE_TABLE);
+	for (int i = 0; i < Natts_rule; i++)
+	{
+		stored.values[i] = row->values[i];
+		stored.nulls[i] = row->nulls[i];
+		stored.given[i] = true;
+	}
+	at_config_set(&stored, Anum_rule_changed_at,
 				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
-	if (!at_config_update(&row))
-		at_config_insert(&row);
-	at_config_end(&row);
+	if (!at_config_update(&stored))
+		at_config_insert(&stored);
+	at_config_end(&stored);
+}
+
+static char *
+describe(const AtRule *rule, const char *done)
+{
+	List *columns = NIL;
+	StringInfoData text;
+
+	for (int i = 0; i < rule->ncolumns; i++)
+		columns = lappend(columns, rule->columns[i].name);
+	initStringInfo(&text);
+	appendStringInfo(&text, "alert rule \"%s\" %s:", rule->name, done);
+	if (OidIsValid(rule->relid))
+		appendStringInfo(&text, " %s", at_qualified_name(rule->relid));
+	if (columns != NIL)
+		appendStringInfo(&text, " (%s)", at_name_list(columns));
+	if (rule->kind != AT_RULE_CHANGED)
+		appendStringInfo(&text, " %s", at_rule_kinds[rule->kind]);
+	appendStringInfo(&text, " to channel %s", rule->channel);
+	if (rule->block)
+		appendStringInfoString(&text, ", blocking");
+	if (!rule->enabled)
+		appendStringInfoString(&text, ", disabled");
+	return text.data;
 }
 
 Datum
@@ -126,34 +228,73 @@ at_alert_drop(PG_FUNCTION_ARGS)
 {
 	char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	AtOwnerState state;
-	Stored stored;
-	bool exists = read_stored(name, &stored);
+	TupleDesc desc;
+	HeapTuple tuple = at_rule_find(name, &desc);
+	bool exists = tuple != NULL;
 
 	if (exists)
 	{
-		bool has_table = get_rel_name(stored.target) != NULL;
+		bool isnull;
+		Datum value = heap_getattr(tuple, Anum_rule_target, desc, &isnull);
+		Oid target = isnull ? InvalidOid : DatumGetObjectId(value);
 		AtConfigRow row;
 
-		/* the table may be gone; then only the extension's owner is left to do it */
-		if (has_table && !object_ownercheck(RelationRelationId, stored.target, GetUserId()) &&
-			!at_reader_is_admin(GetUserId()))
-			aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(stored.target));
+		check_owner(target);
 		at_owner_enter(&state);
 		at_config_begin(&row, AT_RULE_TABLE);
 		at_config_set_text(&row, Anum_rule_name, name);
 		exists = at_config_delete(&row);
 		at_config_end(&row);
-		if (has_table)
-			CacheInvalidateRelcacheByRelid(stored.target);
+		forget(target);
 		at_owner_leave(&state);
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(
 		psprintf("alert rule \"%s\" %s", name, exists ? "dropped" : "does not exist")));
 }
 
-static void
-check_label(const char *label, const char *what, int max_bytes)
+static HeapTuple
+find_rule(const char *name, TupleDesc *desc)
 {
+	HeapTuple tuple = at_rule_find(name, desc);
+
+	if (tuple == NULL)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+						errmsg("alert rule \"%s\" does not exist", name),
+						errhint("SELECT name FROM audit.alert_rule;")));
+	return tuple;
+}
+
+/* Arguments that get their default again, by their names. */
+static void
+clear_arguments(AtRuleRow *row, ArrayType *names)
+{
+	Oid rules = at_audit_relid(AT_RULE_TABLE);
+	Datum *elements;
+	bool *nulls;
+	int count;
+
+	deconstruct_array(names, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		char *name = nulls[i] ? "NULL" : TextDatumGetCString(elements[i]);
+		AttrNumber attnum = get_attnum(rules, name);
+
+		if (attnum <= Anum_rule_name || attnum > AT_RULE_ARGUMENTS)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("an alert rule has no argument \"%s\"", name),
+							errhint("See the arguments of audit.alert_when().")));
+		row->nulls[attnum - 1] = true;
+	}
+}
+
+static void
+check_label(const AtRuleRow *row, int column, const char *what, int max_bytes)
+{
+	char *label;
+
+	if (row->nulls[column - 1])
+		return;
+	label = TextDatumGetCString(row->values[column - 1]);
 	if (label[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("%s of an alert rule must not be empty", what)));
@@ -165,154 +306,35 @@ check_label(const char *label, const char *what, int max_bytes)
 }
 
 static void
+check_labels(const AtRuleRow *row)
+{
+	check_label(row, Anum_rule_name, "name", MAX_NAME_BYTES);
+	check_label(row, Anum_rule_severity, "severity", MAX_SEVERITY_BYTES);
+	check_label(row, Anum_rule_channel, "channel", NAMEDATALEN - 1);
+	check_label(row, Anum_rule_escalate_to, "second channel", NAMEDATALEN - 1);
+	check_label(row, Anum_rule_message, "message", MAX_MESSAGE_BYTES);
+	check_label(row, Anum_rule_description, "description", MAX_MESSAGE_BYTES);
+}
+
+/* A table that is gone, or none: then only who sees to all of them is left to do it. */
+static void
 check_owner(Oid relid)
 {
-	char *name = get_rel_name(relid);
+	char *name = OidIsValid(relid) ? get_rel_name(relid) : NULL;
 
+	if (superuser() || at_reader_is_admin(GetUserId()))
+	{
+		if (OidIsValid(relid) && name == NULL)
+			ereport(DEBUG1, (errmsg_internal("relation %u is gone", relid)));
+		return;
+	}
+	if (!OidIsValid(relid))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for an alert rule of no table"),
+						errhint("Ask an admin of the audit trail, or name a table of yours.")));
 	if (name == NULL)
-		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
-						errmsg("relation with OID %u does not exist", relid)));
-	if (!object_ownercheck(RelationRelationId, relid, GetUserId()) &&
-		!at_reader_is_admin(GetUserId()))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied for an alert rule whose table is gone")));
+	if (!object_ownercheck(RelationRelationId, relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)), name);
-}
-
-/* Names of columns that the table has, at least one. */
-static List *
-check_columns(Relation rel, ArrayType *columns)
-{
-	Datum *elements;
-	bool *nulls;
-	int count;
-	List *names = NIL;
-
-	deconstruct_array(columns, TEXTOID, -1, false, TYPALIGN_INT, &elements, &nulls, &count);
-	for (int i = 0; i < count; i++)
-	{
-		char *name = nulls[i] ? "NULL" : TextDatumGetCString(elements[i]);
-
-		if (nulls[i] || at_stored_column(RelationGetRelid(rel), name) <= 0)
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-							errmsg("table \"%s\" has no stored column \"%s\"",
-								   RelationGetRelationName(rel), name),
-							errhint("See \\d %s, and write names as they are stored.",
-									at_qualified_name(RelationGetRelid(rel)))));
-		names = lappend(names, name);
-	}
-	if (names == NIL)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("an alert rule must name at least one column"),
-						errhint("SELECT audit.alert_when('name', 'table', '{column, ...}');")));
-	return names;
-}
-
-pg_noreturn static void
-not_audited(Relation rel)
-{
-	Oid table = RelationGetRelid(rel);
-
-	if (rel->rd_rel->relispartition)
-		table = llast_oid(get_partition_ancestors(table));
-	ereport(ERROR,
-			(errcode(ERRCODE_AT_BAD_TARGET),
-			 errmsg("table \"%s\" is not audited", RelationGetRelationName(rel)),
-			 table == RelationGetRelid(rel)
-				 ? errdetail("Alerts are raised by recorded changes.")
-				 : errdetail("It is a partition of \"%s\", which rules have to name.",
-							 get_rel_name(table)),
-			 errhint("SELECT audit.enable(%s);", quote_literal_cstr(at_qualified_name(table)))));
-}
-
-/* The names in a text[] of a row. */
-static List *
-names_in(const AtLatest *latest, HeapTuple tuple, AttrNumber column)
-{
-	List *names = NIL;
-	Datum *elements;
-	bool isnull;
-	int count;
-
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, column, latest->desc, &isnull)),
-					  TEXTOID, -1, false, TYPALIGN_INT, &elements, NULL, &count);
-	for (int i = 0; i < count; i++)
-		names = lappend(names, TextDatumGetCString(elements[i]));
-	return names;
-}
-
-/* Operations and ignored columns of the table's policy; false if it is not audited. */
-static bool
-read_policy(Oid relid, List **operations, List **ignored)
-{
-	Oid policy = at_audit_relid("policy");
-	AtLatest latest;
-	ScanKeyData key;
-	HeapTuple tuple;
-	bool enabled;
-	bool isnull;
-
-	ScanKeyInit(&key, get_attnum(policy, "target"), BTEqualStrategyNumber, F_OIDEQ,
-				ObjectIdGetDatum(relid));
-	at_latest_begin(&latest, policy, "policy_pkey", 1, &key);
-	tuple = at_latest_next(&latest);
-	enabled =
-		HeapTupleIsValid(tuple) &&
-		DatumGetBool(heap_getattr(tuple, get_attnum(policy, "enabled"), latest.desc, &isnull));
-	if (enabled)
-	{
-		*operations = names_in(&latest, tuple, get_attnum(policy, "operations"));
-		*ignored = names_in(&latest, tuple, get_attnum(policy, "ignored_columns"));
-	}
-	at_latest_end(&latest);
-	return enabled;
-}
-
-/* The table's updates must be recorded, and changes of these columns must be events. */
-static void
-check_audited(Relation rel, List *columns)
-{
-	List *operations;
-	List *ignored;
-	ListCell *cell;
-
-	if (!read_policy(RelationGetRelid(rel), &operations, &ignored))
-		not_audited(rel);
-	if (!at_names_contain(operations, "update"))
-		ereport(ERROR,
-				(errcode(ERRCODE_AT_BAD_TARGET),
-				 errmsg("updates of table \"%s\" are not audited", RelationGetRelationName(rel)),
-				 errdetail("Alerts are raised by recorded changes."),
-				 errhint("Disable its audit, and enable it with the operation \"update\".")));
-	foreach (cell, columns)
-		if (at_names_contain(ignored, lfirst(cell)))
-			ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
-							errmsg("column \"%s\" of table \"%s\" is ignored by its audit",
-								   (char *) lfirst(cell), RelationGetRelationName(rel)),
-							errdetail("A change of this column alone is no event."),
-							errhint("Disable the audit, and enable it without ignoring it.")));
-}
-
-/* The stored rule of this name; false if there is none. */
-static bool
-read_stored(const char *name, Stored *stored)
-{
-	AtLatest latest;
-	ScanKeyData key;
-	HeapTuple tuple;
-	bool isnull;
-
-	ScanKeyInit(&key, Anum_rule_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-	at_latest_begin(&latest, at_audit_relid(AT_RULE_TABLE), "alert_rule_pkey", 1, &key);
-	tuple = at_latest_next(&latest);
-	if (HeapTupleIsValid(tuple))
-		*stored = (Stored){
-			.target = DatumGetObjectId(heap_getattr(tuple, Anum_rule_target, latest.desc, &isnull)),
-			.columns = names_in(&latest, tuple, Anum_rule_columns),
-			.severity =
-				TextDatumGetCString(heap_getattr(tuple, Anum_rule_severity, latest.desc, &isnull)),
-			.channel =
-				TextDatumGetCString(heap_getattr(tuple, Anum_rule_channel, latest.desc, &isnull)),
-			.enabled = DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, latest.desc, &isnull)),
-		};
-	at_latest_end(&latest);
-	return HeapTupleIsValid(tuple);
 }

@@ -39,6 +39,7 @@
 #include "utils/timestamp.h"
 
 #include "alert/due.h"
+#include "alert/judge.h"
 #include "alert/notifier.h"
 #include "alert/pending.h"
 #include "alert/tell.h"
@@ -136,6 +137,7 @@ try_pass(Done *done)
 {
 	PG_TRY();
 	{
+		at_judge_pass();
 		StartTransactionCommand();
 		XactIsoLevel = XACT_REPEATABLE_READ;
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * raise.c
- *		A recorded update meets the rules of its table: rows of audit.alert,
- *		in the transaction of the update.
+ *		A recorded event meets the rules: rows of audit.alert, in the
+ *		transaction of the event.
  *
  * The notifier is woken when the transaction has committed; alerts of a
  * prepared one, committed by another session, are found by its poll.
@@ -10,16 +10,18 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #include "alert/alarm.h"
 #include "alert/alert.h"
+#include "alert/block.h"
+#include "alert/judge.h"
+#include "alert/match.h"
 #include "alert/notifier.h"
+#include "alert/raise.h"
 #include "alert/rule.h"
 #include "base/columns.h"
+#include "base/names.h"
 #include "base/worker.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
@@ -37,13 +39,12 @@ static struct
 } alert;
 
 static void check_change(const AtChange *change);
-static void check_rules(const AtRules *rules, const AtChange *change);
+static void check_rules(Oid relid, const AtChange *change);
+static void raise_match(const AtRule *rule, AtObserved *observed, const AtMatch *match);
 static bool is_refusal(const AtEvent *event);
 static void raise_refused(const AtChange *change);
 static uint32 wanted_ops(Oid relid);
 static void end_transaction(XactEvent event, void *arg);
-static Datum watched_changes(const AtRule *rule, const AtChange *change);
-static void append_alert(const AtRule *rule, const AtChange *change, Datum changed);
 
 void
 at_alert_init(void)
@@ -61,7 +62,7 @@ at_alert_init(void)
 static uint32
 wanted_ops(Oid relid)
 {
-	uint32 ops = at_rules_lookup(relid)->count > 0 ? at_op_bit('U') : 0;
+	uint32 ops = at_rules_lookup(relid).ops;
 
 	return alert.next_wanted != NULL ? ops | alert.next_wanted(relid) : ops;
 }
@@ -71,22 +72,62 @@ check_change(const AtChange *change)
 {
 	if (is_refusal(change->event))
 		raise_refused(change);
+	if (at_block_is(change->event))
+		at_block_raise(change);
 	if (OidIsValid(change->relid))
-		check_rules(at_rules_lookup(change->relid), change);
+		check_rules(change->relid, change);
+	if (change->event->event_type != NULL)
+		check_rules(InvalidOid, change);
 	if (alert.next != NULL)
 		alert.next(change);
 }
 
 static void
-check_rules(const AtRules *rules, const AtChange *change)
+check_rules(Oid relid, const AtChange *change)
 {
-	for (int i = 0; i < rules->count; i++)
-	{
-		Datum changed = watched_changes(&rules->rules[i], change);
+	AtRules rules = at_rules_lookup(relid);
+	AtObserved observed;
+	AtMatch match;
 
-		if (changed != (Datum) 0)
-			append_alert(&rules->rules[i], change, changed);
+	if (rules.count == 0)
+		return;
+	at_observe_change(&observed, change);
+	for (int i = 0; i < rules.count; i++)
+		if (at_match(&rules.rules[i], &observed, &match))
+			raise_match(&rules.rules[i], &observed, &match);
+}
+
+/* An event has matched: raise an alert, or leave it to who judges later. */
+static void
+raise_match(const AtRule *rule, AtObserved *observed, const AtMatch *match)
+{
+	const AtEvent *event = observed->change->event;
+
+	if (rule->kind == AT_RULE_BURST || rule->kind == AT_RULE_ABSENT)
+	{
+		at_judge_note(rule, observed);
+		alert.raised = true;
+		return;
 	}
+
+	AtRaised raised = {
+		.name = observed->change->name,
+		.target_id = event->target_id,
+		.record_key = event->record_key,
+		.event_type = event->event_type,
+		.rule = rule->name,
+		.severity = rule->severity,
+		.channel = rule->channel,
+		.escalate_to = rule->escalate_to,
+		.columns = match->columns,
+		.sentence = at_match_sentence(rule, observed, match),
+		.hint = rule->description,
+	};
+
+	if (rule->block)
+		at_block_refuse(observed, &raised);
+	else
+		at_alert_append(&raised);
 }
 
 /* Does it tell of an attempt on the audit trail that was refused? */
@@ -107,30 +148,23 @@ is_refusal(const AtEvent *event)
 static void
 raise_refused(const AtChange *change)
 {
-	static AtRule rule = {
-		.name = "refused attempt", .severity = "critical", .channel = "audit_alert"};
+	const AtEvent *event = change->event;
 
 	if (!alert.refused)
-		append_alert(&rule, change, PointerGetDatum(construct_empty_array(TEXTOID)));
+		at_alert_append(&(AtRaised){
+			.name = change->name,
+			.target_id = event->target_id,
+			.record_key = event->record_key,
+			.event_type = event->event_type,
+			.rule = "refused attempt",
+			.severity = "critical",
+			.channel = AT_ALERT_CHANNEL,
+		});
 	alert.refused = true;
 }
 
-/* The columns that the rule watches and that changed, as text[]; 0 if there are none. */
-static Datum
-watched_changes(const AtRule *rule, const AtChange *change)
-{
-	ArrayBuildState *changed = NULL;
-
-	for (int i = 0; i < rule->ncolumns; i++)
-		for (int j = 0; j < change->nchanged; j++)
-			if (strcmp(rule->columns[i], change->changed(change, j).name) == 0)
-				changed = accumArrayResult(changed, CStringGetTextDatum(rule->columns[i]), false,
-										   TEXTOID, CurrentMemoryContext);
-	return changed == NULL ? (Datum) 0 : makeArrayResult(changed, CurrentMemoryContext);
-}
-
-static void
-append_alert(const AtRule *rule, const AtChange *change, Datum changed)
+void
+at_alert_append(const AtRaised *raised)
 {
 	Datum values[Natts_alert];
 	bool nulls[Natts_alert] = {false};
@@ -139,17 +173,17 @@ append_alert(const AtRule *rule, const AtChange *change, Datum changed)
 	values[Anum_alert_alert_id - 1] = Int64GetDatum(alert_id);
 	values[Anum_alert_raised_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[Anum_alert_xid - 1] = Int64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId()));
-	values[Anum_alert_tx_id - 1] = Int64GetDatum(change->name.tx_id);
-	values[Anum_alert_ordinal - 1] = Int32GetDatum(change->name.ordinal);
-	values[Anum_alert_target_id - 1] = Int32GetDatum(change->event->target_id);
-	at_set_text(values, nulls, Anum_alert_rule_name, rule->name);
-	at_set_text(values, nulls, Anum_alert_severity, rule->severity);
-	at_set_text(values, nulls, Anum_alert_channel, rule->channel);
-	values[Anum_alert_changed - 1] = changed;
-	at_set_varlena(values, nulls, Anum_alert_record_key, change->event->record_key);
-	at_set_varlena(values, nulls, Anum_alert_event_type, change->event->event_type);
-	at_set_text(values, nulls, Anum_alert_sentence, NULL);
-	at_set_text(values, nulls, Anum_alert_escalate_to, NULL);
+	values[Anum_alert_tx_id - 1] = Int64GetDatum(raised->name.tx_id);
+	values[Anum_alert_ordinal - 1] = Int32GetDatum(raised->name.ordinal);
+	values[Anum_alert_target_id - 1] = Int32GetDatum(raised->target_id);
+	at_set_text(values, nulls, Anum_alert_rule_name, raised->rule);
+	at_set_text(values, nulls, Anum_alert_severity, raised->severity);
+	at_set_text(values, nulls, Anum_alert_channel, raised->channel);
+	at_set_varlena(values, nulls, Anum_alert_record_key, raised->record_key);
+	values[Anum_alert_changed - 1] = at_name_array(raised->columns);
+	at_set_varlena(values, nulls, Anum_alert_event_type, raised->event_type);
+	at_set_text(values, nulls, Anum_alert_sentence, raised->sentence);
+	at_set_text(values, nulls, Anum_alert_escalate_to, raised->escalate_to);
 
 	alert.raised = true;
 	at_append(AT_LEDGER_ALERT, values, nulls);

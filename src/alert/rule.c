@@ -3,8 +3,9 @@
  *		The alert rules of a table: a cache over audit.alert_rule.
  *
  * An invalidation of the audited table flips its entry, and the next
- * look-up reads anew; audit.alert_when() and audit.alert_drop() cause one.
- * The newest rules count, whatever the transaction's snapshot is.
+ * look-up reads anew; whatever changes a rule causes one. Rules of no table have an entry that an
+ * invalidation of the configuration table flips. The newest rules count, whatever the
+ * transaction's snapshot is.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -12,8 +13,6 @@
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "catalog/pg_type.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -38,14 +37,14 @@ typedef struct CacheEntry
 /* Right after an error: an entry is filled only when it has been read whole. */
 static struct
 {
-	HTAB *entries; /* made at the first look-up */
+	HTAB *entries;  /* made at the first look-up */
+	Oid rule_table; /* set when it was read first */
 	uint64 invalidations;
 } cache;
 
 static void forget_relation(Datum arg, Oid relid);
 static void make_cache(void);
 static List *read_rules(Oid relid);
-static AtRule *make_rule(HeapTuple tuple, TupleDesc desc);
 static void warn_of_lost_columns(Oid relid, const AtRule *rule);
 
 void
@@ -65,6 +64,8 @@ forget_relation(Datum arg, Oid relid)
 		return;
 	if (OidIsValid(relid))
 	{
+		if (relid == cache.rule_table)
+			relid = InvalidOid; /* the entry of rules of no table */
 		entry = hash_search(cache.entries, &relid, HASH_FIND, NULL);
 		if (entry != NULL)
 			entry->valid = false;
@@ -100,14 +101,17 @@ fill(CacheEntry *entry, MemoryContext memory, List *rules)
 		array[foreach_current_index(cell)] = *(AtRule *) lfirst(cell);
 	MemoryContextSwitchTo(save);
 
+	/* one that looks at a rule may have caused this, by an output function: it goes on looking */
 	if (entry->memory != NULL)
-		MemoryContextDelete(entry->memory);
+		MemoryContextSetParent(entry->memory, TopTransactionContext);
 	MemoryContextSetParent(memory, CacheMemoryContext);
 	entry->memory = memory;
 	entry->rules = (AtRules){.count = list_length(rules), .rules = array};
+	for (int i = 0; i < entry->rules.count; i++)
+		entry->rules.ops |= array[i].ops;
 }
 
-const AtRules *
+AtRules
 at_rules_lookup(Oid relid)
 {
 	CacheEntry *entry;
@@ -133,7 +137,7 @@ at_rules_lookup(Oid relid)
 		/* what was read may have changed meanwhile: then it serves this time only */
 		entry->valid = invalidations == cache.invalidations;
 	}
-	return &entry->rules;
+	return entry->rules;
 }
 
 static int
@@ -142,6 +146,7 @@ compare_rules(const ListCell *a, const ListCell *b)
 	return strcmp(((AtRule *) lfirst(a))->name, ((AtRule *) lfirst(b))->name);
 }
 
+/* The rules of the table that are enabled. What is pointed to is in the current memory context. */
 static List *
 read_rules(Oid relid)
 {
@@ -151,11 +156,22 @@ read_rules(Oid relid)
 	HeapTuple tuple;
 	bool isnull;
 
+	cache.rule_table = at_audit_relid(AT_RULE_TABLE);
 	ScanKeyInit(&key, Anum_rule_target, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relid));
-	at_latest_begin(&latest, at_audit_relid(AT_RULE_TABLE), AT_RULE_INDEX, 1, &key);
+	at_latest_begin(&latest, cache.rule_table, OidIsValid(relid) ? AT_RULE_INDEX : NULL,
+					OidIsValid(relid) ? 1 : 0, &key);
 	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
-		if (DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, latest.desc, &isnull)))
-			rules = lappend(rules, make_rule(tuple, latest.desc));
+	{
+		AtRule *rule;
+
+		(void) heap_getattr(tuple, Anum_rule_target, latest.desc, &isnull);
+		if (isnull == OidIsValid(relid) ||
+			!DatumGetBool(heap_getattr(tuple, Anum_rule_enabled, latest.desc, &isnull)))
+			continue;
+		rule = palloc(sizeof(AtRule));
+		at_rule_compile(rule, tuple, latest.desc, true);
+		rules = lappend(rules, rule);
+	}
 	at_latest_end(&latest);
 
 	list_sort(rules, compare_rules);
@@ -164,30 +180,23 @@ read_rules(Oid relid)
 	return rules;
 }
 
-static char *
-get_string(HeapTuple tuple, TupleDesc desc, int column)
+HeapTuple
+at_rule_find(const char *name, TupleDesc *desc)
 {
-	bool isnull;
+	AtLatest latest;
+	ScanKeyData key;
+	HeapTuple tuple;
 
-	return TextDatumGetCString(heap_getattr(tuple, column, desc, &isnull));
-}
-
-static AtRule *
-make_rule(HeapTuple tuple, TupleDesc desc)
-{
-	AtRule *rule = palloc(sizeof(AtRule));
-	Datum *names;
-	bool isnull;
-
-	rule->name = get_string(tuple, desc, Anum_rule_name);
-	rule->severity = get_string(tuple, desc, Anum_rule_severity);
-	rule->channel = get_string(tuple, desc, Anum_rule_channel);
-	deconstruct_array(DatumGetArrayTypeP(heap_getattr(tuple, Anum_rule_columns, desc, &isnull)),
-					  TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &rule->ncolumns);
-	rule->columns = palloc(sizeof(char *) * Max(rule->ncolumns, 1));
-	for (int i = 0; i < rule->ncolumns; i++)
-		rule->columns[i] = TextDatumGetCString(names[i]);
-	return rule;
+	ScanKeyInit(&key, Anum_rule_name, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+	at_latest_begin(&latest, at_audit_relid(AT_RULE_TABLE), "alert_rule_pkey", 1, &key);
+	tuple = at_latest_next(&latest);
+	if (HeapTupleIsValid(tuple))
+	{
+		tuple = heap_copytuple(tuple);
+		*desc = CreateTupleDescCopy(latest.desc);
+	}
+	at_latest_end(&latest);
+	return tuple;
 }
 
 /* Whoever renames or drops a watched column learns that the rule does not see it any more. */
@@ -195,11 +204,11 @@ static void
 warn_of_lost_columns(Oid relid, const AtRule *rule)
 {
 	for (int i = 0; i < rule->ncolumns; i++)
-		if (get_attnum(relid, rule->columns[i]) == InvalidAttrNumber)
+		if (OidIsValid(relid) && rule->columns[i].attnum == InvalidAttrNumber)
 			ereport(WARNING,
 					(errcode(ERRCODE_UNDEFINED_COLUMN),
 					 errmsg("alert rule \"%s\" watches column \"%s\", which table \"%s\" lacks",
-							rule->name, rule->columns[i], get_rel_name(relid)),
+							rule->name, rule->columns[i].name, get_rel_name(relid)),
 					 errhint("Give the rule other columns with SELECT audit.alert_when(...), or "
 							 "SELECT audit.alert_drop(%s);",
 							 quote_literal_cstr(rule->name))));

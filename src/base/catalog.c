@@ -61,6 +61,8 @@ const char *const at_ledger_names[AT_LEDGER_TABLES] = {
 	[AT_LEDGER_ALERT_ACTION] = "alert_action",
 	[AT_LEDGER_ALERT_DELIVERY] = "alert_delivery",
 	[AT_LEDGER_ALERT_PASS] = "alert_pass",
+	[AT_LEDGER_ALERT_MATCH] = "alert_match",
+	[AT_LEDGER_ALERT_JUDGEMENT] = "alert_judgement",
 	[AT_LEDGER_KEEPER_RUN] = "keeper_run",
 	[AT_LEDGER_DELETION] = "deletion",
 };

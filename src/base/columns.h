@@ -211,4 +211,22 @@
 #define Anum_deletion_sessions    7
 #define Natts_deletion            7
 
+#define Anum_alert_match_xid        1
+#define Anum_alert_match_tx_id      2
+#define Anum_alert_match_ordinal    3
+#define Anum_alert_match_rule_name  4
+#define Anum_alert_match_actor      5
+#define Anum_alert_match_matched_at 6
+#define Anum_alert_match_due_at     7
+#define Anum_alert_match_alerted    8
+#define Natts_alert_match           8
+
+#define Anum_alert_judgement_pass_id           1
+#define Anum_alert_judgement_judged_at         2
+#define Anum_alert_judgement_system_identifier 3
+#define Anum_alert_judgement_database_oid      4
+#define Anum_alert_judgement_due_before        5
+#define Anum_alert_judgement_snapshot          6
+#define Natts_alert_judgement                  6
+
 #endif

@@ -36,4 +36,7 @@
 /* No such type of event is in the catalogue, or what is emitted does not fit it. */
 #define ERRCODE_AT_BAD_EVENT MAKE_SQLSTATE('T', 'R', '0', '1', '2')
 
+/* An alert rule refuses a change. */
+#define ERRCODE_AT_BLOCKED MAKE_SQLSTATE('T', 'R', '0', '1', '3')
+
 #endif

@@ -5,10 +5,8 @@
  * Only the server's jsonpath engine runs, over values that output functions
  * have written, as for the event itself. Memory is that of one row.
  *
- * In the text of a path a quotation mark begins and ends a string, within
- * which others are escaped, and $ is the root or begins a variable. A column
- * is known where it stands as $."new"."column" or $."old"."column"; others
- * can be reached by wildcards and filters, and then all columns are given.
+ * A column is known where it stands as $."new"."column" or $."old"."column";
+ * others can be reached by wildcards and filters, and then all columns are given.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,11 +14,10 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
-#include "utils/json.h"
-#include "utils/jsonpath.h"
 #include "utils/lsyscache.h"
 
 #include "base/compat.h"
+#include "base/json_path.h"
 #include "base/json_scan.h"
 #include "base/jsonb_make.h"
 #include "base/names.h"
@@ -38,16 +35,6 @@ struct AtFilter
 	AtColumn *columns; /* that the path may look at */
 };
 
-/* A place in the text of a path where it begins at its root. */
-typedef struct Reference
-{
-	const char *start; /* the $ */
-	const char *end;
-	bool sided;       /* followed by "old" or "new" */
-	const char *name; /* then by a column: its name, with quotes; not terminated */
-	int name_len;
-} Reference;
-
 /* The rows as JSON text. */
 typedef struct Document
 {
@@ -55,38 +42,35 @@ typedef struct Document
 	bool complete;
 } Document;
 
-static bool is_predicate(const char *path);
-static bool next_reference(const char *at, Reference *reference);
-static const char *behind_string(const char *at);
-static char *plain_name(const char *name, int len);
 static List *columns_of(const char *path, bool *all);
 static void append_row(const AtFilter *filter, const char *side, TupleTableSlot *row,
 					   Document *document);
 static void append_value(const char *data, int len, bool quote, void *arg);
 static bool decide(const AtFilter *filter, Jsonb *rows);
 
-static JsonPath *
-compile(const char *path)
+/* Does it ask for a row? */
+static bool
+is_sided(const AtPathReference *reference)
 {
-	return DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(path)));
+	return at_path_asks(reference, "old") || at_path_asks(reference, "new");
 }
 
 void
 at_filter_check(Relation rel, const char *path)
 {
-	Reference reference = {.end = path};
+	AtPathReference reference = {.end = path};
 	int references = 0;
 
-	if (!is_predicate(path))
+	if (!at_path_is_predicate(at_path_compile(path)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"when\" is not a predicate"),
 				 errdetail("Its value is neither true nor false: %s.", path),
 				 errhint("Compare something, such as $.new.total > 1000.")));
-	for (; next_reference(reference.end, &reference); references++)
+	for (; at_path_next(reference.end, &reference); references++)
 	{
-		char *name = reference.name ? plain_name(reference.name, reference.name_len) : NULL;
+		char *name = reference.name ? at_path_plain(reference.name, reference.name_len) : NULL;
 
-		if (!reference.sided)
+		if (!is_sided(&reference))
 			break;
 		if (name != NULL && at_stored_column(RelationGetRelid(rel), name) <= 0)
 			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
@@ -94,121 +78,13 @@ at_filter_check(Relation rel, const char *path)
 								   RelationGetRelationName(rel), name),
 							errdetail("It is named in the argument \"when\".")));
 	}
-	if (references == 0 || !reference.sided)
+	if (references == 0 || !is_sided(&reference))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("\"when\" must ask for $.old and $.new, and for nothing else"),
 						errdetail("There is nothing else, and by what is not there changes would "
 								  "be left out: %s.",
 								  path),
 						errhint("Name a column as in $.new.total > 1000.")));
-}
-
-static bool
-is_predicate(const char *path)
-{
-	JsonPathItem root;
-
-	jspInit(&root, compile(path));
-	switch (root.type)
-	{
-		case jpiAnd:
-		case jpiOr:
-		case jpiNot:
-		case jpiIsUnknown:
-		case jpiEqual:
-		case jpiNotEqual:
-		case jpiLess:
-		case jpiGreater:
-		case jpiLessOrEqual:
-		case jpiGreaterOrEqual:
-		case jpiExists:
-		case jpiStartsWith:
-		case jpiLikeRegex:
-			return !jspHasNext(&root);
-		default:
-			return false;
-	}
-}
-
-/* The next $ in the text, not within a string; false behind the last one. */
-static bool
-next_reference(const char *at, Reference *reference)
-{
-	while (*at != '\0' && *at != '$')
-		at = *at == '"' ? behind_string(at) : at + 1;
-	if (*at == '\0')
-		return false;
-
-	*reference = (Reference){.start = at, .end = at + 1};
-	reference->sided =
-		strncmp(reference->end, ".\"old\"", 6) == 0 || strncmp(reference->end, ".\"new\"", 6) == 0;
-	if (!reference->sided)
-		return true;
-	reference->end += 6;
-	if (reference->end[0] == '.' && reference->end[1] == '"')
-	{
-		reference->name = reference->end + 1;
-		reference->end = behind_string(reference->name);
-		reference->name_len = reference->end - reference->name;
-	}
-	return true;
-}
-
-/* Behind the string that begins here. */
-static const char *
-behind_string(const char *at)
-{
-	for (at++; *at != '\0' && *at != '"'; at++)
-		if (*at == '\\' && at[1] != '\0')
-			at++;
-	return *at == '"' ? at + 1 : at;
-}
-
-/* A name without its quotes and escapes. */
-static char *
-plain_name(const char *name, int len)
-{
-	AtJsonScan scan;
-	AtJsonSlice plain;
-
-	at_json_start(&scan, name, len);
-	(void) at_json_next(&scan);
-	plain = at_json_string(&scan);
-	return pnstrdup(plain.data, plain.len);
-}
-
-/* A name with quotes and escapes, as it stands in a path and in audit.target. */
-static char *
-quoted_name(const char *name)
-{
-	StringInfoData quoted;
-
-	initStringInfo(&quoted);
-	escape_json(&quoted, name);
-	return quoted.data;
-}
-
-char *
-at_filter_rename(const char *path, const char *old_name, const char *new_name)
-{
-	char *old_quoted = quoted_name(old_name);
-	char *new_quoted = quoted_name(new_name);
-	Reference reference = {.end = path};
-	const char *copied = path;
-	StringInfoData renamed;
-
-	initStringInfo(&renamed);
-	while (next_reference(reference.end, &reference))
-	{
-		if (reference.name == NULL || reference.name_len != strlen(old_quoted) ||
-			memcmp(reference.name, old_quoted, reference.name_len) != 0)
-			continue;
-		appendBinaryStringInfo(&renamed, copied, reference.name - copied);
-		appendStringInfoString(&renamed, new_quoted);
-		copied = reference.end;
-	}
-	appendStringInfoString(&renamed, copied);
-	return renamed.data;
 }
 
 bool
@@ -220,10 +96,10 @@ at_filter_has_lost(const char *path, const char *columns, Oid relid)
 
 		if (*at++ != '"')
 			continue;
-		at = behind_string(start);
+		at = at_path_behind_string(start);
 		/* any string may be a name */
 		if (strstr(columns, psprintf("{\"name\":%.*s,", (int) (at - start), start)) != NULL &&
-			get_attnum(relid, plain_name(start, at - start)) <= 0)
+			get_attnum(relid, at_path_plain(start, at - start)) <= 0)
 			return true;
 	}
 	return false;
@@ -237,7 +113,7 @@ at_filter_build(Relation rel, const char *path)
 	bool all;
 	List *names = columns_of(path, &all);
 
-	filter->path = compile(path);
+	filter->path = at_path_compile(path);
 	filter->columns = palloc0(sizeof(AtColumn) * Max(desc->natts, 1));
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -254,16 +130,16 @@ at_filter_build(Relation rel, const char *path)
 static List *
 columns_of(const char *path, bool *all)
 {
-	Reference reference = {.end = path};
+	AtPathReference reference = {.end = path};
 	List *names = NIL;
 
 	*all = false;
-	while (next_reference(reference.end, &reference))
+	while (at_path_next(reference.end, &reference))
 	{
-		if (reference.name == NULL)
+		if (reference.name == NULL || !is_sided(&reference))
 			*all = true;
 		else
-			names = lappend(names, plain_name(reference.name, reference.name_len));
+			names = lappend(names, at_path_plain(reference.name, reference.name_len));
 	}
 	return names;
 }

@@ -34,9 +34,6 @@ extern AtFilter *at_filter_build(Relation rel, const char *path);
 extern bool at_filter_accepts(const AtFilter *filter, TupleTableSlot *old_row,
 							  TupleTableSlot *new_row);
 
-/* The path with another name for a column, in the current memory context. */
-extern char *at_filter_rename(const char *path, const char *old_name, const char *new_name);
-
 /*
  * Does the path name a column that the table has lost? `columns` are those
  * that it had, as audit.target has them.

@@ -28,6 +28,7 @@
 
 #include "base/debug_point.h"
 #include "base/errors.h"
+#include "base/json_path.h"
 #include "base/names.h"
 #include "capture/definition.h"
 #include "capture/filter.h"
@@ -286,7 +287,7 @@ follow_row_options(Comparison *comparison, const AtSchemaChange *change)
 		char *name = rename->relid == relid ? get_attname(relid, rename->attnum, true) : NULL;
 
 		if (name != NULL)
-			row->when = at_filter_rename(row->when, rename->old_name, name);
+			row->when = at_path_rename(row->when, rename->old_name, name);
 	}
 	if (row->when != NULL && at_filter_has_lost(row->when, comparison->former.columns, relid))
 	{

@@ -27,6 +27,7 @@ typedef struct Attempt
 	const char *message; /* NULL: it was no error, but a read */
 	const char *object;
 	bool without_literals;
+	const char *details; /* more members */
 } Attempt;
 
 static char *cut(const char *text);
@@ -78,6 +79,25 @@ at_attempt_deny(const char *message, const char *object, int32 target_id)
 }
 
 void
+at_attempt_block(int sqlstate, const char *message, int32 target_id, const char *record_key,
+				 const char *details)
+{
+	Attempt attempt = {
+		.sqlstate = sqlstate,
+		.message = message,
+		.without_literals = true,
+		.details = details,
+	};
+	AtDispatch dispatch = {
+		.event_type = AT_CHANGE_BLOCKED,
+		.target_id = target_id,
+		.record_key = (char *) record_key,
+	};
+
+	tell(&attempt, &dispatch);
+}
+
+void
 at_attempt_begin_read(StringInfo record, const char *object)
 {
 	Attempt attempt = {.object = object};
@@ -112,6 +132,8 @@ make_values(const Attempt *attempt)
 	at_member_text(&values, "object", cut(attempt->object));
 	at_member_text(&values, "command", at_statement_tag());
 	append_statement(attempt->without_literals, &values);
+	if (attempt->details != NULL)
+		appendStringInfo(&values, ",%s", attempt->details);
 	return values.data;
 }
 

@@ -12,6 +12,9 @@
 
 #include "lib/stringinfo.h"
 
+/* Type of the event of a change that a rule refuses. */
+#define AT_CHANGE_BLOCKED "change.blocked"
+
 /*
  * Tell that something is refused; call it right before the error is raised. The origin
  * is taken as it is now. Raises nothing of its own, but needs a transaction that
@@ -24,6 +27,14 @@ extern void at_attempt_tell(int sqlstate, const char *message, const char *objec
  * target_id is that of an audited table, or 0. No literal of the client's command is told.
  */
 extern void at_attempt_deny(const char *message, const char *object, int32 target_id);
+
+/*
+ * The same of a change of a row that a rule refuses: an event of the version of the
+ * table and of the row, with these members of a JSON object. The text of the command has no
+ * literals.
+ */
+extern void at_attempt_block(int sqlstate, const char *message, int32 target_id,
+							 const char *record_key, const char *details);
 
 /*
  * Begin to tell that something is read: the record but for the number of rows, in the current

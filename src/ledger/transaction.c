@@ -182,6 +182,22 @@ at_transaction_act_for(const AtOrigin *origin)
 }
 
 void
+at_transaction_acting(AtActing *acting)
+{
+	acting->context = state.tx.context;
+	acting->db_user = state.db_user;
+	acting->db_role = state.db_role;
+	acting->application =
+		state.origin != NULL ? state.origin->session.application : at_session_application();
+	if (at_context_unchanged(&state.tx.context))
+		return;
+	at_context_look(&acting->context);
+	at_context_complete(&acting->context);
+	acting->db_user = GetUserNameFromId(acting->context.user_id, false);
+	acting->db_role = GetUserNameFromId(acting->context.role_id, false);
+}
+
+void
 at_transaction_add(const AtHash *leaf, int16 retention_class)
 {
 	if (GetCurrentTransactionNestLevel() > 1)

@@ -23,6 +23,15 @@ typedef struct AtTransaction
 	AtContext context;
 } AtTransaction;
 
+/* Who acts, and as whom. */
+typedef struct AtActing
+{
+	AtContext context;
+	const char *db_user;
+	const char *db_role;
+	const char *application;
+} AtActing;
+
 /*
  * Prepare the transaction for its next event, whose ordinal is event_count + 1.
  * Gives the transaction a transaction id, if it has none yet.
@@ -43,6 +52,13 @@ extern bool at_transaction_has_events(int64 *tx_id);
  * this origin. The origin must live to the end of the transaction.
  */
 extern void at_transaction_act_for(const AtOrigin *origin);
+
+/*
+ * Who acts in the event that was appended last: who the transaction's row names, or what
+ * extra.context of the event says otherwise. Strings belong to the transaction or
+ * are in the current memory context.
+ */
+extern void at_transaction_acting(AtActing *acting);
 
 /*
  * The next event, of this retention class, stands: extend the chain by its leaf. A transaction

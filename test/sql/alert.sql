@@ -43,7 +43,7 @@ SELECT count(*) FROM audit.alert_rule WHERE target::text LIKE 'alerts.%';
 -- making, repeating, changing and dropping one; every step is an event
 SELECT audit.alert_when('price', 'orders', '{price}');
 SELECT audit.alert_when('price', 'orders', '{price}');
-SELECT audit.alert_when('price', 'orders', '{price,qty}', 'warning', 'Pricing');
+SELECT audit.alert_when('price', 'orders', '{price,qty}', severity => 'warning', channel => 'Pricing');
 SELECT audit.alert_when('Status ''s', 'orders', '{Old Status}');
 SELECT audit.alert_when('v', 'parts', '{v}');
 SELECT audit.alert_when('dropped', 'orders', '{qty}');
