@@ -463,7 +463,7 @@ COMMENT ON COLUMN audit.alert_delivery.delivered_at IS 'when';
 COMMENT ON COLUMN audit.alert_delivery.attempt IS 'number of the attempt on this channel, from 1';
 COMMENT ON COLUMN audit.alert_delivery.channel IS 'channel that it was told on; sink:NAME of what audit_relay reports';
 COMMENT ON COLUMN audit.alert_delivery.outcome IS
-	'notified: those who LISTEN were told; unheard: the queue of NOTIFY was full, those who catch up see it, the others are told later; undeliverable: the channel cannot be; unanswered: told as often as it is, and nobody has acknowledged it; delivered, failed: as audit_relay reports';
+	'notified: those who LISTEN were told; unheard: the queue of NOTIFY was full, those who catch up see it, the others are told later; undeliverable: the channel cannot be; muted, limited: the rule wants it not to be told, and later ones tell how many; unanswered: told as often as it is, and nobody has acknowledged it; delivered, failed: as audit_relay reports';
 COMMENT ON COLUMN audit.alert_delivery.detail IS 'why it was not delivered; null: it was';
 COMMENT ON COLUMN audit.alert_delivery.due_at IS 'when it is told again, unless it is acknowledged by then; null: it is not';
 COMMENT ON COLUMN audit.alert_delivery.action_id IS 'the audit.alert_action that asked for it';

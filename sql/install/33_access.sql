@@ -110,6 +110,7 @@ UNION ALL
 SELECT t.kind, format('GRANT %s ON %s', t.privileges, c.oid::regclass)
 FROM (VALUES
 		('admin', 'SELECT', '{policy,automatic,automatic_missing,alert_rule,role,role_holders,role_reach,role_conflicts,baseline_progress,events,record_event,public_keys,request,retention,retention_template,holds}'::text[]),
+		('admin', 'SELECT', '{alert_templates}'),
 		('admin', 'SELECT, INSERT, UPDATE, DELETE', '{context_source,grant}'),
 		('scoped_auditor', 'SELECT', '{events,record_event,public_keys,alerts,open_alerts,alert_feed}'),
 		('responder', 'SELECT', '{alerts,open_alerts,dead_letters,alert_feed,events}'),
@@ -129,7 +130,7 @@ FROM (VALUES
 		('admin', '{enable,disable,enable_schema,disable_schema,columns_to_ignore,columns_there,alert_when,alert_drop,record_baseline,overhead,read_baseline_progress,history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,seal_lag,doctor,check_proof,check_consistency}'::text[]),
 		('auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_evidence,columns_to_ignore,columns_there}'),
 		('auditor', '{volume_per_hour,query_latency,integrity}'),
-		('admin', '{alert_alter,alert_switch,alert_enable,alert_disable,alert_template,try_alert}'),
+		('admin', '{alert_alter,alert_switch,alert_enable,alert_disable,alert_template,refuse_template,try_alert}'),
 		('auditor', '{try_alert}'),
 		('scoped_auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,checkpoint,checkpoint_bytes,anchored_checkpoint,anchored_checkpoint_bytes,prove_consistency,check_proof,check_consistency}'),
 		('maintenance', '{query_latency,rebuild_volume}'),

@@ -204,3 +204,75 @@ CREATE FUNCTION audit.try_alert(
 COMMENT ON FUNCTION audit.try_alert(text, regclass, text[], jsonpath, text, text[], text, text[], jsonb, int, interval, jsonpath, text, text, text, text, text, text, boolean, timestamptz, text, int, interval, timestamptz, timestamptz, int, bigint) IS
 	'how often a rule would have raised an alert on the recorded history, of the last 30 days unless told, with examples; makes no rule';
 REVOKE ALL ON FUNCTION audit.try_alert(text, regclass, text[], jsonpath, text, text[], text, text[], jsonb, int, interval, jsonpath, text, text, text, text, text, text, boolean, timestamptz, text, int, interval, timestamptz, timestamptz, int, bigint) FROM PUBLIC;
+
+CREATE FUNCTION audit.refuse_template(template text) RETURNS text
+	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_refuse_template';
+COMMENT ON FUNCTION audit.refuse_template(text) IS 'internal: raises an error: there is no such template of alert rules';
+REVOKE ALL ON FUNCTION audit.refuse_template(text) FROM PUBLIC;
+
+CREATE VIEW audit.alert_templates AS
+SELECT *
+FROM (VALUES
+	('price change', '{watched}'::text[], 'price', 'the price changes'),
+	('quantity change', '{watched}', 'quantity', 'the quantity changes'),
+	('status reverted', '{watched,states}', 'status', 'the status goes back in the order of its states'),
+	('discount above', '{watched,above}', 'discount', 'a discount above a limit is given'),
+	('bulk cancellation', '{watched,state,more_than,within}', 'status', 'one actor sets too many rows to a state in a short time'),
+	('change after shipment', '{watched,state}', 'status', 'a row that has reached a state is changed or deleted'),
+	('night-time change', '{hours}', NULL, 'rows are changed in certain hours')
+) t (template, arguments, watched, description);
+COMMENT ON VIEW audit.alert_templates IS 'templates for audit.alert_template(): the arguments that each looks at, and the column that it watches unless told';
+COMMENT ON COLUMN audit.alert_templates.template IS 'its name';
+COMMENT ON COLUMN audit.alert_templates.arguments IS 'arguments of audit.alert_template() that it looks at';
+COMMENT ON COLUMN audit.alert_templates.watched IS 'the column that it watches unless told';
+COMMENT ON COLUMN audit.alert_templates.description IS 'when its rule raises an alert';
+REVOKE ALL ON audit.alert_templates FROM PUBLIC;
+
+CREATE FUNCTION audit.alert_template(
+	template text,
+	target regclass,
+	watched text DEFAULT NULL,
+	states text[] DEFAULT NULL,
+	state text DEFAULT NULL,
+	above numeric DEFAULT NULL,
+	more_than int DEFAULT 10,
+	within interval DEFAULT '10 minutes',
+	hours text DEFAULT '22:00-06:00',
+	severity text DEFAULT 'warning',
+	channel text DEFAULT 'audit_alert',
+	block boolean DEFAULT false,
+	name text DEFAULT NULL
+) RETURNS text
+	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+SELECT coalesce((
+	SELECT audit.alert_when(coalesce(alert_template.name, t.template), alert_template.target,
+		columns => CASE WHEN t.all_columns THEN '{}' ELSE ARRAY[t.watched] END,
+		condition => (CASE t.template
+			WHEN 'discount above' THEN format('$.new.%s > %s', to_json(t.watched), coalesce(alert_template.above, 0))
+			WHEN 'bulk cancellation' THEN format('$.new.%s == %s', to_json(t.watched), to_json(coalesce(alert_template.state, 'cancelled')))
+			WHEN 'change after shipment' THEN format('$.old.%s == %s', to_json(t.watched), to_json(coalesce(alert_template.state, 'shipped')))
+			END)::jsonpath,
+		kind => CASE t.template WHEN 'status reverted' THEN 'reverted' WHEN 'bulk cancellation' THEN 'burst'
+			WHEN 'price change' THEN 'changed' WHEN 'quantity change' THEN 'changed' ELSE 'recorded' END,
+		events => CASE t.template WHEN 'discount above' THEN '{insert,update}' WHEN 'change after shipment' THEN '{update,delete}'
+			WHEN 'bulk cancellation' THEN '{update}' WHEN 'night-time change' THEN '{insert,update,delete}' ELSE '{}' END::text[],
+		states => CASE t.template WHEN 'status reverted' THEN alert_template.states END,
+		more_than => CASE t.template WHEN 'bulk cancellation' THEN alert_template.more_than END,
+		within => CASE t.template WHEN 'bulk cancellation' THEN alert_template.within END,
+		hours => CASE t.template WHEN 'night-time change' THEN alert_template.hours END,
+		severity => alert_template.severity, channel => alert_template.channel, block => alert_template.block,
+		message => CASE WHEN t.template IN ('price change', 'quantity change', 'status reverted')
+			THEN format('{actor} changed %s of {table} {key} from {old.%1$s} to {new.%1$s}', t.watched)
+			WHEN t.template = 'discount above' THEN format('{actor} gave {new.%s} as %1$s of {table} {key}', t.watched) END,
+		description => t.description)
+	FROM (
+		SELECT x.template, coalesce(alert_template.watched, x.watched) AS watched, x.description,
+			x.template IN ('change after shipment', 'night-time change') AS all_columns
+		FROM audit.alert_templates x
+	) t
+	WHERE t.template = alert_template.template
+), audit.refuse_template(alert_template.template))
+$$;
+COMMENT ON FUNCTION audit.alert_template(text, regclass, text, text[], text, numeric, int, interval, text, text, text, boolean, text) IS
+	'makes an alert rule of a template, see audit.alert_templates; its name is the template''s unless told; says what was done';
+REVOKE ALL ON FUNCTION audit.alert_template(text, regclass, text, text[], text, numeric, int, interval, text, text, text, boolean, text) FROM PUBLIC;

@@ -41,6 +41,12 @@ at_audited_check(Relation rel, const AtRule *rule)
 
 	if (!read_policy(RelationGetRelid(rel), &policy))
 		not_audited(rel);
+	if (rule->block && RelationGetNamespace(rel) == at_audit_schema())
+		ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
+						errmsg("an alert rule cannot refuse changes of \"%s\"",
+							   RelationGetRelationName(rel)),
+						errdetail("Nobody could drop the rule, or configure the audit trail."),
+						errhint("Leave out \"block\".")));
 	check_operations(rel, rule, policy.operations);
 	check_ignored(rel, rule, policy.ignored);
 	check_concealed(rel, rule, policy.concealed);

@@ -189,9 +189,13 @@ note_column(Side *side, char *name, Oid relid, bool lenient)
 static void
 fill_whole(Side *side, Oid relid)
 {
-	Relation rel = relation_open(relid, AccessShareLock);
-	TupleDesc desc = RelationGetDescr(rel);
+	Relation rel = try_relation_open(relid, AccessShareLock);
+	TupleDesc desc;
 
+	/* of a stored rule, the table may be gone */
+	if (rel == NULL)
+		return;
+	desc = RelationGetDescr(rel);
 	for (int i = 0; i < desc->natts; i++)
 		if (!TupleDescAttr(desc, i)->attisdropped)
 			add_column(side, i + 1, NameStr(TupleDescAttr(desc, i)->attname));
@@ -214,14 +218,15 @@ at_condition_reads(const AtCondition *condition, AttrNumber attnum)
 typedef struct Work
 {
 	const AtCondition *condition;
-	AtObserved *observed;
+	Jsonb *document;
 	AtVerdict verdict;
 } Work;
 
 AtVerdict
 at_condition_judge(const AtCondition *condition, AtObserved *observed)
 {
-	Work work = {.condition = condition, .observed = observed};
+	/* not within what is caught: output functions may be code of users, which does anything */
+	Work work = {.condition = condition, .document = make_document(condition, observed)};
 
 	return at_caught(run, &work) ? work.verdict : AT_UNDECIDED;
 }
@@ -230,12 +235,11 @@ static void
 run(void *arg)
 {
 	Work *work = arg;
-	Jsonb *document = make_document(work->condition, work->observed);
 	LOCAL_FCINFO(call, 4);
 	Datum result;
 
 	InitFunctionCallInfoData(*call, NULL, 4, InvalidOid, NULL, NULL);
-	call->args[0] = (NullableDatum){.value = JsonbPGetDatum(document)};
+	call->args[0] = (NullableDatum){.value = JsonbPGetDatum(work->document)};
 	call->args[1] = (NullableDatum){.value = PointerGetDatum(work->condition->path)};
 	call->args[2] = (NullableDatum){.value = JsonbPGetDatum(work->condition->no_variables)};
 	call->args[3] =

@@ -35,7 +35,10 @@ extern AtCondition *at_condition_compile(const char *path, Oid relid, bool lenie
 /* Does it name this column? */
 extern bool at_condition_reads(const AtCondition *condition, AttrNumber attnum);
 
-/* Does it hold? Allocates in the current memory context; raises nothing but what ends a command. */
+/*
+ * Does it hold? Allocates in the current memory context; raises nothing but what ends a command,
+ * and what a type's output function raises.
+ */
 extern AtVerdict at_condition_judge(const AtCondition *condition, AtObserved *observed);
 
 /* Append a member of the document, such as "actor", as JSON; false if there is no such member. */

@@ -14,7 +14,6 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
@@ -26,7 +25,6 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 
 #include "alert/audited.h"
 #include "alert/rule_row.h"
@@ -47,11 +45,12 @@ PG_FUNCTION_INFO_V1(at_alert_when);
 PG_FUNCTION_INFO_V1(at_alert_alter);
 PG_FUNCTION_INFO_V1(at_alert_switch);
 PG_FUNCTION_INFO_V1(at_alert_drop);
+PG_FUNCTION_INFO_V1(at_refuse_template);
 
 static char *define(AtRuleRow *row, HeapTuple former, TupleDesc desc);
 static bool is_same(const AtRuleRow *row, HeapTuple former, TupleDesc desc);
-static void write_rule(const AtRuleRow *row);
 static char *describe(const AtRule *rule, const char *done);
+static void check_there(const AtRuleRow *row);
 static HeapTuple find_rule(const char *name, TupleDesc *desc);
 static void clear_arguments(AtRuleRow *row, ArrayType *names);
 static void check_labels(const AtRuleRow *row);
@@ -92,6 +91,7 @@ at_alert_alter(PG_FUNCTION_ARGS)
 		}
 	if (!PG_ARGISNULL(AT_RULE_ARGUMENTS))
 		clear_arguments(&row, PG_GETARG_ARRAYTYPE_P(AT_RULE_ARGUMENTS));
+	check_there(&row);
 	at_rule_row_complete(&row);
 	check_labels(&row);
 	PG_RETURN_TEXT_P(cstring_to_text(define(&row, former, desc)));
@@ -126,6 +126,7 @@ define(AtRuleRow *row, HeapTuple former, TupleDesc desc)
 		Oid relid = DatumGetObjectId(row->values[Anum_rule_target - 1]);
 
 		check_owner(relid);
+		check_there(row);
 		rel = table_open(relid, ShareUpdateExclusiveLock);
 	}
 	at_rule_row_compile(row, &rule);
@@ -143,12 +144,26 @@ define(AtRuleRow *row, HeapTuple former, TupleDesc desc)
 	}
 	at_owner_enter(&state);
 	if (former == NULL || !is_same(row, former, desc))
-		write_rule(row);
+		at_rule_row_write(row);
 	forget(rule.relid);
 	at_owner_leave(&state);
 	if (rel != NULL)
 		table_close(rel, NoLock);
 	return describe(&rule, done);
+}
+
+/* The table of a stored rule may be gone. */
+static void
+check_there(const AtRuleRow *row)
+{
+	char *name = TextDatumGetCString(row->values[Anum_rule_name - 1]);
+
+	if (row->nulls[Anum_rule_target - 1] ||
+		get_rel_name(DatumGetObjectId(row->values[Anum_rule_target - 1])) != NULL)
+		return;
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+					errmsg("the table of alert rule \"%s\" is gone", name),
+					errhint("SELECT audit.alert_drop(%s);", quote_literal_cstr(name))));
 }
 
 /* Let all sessions read the rules of a table, or of none, anew. */
@@ -178,25 +193,6 @@ is_same(const AtRuleRow *row, HeapTuple former, TupleDesc desc)
 			return false;
 	}
 	return true;
-}
-
-static void
-write_rule(const AtRuleRow *row)
-{
-	AtConfigRow stored;
-
-	at_config_begin(&stored, AT_RULE_TABLE);
-	for (int i = 0; i < Natts_rule; i++)
-	{
-		stored.values[i] = row->values[i];
-		stored.nulls[i] = row->nulls[i];
-		stored.given[i] = true;
-	}
-	at_config_set(&stored, Anum_rule_changed_at,
-				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
-	if (!at_config_update(&stored))
-		at_config_insert(&stored);
-	at_config_end(&stored);
 }
 
 static char *
@@ -250,6 +246,16 @@ at_alert_drop(PG_FUNCTION_ARGS)
 	}
 	PG_RETURN_TEXT_P(cstring_to_text(
 		psprintf("alert rule \"%s\" %s", name, exists ? "dropped" : "does not exist")));
+}
+
+Datum
+at_refuse_template(PG_FUNCTION_ARGS)
+{
+	ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+					errmsg("there is no template \"%s\" of alert rules",
+						   PG_ARGISNULL(0) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(0))),
+					errhint("SELECT * FROM audit.alert_templates;")));
+	PG_RETURN_NULL();
 }
 
 static HeapTuple

@@ -121,6 +121,7 @@ static void judge_window(void);
 static bool any_rules(void);
 static void read_window(Window *window);
 static List *read_fresh(const Window *window);
+static bool has_alert(const Fresh *fresh, TimestampTz after, TimestampTz before);
 static void judge_burst(const Fresh *fresh);
 static void raise_burst(const AtRule *rule, const Fresh *fresh, TimestampTz at, AtEventName name);
 static int judge_due(Window *window);
@@ -336,7 +337,23 @@ actor_values(const Fresh *fresh, TimestampTz after, TimestampTz before, Datum *v
 	memcpy(nulls, fresh->actor != NULL ? "    " : " n  ", 5);
 }
 
-/* Count the matches of an actor anew, around those that are new. */
+/* Was an alert raised between these times? */
+static bool
+has_alert(const Fresh *fresh, TimestampTz after, TimestampTz before)
+{
+	Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
+	Datum values[4];
+	char nulls[5];
+
+	actor_values(fresh, after, before, values, nulls);
+	query(alerted_query, lengthof(types), types, values, nulls);
+	return SPI_processed > 0;
+}
+
+/*
+ * Count the matches of an actor anew, around those that are new; unless there is an alert for all
+ * of their times already. So what is counted in one go is not much more than the rule's number.
+ */
 static void
 judge_burst(const Fresh *fresh)
 {
@@ -349,6 +366,8 @@ judge_burst(const Fresh *fresh)
 	uint64 count;
 
 	if (!find_rule(fresh->rule, AT_RULE_BURST, &rule))
+		return;
+	if (has_alert(fresh, fresh->last_at - rule.within, fresh->first_at + rule.within))
 		return;
 	actor_values(fresh, fresh->first_at - rule.within, fresh->last_at + rule.within, values, nulls);
 	at_burst_begin(&burst, &rule);
@@ -386,14 +405,10 @@ judge_burst(const Fresh *fresh)
 static void
 raise_burst(const AtRule *rule, const Fresh *fresh, TimestampTz at, AtEventName name)
 {
-	Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum values[4];
-	char nulls[5];
 	AtRecorded recorded;
 
-	actor_values(fresh, at - rule->within, at + rule->within, values, nulls);
-	query(alerted_query, lengthof(types), types, values, nulls);
-	if (SPI_processed > 0 || !at_recorded_find(name, rule->relid, &recorded))
+	if (has_alert(fresh, at - rule->within, at + rule->within) ||
+		!at_recorded_find(name, rule->relid, &recorded))
 		return;
 	raise_recorded(rule, &recorded);
 	append_match(&(Match){

@@ -75,6 +75,8 @@ make_json(const AtNotice *notice, const Limit *limit)
 		appendStringInfoString(&cut, ",\"sentence\"");
 	JsonEncodeDateTime(raised_at, TimestampTzGetDatum(notice->raised_at), TIMESTAMPTZOID, &utc);
 	appendStringInfo(&out, ",\"raised_at\":\"%s\"", raised_at);
+	if (notice->suppressed > 0)
+		appendStringInfo(&out, ",\"suppressed\":" INT64_FORMAT, notice->suppressed);
 	if (notice->attempt > 1)
 		appendStringInfo(&out, ",\"attempt\":%d", notice->attempt);
 	if (notice->is_escalated)

@@ -26,6 +26,7 @@ typedef struct AtNotice
 	const char *sentence;    /* NULL: one without values is made */
 	int nchanged;
 	char **changed;
+	int64 suppressed;  /* alerts of the rule that were not told since the last one */
 	int attempt;       /* number on its channel, from 1 */
 	bool is_escalated; /* nobody has acknowledged it for long */
 } AtNotice;

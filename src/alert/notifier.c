@@ -128,6 +128,9 @@ run_pass(void)
 		notifier.was_storm = !done.ended;
 	} while (notifier.was_storm && at_worker_is_asked());
 
+	/* what is told does not depend on it; what it raises wakes us again */
+	at_judge_pass();
+
 	/* while a storm was told, others may have woken us in vain */
 	return notifier.was_storm || was_storm ? 0 : POLL_MS;
 }
@@ -137,7 +140,6 @@ try_pass(Done *done)
 {
 	PG_TRY();
 	{
-		at_judge_pass();
 		StartTransactionCommand();
 		XactIsoLevel = XACT_REPEATABLE_READ;
 

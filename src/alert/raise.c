@@ -19,6 +19,7 @@
 #include "alert/match.h"
 #include "alert/notifier.h"
 #include "alert/raise.h"
+#include "alert/rename.h"
 #include "alert/rule.h"
 #include "base/columns.h"
 #include "base/names.h"
@@ -57,6 +58,7 @@ at_alert_init(void)
 	at_rule_init();
 	at_notifier_init();
 	at_alarm_init();
+	at_rename_init();
 }
 
 static uint32

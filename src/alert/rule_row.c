@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -17,6 +18,7 @@
 #include "alert/rule_row.h"
 #include "alert/notifier.h"
 #include "base/catalog.h"
+#include "base/config_row.h"
 #include "base/names.h"
 
 static void set_default(AtRuleRow *row, int column, Datum value);
@@ -102,4 +104,23 @@ check_columns(Oid relid, Datum columns)
 					 errhint("See \\d %s, and write names as they are stored.",
 							 at_qualified_name(relid))));
 	}
+}
+
+void
+at_rule_row_write(const AtRuleRow *row)
+{
+	AtConfigRow stored;
+
+	at_config_begin(&stored, AT_RULE_TABLE);
+	for (int i = 0; i < Natts_rule; i++)
+	{
+		stored.values[i] = row->values[i];
+		stored.nulls[i] = row->nulls[i];
+		stored.given[i] = true;
+	}
+	at_config_set(&stored, Anum_rule_changed_at,
+				  TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()));
+	if (!at_config_update(&stored))
+		at_config_insert(&stored);
+	at_config_end(&stored);
 }

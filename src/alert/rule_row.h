@@ -28,4 +28,7 @@ extern void at_rule_row_complete(AtRuleRow *row);
 /* Compile it; raises an error where it makes no sense. */
 extern void at_rule_row_compile(AtRuleRow *row, AtRule *rule);
 
+/* Store it, in the place of the one of this name; as the owner of the extension. */
+extern void at_rule_row_write(const AtRuleRow *row);
+
 #endif

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "alert/notifier.h"
+#include "alert/restraint.h"
 #include "alert/tell.h"
 #include "base/columns.h"
 #include "base/debug_point.h"
@@ -77,6 +78,7 @@ static struct
 static double queue_usage(void);
 static bool wants_answer(const char *severity);
 static TimestampTz due_after(int attempt);
+static void hold_back(const AtTelling *telling, const AtRestraint *restraint);
 static void tell_on(AtTelling *telling, const char *channel, int attempt, int64 action_id);
 static void tell_next_on(AtTelling *telling, const char *channel, int64 action_id);
 static const char *check_channel(const char *channel);
@@ -159,9 +161,40 @@ at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling)
 void
 at_tell_first(AtTelling *telling)
 {
+	AtRestraint restraint = at_restraint_ask(telling->notice.rule);
+
+	if (restraint.kind != AT_TOLD)
+	{
+		hold_back(telling, &restraint);
+		return;
+	}
+	telling->notice.suppressed = restraint.suppressed;
 	tell_on(telling, AT_ALERT_CHANNEL, 1, 0);
 	if (strcmp(telling->channel, AT_ALERT_CHANNEL) != 0)
 		tell_on(telling, telling->channel, 1, 0);
+}
+
+/* Its rule does not want it told now. Who reads sees it all the same where it is told later. */
+static void
+hold_back(const AtTelling *telling, const AtRestraint *restraint)
+{
+	bool quiet = restraint->kind == AT_QUIET;
+	Delivery delivery = {
+		.alert_id = telling->notice.alert_id,
+		.attempt = 1,
+		.channel = AT_ALERT_CHANNEL,
+		.outcome = quiet                         ? "unheard"
+				   : restraint->kind == AT_MUTED ? "muted"
+												 : "limited",
+		.detail = quiet ? "quiet hours of the rule" : NULL,
+		.due_at = quiet ? Max(restraint->until, tell.not_before) : 0,
+	};
+
+	append_delivery(&delivery);
+	if (strcmp(telling->channel, AT_ALERT_CHANNEL) == 0)
+		return;
+	delivery.channel = telling->channel;
+	append_delivery(&delivery);
 }
 
 void

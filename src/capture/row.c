@@ -16,6 +16,7 @@
 #include "utils/builtins.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/delta.h"
@@ -37,10 +38,12 @@ static struct
 	MemoryContext query; /* the query whose update it is; NULL: none */
 	Oid root_relid;
 	uint32 ordinal; /* of the event that tells the delete, 0: none does; stays for the insert's */
+	struct varlena *former; /* what that tells, if others want to hear; in the query's memory */
 } moving;
 
 static bool is_moved(AtRowCapture *capture, const AtRowChange *change, Oid root_relid);
 static void note_move(AtRowCapture *capture, Oid root_relid);
+static void note_former(const AtPolicy *policy, const AtEvent *event, AtEventName name);
 static void end_query(void *arg);
 static void record(const AtRowChange *change, const AtPolicy *policy, bool moved);
 
@@ -96,6 +99,20 @@ note_move(AtRowCapture *capture, Oid root_relid)
 	moving.query = capture->query;
 	moving.root_relid = root_relid;
 	moving.ordinal = 0;
+	moving.former = NULL;
+}
+
+/* The event of the delete is written; its insert comes next. */
+static void
+note_former(const AtPolicy *policy, const AtEvent *event, AtEventName name)
+{
+	Size size = VARSIZE_ANY(event->old_values);
+
+	moving.ordinal = name.ordinal;
+	if ((policy->watched & at_op_bit('U')) == 0)
+		return;
+	moving.former = MemoryContextAlloc(moving.query, size);
+	memcpy(moving.former, event->old_values, size);
 }
 
 static void
@@ -108,6 +125,7 @@ end_query(void *arg)
 static void
 record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 {
+	struct varlena *former = moving.former;
 	uint32 moved_from = moving.ordinal; /* rendering runs code of users, who may move other rows */
 	AtDelta delta;
 	AtEvent event;
@@ -143,10 +161,15 @@ record(const AtRowChange *change, const AtPolicy *policy, bool moved)
 	AtEventName name = at_event_append(&event);
 
 	if (moved && change->op == 'D')
-		moving.ordinal = name.ordinal;
+		note_former(policy, &event, name);
 
 	if (unlikely(policy->watched & at_op_bit(change->op)))
 		at_told_row(policy, change, &delta, &event, name);
+	if (moved && change->op == 'I' && former != NULL)
+	{
+		at_told_move(policy, change, &event, name, former);
+		pfree(former);
+	}
 }
 
 void

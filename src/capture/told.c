@@ -8,7 +8,9 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "capture/told.h"
+#include "core/json_text.h"
 #include "ledger/hooks.h"
 
 typedef struct Told
@@ -16,9 +18,15 @@ typedef struct Told
 	const AtPolicy *policy;
 	const AtRowChange *change;
 	const AtDelta *delta;
+
+	/* of a row that has come from another partition, instead */
+	const struct varlena *former;
+	AtColumn **moved;
 } Told;
 
 static AtChangedColumn changed_column(const AtChange *change, int i);
+static AtChangedColumn moved_column(const AtChange *change, int i);
+static bool find_former(const Told *told, const AtColumn *column, AtText *value);
 static bool append_value(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo out);
 
 void
@@ -33,6 +41,53 @@ at_told_row(const AtPolicy *policy, const AtRowChange *change, const AtDelta *de
 		.relid = policy->root_relid,
 		.nchanged = delta->nchanged,
 		.changed = changed_column,
+		.value = append_value,
+		.arg = &told,
+	});
+}
+
+static AtText
+text_of(const struct varlena *value)
+{
+	return (AtText){.data = VARDATA_ANY(value), .len = VARSIZE_ANY_EXHDR(value)};
+}
+
+/* Is a column recorded otherwise than it was in the other partition? */
+static bool
+has_moved(const Told *told, const AtEvent *event, const AtColumn *column)
+{
+	AtText before;
+	AtText now;
+
+	return find_former(told, column, &before) &&
+		   at_json_text_find(text_of(event->new_values), column->name, &now) &&
+		   (before.len != now.len || memcmp(before.data, now.data, now.len) != 0);
+}
+
+void
+at_told_move(const AtPolicy *policy, const AtRowChange *change, const AtEvent *event,
+			 AtEventName name, const struct varlena *former)
+{
+	AtEvent update = *event;
+	Told told = {
+		.policy = policy,
+		.change = change,
+		.former = former,
+		.moved = palloc(sizeof(AtColumn *) * Max(policy->ncolumns, 1)),
+	};
+	int nmoved = 0;
+
+	for (int i = 0; i < policy->ncolumns; i++)
+		if (has_moved(&told, event, &policy->columns[i]))
+			told.moved[nmoved++] = &policy->columns[i];
+	update.op = 'U';
+	update.old_values = (struct varlena *) former;
+	at_change_tell(&(AtChange){
+		.event = &update,
+		.name = name,
+		.relid = policy->root_relid,
+		.nchanged = nmoved,
+		.changed = moved_column,
 		.value = append_value,
 		.arg = &told,
 	});
@@ -53,6 +108,20 @@ changed_column(const AtChange *change, int i)
 	return (AtChangedColumn){.attnum = column->root_attnum, .name = column->name};
 }
 
+static AtChangedColumn
+moved_column(const AtChange *change, int i)
+{
+	const AtColumn *column = ((const Told *) change->arg)->moved[i];
+
+	return (AtChangedColumn){.attnum = column->root_attnum, .name = column->name};
+}
+
+static bool
+find_former(const Told *told, const AtColumn *column, AtText *value)
+{
+	return at_json_text_find(text_of(told->former), column->name, value);
+}
+
 static AtColumn *
 find_column(const AtPolicy *policy, AttrNumber root_attnum)
 {
@@ -69,7 +138,18 @@ append_value(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo 
 	TupleTableSlot *row = is_new ? told->change->new_row : told->change->old_row;
 	AtColumn *column = find_column(told->policy, attnum);
 
-	if (row == NULL || column == NULL || column->treatment != AT_PLAIN)
+	AtText former;
+
+	if (column == NULL || column->treatment != AT_PLAIN)
+		return false;
+	if (told->former != NULL && !is_new)
+	{
+		if (!find_former(told, column, &former))
+			return false;
+		appendBinaryStringInfo(out, former.data, former.len);
+		return true;
+	}
+	if (row == NULL)
 		return false;
 	if (row->tts_isnull[column->attnum - 1])
 		appendStringInfoString(out, "null");

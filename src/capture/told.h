@@ -16,6 +16,13 @@
 extern void at_told_row(const AtPolicy *policy, const AtRowChange *change, const AtDelta *delta,
 						const AtEvent *event, AtEventName name);
 
+/*
+ * Tell the event of an insert that a row has come with from another partition, as an
+ * update: former is what the event of the delete tells of it.
+ */
+extern void at_told_move(const AtPolicy *policy, const AtRowChange *change, const AtEvent *event,
+						 AtEventName name, const struct varlena *former);
+
 /* Tell that a relation was emptied. */
 extern void at_told_emptied(const AtPolicy *policy, const AtEvent *event, AtEventName name);
 

@@ -35,6 +35,7 @@
 #include "capture/version.h"
 #include "ledger/datum.h"
 #include "ledger/event.h"
+#include "ledger/hooks.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
 #include "ledger/statement.h"
@@ -61,6 +62,7 @@ static Oid following = InvalidOid;
 static void follow(Oid relid, const AtSchemaChange *change);
 static Relation open_relation(Oid relid);
 static bool compare(Oid relid, const AtSchemaChange *change, Comparison *comparison);
+static void tell_renames(Oid relid, const AtSchemaChange *change);
 static void follow_names(Comparison *comparison, const AtSchemaChange *change);
 static void follow_row_options(Comparison *comparison, const AtSchemaChange *change);
 static void mask_unknown(Comparison *comparison);
@@ -116,7 +118,24 @@ follow(Oid relid, const AtSchemaChange *change)
 		tell(&comparison, change, rewritten);
 	if (changed || comparison.options_changed)
 		write_policy(&comparison.stored);
+	tell_renames(relid, change);
 	table_close(comparison.rel, AccessShareLock);
+}
+
+/* Others have names of columns too. */
+static void
+tell_renames(Oid relid, const AtSchemaChange *change)
+{
+	ListCell *cell;
+
+	foreach (cell, at_column_renamed_hook != NULL ? change->renames : NIL)
+	{
+		AtRename *rename = lfirst(cell);
+		char *name = rename->relid == relid ? get_attname(relid, rename->attnum, true) : NULL;
+
+		if (name != NULL && strcmp(name, rename->old_name) != 0)
+			at_column_renamed_hook(relid, rename->old_name, name);
+	}
 }
 
 /*

@@ -12,6 +12,7 @@
 AtChangeHook at_change_hook = NULL;
 AtChangeWantedHook at_change_wanted_hook = NULL;
 AtAlarmHook at_alarm_hook = NULL;
+AtColumnRenamedHook at_column_renamed_hook = NULL;
 AtTriggerNeededHook at_trigger_needed_hook = NULL;
 AtAuditedByHook at_audited_by_hook = NULL;
 AtAuditedTableHook at_audited_table_hook = NULL;

@@ -115,4 +115,8 @@ extern AtAuditedTableHook at_audited_table_hook;
 typedef void (*AtAlarmHook)(const char *name, const char *severity, const char *message);
 extern AtAlarmHook at_alarm_hook;
 
+/* Set by the room of alerts: a column of an audited table has got another name. */
+typedef void (*AtColumnRenamedHook)(Oid relid, const char *old_name, const char *new_name);
+extern AtColumnRenamedHook at_column_renamed_hook;
+
 #endif
