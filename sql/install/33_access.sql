@@ -334,8 +334,8 @@ WHERE c.relnamespace = 'audit'::regnamespace AND m.amname <> 'audit_worm' AND c.
 UNION ALL
 SELECT format('Row security of %s is not in force.', c.oid::regclass), 'SELECT audit.shield();'
 FROM pg_class c
-	JOIN pg_am m ON m.oid = c.relam
-WHERE c.relnamespace = 'audit'::regnamespace AND m.amname = 'audit_worm' AND c.relkind = 'r'
+	LEFT JOIN pg_am m ON m.oid = c.relam
+WHERE c.relnamespace = 'audit'::regnamespace AND (m.amname = 'audit_worm' AND c.relkind = 'r' OR c.relkind = 'p')
 	AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
 UNION ALL
 SELECT format('The owner of the ledger, "%s", may log in, or no row security binds it.', o.rolname), 'SELECT audit.shield();'

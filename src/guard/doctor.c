@@ -84,6 +84,14 @@ static const AtCheck checks[] = {
 	{"hash key", check_hash_key, true},
 	{"subject keys", check_subject_keys, true},
 	{"automatic", check_automatic, true},
+	{"unaudited tables", at_doctor_unaudited, true},
+	{"verification", at_doctor_verification, true},
+	{"volume", at_doctor_volume, true},
+	{"losses", at_doctor_losses, true},
+	{"clock", at_doctor_clock, true},
+	{"disk", at_doctor_disk, false},
+	{"replication role", at_doctor_replication_role, false},
+	{"settings", at_doctor_settings, false},
 	{"signing key", at_doctor_signing_key, true},
 	{"checkpoints", at_doctor_checkpoints, true},
 	{"anchor", at_doctor_anchor, true},
@@ -433,16 +441,17 @@ check_capture(const AtDoctor *doctor, const char *name)
 		"JOIN audit.policy AS p ON p.target = m.policy"
 		" ORDER BY m.relation";
 	uint64 missing;
+	bool none;
 
-	(void) at_doctor_query("SELECT pg_catalog.count(*) FROM audit.policy WHERE enabled");
-	if (strcmp(at_doctor_field(0, 1), "0") == 0)
-	{
+	/* our own configuration always is */
+	none = at_doctor_query("SELECT FROM audit.policy AS p JOIN pg_catalog.pg_class AS c ON c.oid = "
+						   "p.target WHERE p.enabled AND c.relnamespace <> "
+						   "'audit'::pg_catalog.regnamespace LIMIT 1") == 0;
+	if (none)
 		at_doctor_report(doctor, name, WARN, "SELECT audit.enable('your_table');",
 						 "No table is audited.");
-		return;
-	}
 	missing = at_doctor_query(sql);
-	if (missing == 0)
+	if (missing == 0 && !none)
 		at_doctor_report(doctor, name, OK, NULL, "All audited tables have their triggers.");
 	for (uint64 i = 0; i < missing; i++)
 		at_doctor_report(doctor, name, PROBLEM, at_doctor_field(i, 3), "Not captured on %s: %s.",

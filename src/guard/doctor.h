@@ -34,6 +34,16 @@ extern char *at_doctor_field(uint64 row, int column);
 /* Report how this database's worker of a kind is doing. */
 extern void at_doctor_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind);
 
+/* Checks of what the trail says of itself, and of what is around it (doctor_state.c). */
+extern void at_doctor_verification(const AtDoctor *doctor, const char *name);
+extern void at_doctor_volume(const AtDoctor *doctor, const char *name);
+extern void at_doctor_losses(const AtDoctor *doctor, const char *name);
+extern void at_doctor_clock(const AtDoctor *doctor, const char *name);
+extern void at_doctor_disk(const AtDoctor *doctor, const char *name);
+extern void at_doctor_replication_role(const AtDoctor *doctor, const char *name);
+extern void at_doctor_settings(const AtDoctor *doctor, const char *name);
+extern void at_doctor_unaudited(const AtDoctor *doctor, const char *name);
+
 /* Checks of the log (doctor_seal.c). */
 extern void at_doctor_signing_key(const AtDoctor *doctor, const char *name);
 extern void at_doctor_checkpoints(const AtDoctor *doctor, const char *name);

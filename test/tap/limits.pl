@@ -73,7 +73,7 @@ SKIP:
 {
 	my ($faketime) = grep { -e } glob '/usr/lib/*/faketime/libfaketime.so.1';
 
-	skip 'no libfaketime here', 4 unless $faketime;
+	skip 'no libfaketime here', 6 unless $faketime;
 	$node->stop;
 	{
 		local $ENV{LD_PRELOAD} = $faketime;
@@ -86,9 +86,11 @@ SKIP:
 	is($node->safe_psql('postgres', q{SELECT bool_and(e.tx_at < now() + interval '1h'), count(*) FROM audit.events e
 		WHERE audit.to_jsonb(new_values) ->> 'who' = '-4'}), 't|1', 'a change is recorded with the time that the clock tells');
 	whole();
+	like(doctor($node, 'postgres', 'clock'), qr/^problem\|The clock is \d+ seconds behind the newest entry/, 'the doctor tells');
 	$node->stop;
 	$node->start;
 	whole();
+	like(doctor($node, 'postgres', 'clock'), qr/^ok/, 'until the clock is right');
 }
 
 $node->stop;
