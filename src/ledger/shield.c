@@ -42,6 +42,7 @@ static void check_owner(Oid relid, const char *owner);
 static char *owner_of(Oid relid);
 static List *find_bare(const char *owner);
 static void cover(const Bare *bare, const char *owner);
+static void close_table(const char *name);
 static void add_policies(const char *name, const char *owner);
 
 /* audit.shield(owner): for a ledger that was restored without owners. */
@@ -138,8 +139,7 @@ cover(const Bare *bare, const char *owner)
 {
 	if (bare->needs_security)
 	{
-		/* somebody's ALTER DEFAULT PRIVILEGES may have opened it */
-		at_own_command(psprintf("REVOKE ALL ON TABLE %s FROM PUBLIC", bare->name));
+		close_table(bare->name);
 		at_own_command(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY", bare->name));
 		at_own_command(psprintf("ALTER TABLE %s FORCE ROW LEVEL SECURITY", bare->name));
 	}
@@ -148,6 +148,30 @@ cover(const Bare *bare, const char *owner)
 			psprintf("ALTER %s %s OWNER TO %s", bare->kind, bare->name, quote_identifier(owner)));
 	if (bare->needs_policies)
 		add_policies(bare->name, owner);
+}
+
+/*
+ * Somebody's ALTER DEFAULT PRIVILEGES may have opened it. Named roles keep
+ * SELECT, which row security makes harmless, and which may have been granted.
+ */
+static void
+close_table(const char *name)
+{
+	static const char query[] =
+		"SELECT pg_catalog.string_agg(DISTINCT x.privilege_type, ', '), "
+		"pg_catalog.string_agg(DISTINCT x.grantee::pg_catalog.regrole::pg_catalog.text, ', ') "
+		"FROM pg_catalog.pg_class AS c, pg_catalog.aclexplode(c.relacl) AS x "
+		"WHERE c.oid = %s::pg_catalog.regclass AND x.grantee NOT IN (0, c.relowner) "
+		"AND x.privilege_type <> 'SELECT'";
+	char *privileges;
+
+	at_own_command(psprintf("REVOKE ALL ON TABLE %s FROM PUBLIC", name));
+	if (SPI_execute(psprintf(query, quote_literal_cstr(name)), false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read pg_class");
+	privileges = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+	if (privileges != NULL)
+		at_own_command(psprintf("REVOKE %s ON TABLE %s FROM %s", privileges, name,
+								SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2)));
 }
 
 /*

@@ -13,6 +13,16 @@ SELECT is_empty(
 	$$SELECT c.oid::regclass, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
 		WHERE c.relnamespace = 'audit'::regnamespace AND a.grantee = 0$$,
 	'PUBLIC has a right on nothing');
+-- whoever makes them: the owner of the ledger, by name or in its schema
+ALTER DEFAULT PRIVILEGES FOR ROLE audit_ledger GRANT ALL ON TABLES TO PUBLIC, defaults_reader;
+ALTER DEFAULT PRIVILEGES FOR ROLE audit_ledger IN SCHEMA audit GRANT ALL ON TABLES TO PUBLIC, defaults_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA audit GRANT ALL ON TABLES TO PUBLIC, defaults_reader;
+SELECT cmp_ok(audit.create_partitions(9), '>', 0, 'and more, with the privileges of the owner given away');
+SELECT is_empty(
+	$$SELECT c.oid::regclass, a.grantee::regrole, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
+		WHERE c.relnamespace = 'audit'::regnamespace AND c.relispartition AND a.grantee <> c.relowner
+			AND (a.grantee = 0 OR a.privilege_type <> 'SELECT')$$,
+	'nobody has more than SELECT on a partition, and PUBLIC nothing');
 SET LOCAL ROLE defaults_reader;
 SELECT throws_ok('SELECT * FROM audit.session_id_seq', '42501', NULL, 'names of sessions are not for others to see');
 SELECT is_empty('SELECT * FROM audit.event', 'who has them by name sees no events');
