@@ -37,6 +37,12 @@
 #include "utils/queryjumble.h"
 #endif
 
+/* 18 moved these. */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#endif
+
 /* Where a file system cannot be synced alone, all of them are. */
 #ifndef HAVE_SYNCFS
 #define syncfs(fd) ((void) (fd), sync(), 0)

@@ -20,8 +20,8 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
-#include "utils/queryjumble.h"
 
+#include "base/compat.h"
 #include "base/names.h"
 #include "core/redact.h"
 #include "ledger/context.h"

@@ -74,7 +74,7 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTrans
 void
 at_privileges_init(void)
 {
-	privilege.next_utility = ProcessUtility_hook;
+	privilege.next_utility = ProcessUtility_hook ? ProcessUtility_hook : standard_ProcessUtility;
 	ProcessUtility_hook = utility;
 	privilege.next_access = object_access_hook;
 	object_access_hook = access_object;
@@ -87,12 +87,10 @@ utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilit
 		ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
 		QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next =
-		privilege.next_utility ? privilege.next_utility : standard_ProcessUtility;
-
 	if (!is_watched(pstmt->utilityStmt))
 	{
-		next(pstmt, text, read_only_tree, context, params, environment, dest, completion);
+		privilege.next_utility(pstmt, text, read_only_tree, context, params, environment, dest,
+							   completion);
 		return;
 	}
 
@@ -108,7 +106,8 @@ utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilit
 	PG_TRY();
 	{
 		privilege.running = &command;
-		next(pstmt, text, read_only_tree, context, params, environment, dest, completion);
+		privilege.next_utility(pstmt, text, read_only_tree, context, params, environment, dest,
+							   completion);
 	}
 	PG_FINALLY();
 	{
