@@ -33,6 +33,7 @@
 #include "ledger/cold_file.h"
 #include "ledger/event_type.h"
 #include "ledger/maintenance.h"
+#include "ledger/origin.h"
 #include "ledger/reader.h"
 #include "ledger/retention_class.h"
 #include "ledger/source.h"
@@ -44,6 +45,8 @@
 #include "observe/privileges.h"
 #include "observe/reads.h"
 #include "observe/sessions.h"
+#include "observe/table_reads.h"
+#include "observe/watched.h"
 #include "query/latency.h"
 #include "retention/archive_month.h"
 #include "retention/drop_empty.h"
@@ -76,10 +79,13 @@ _PG_init(void)
 	at_reader_init();
 	at_retention_class_init();
 	at_statement_init();
+	at_origin_init();
 	at_subject_key_init();
 	at_policy_init();
 	at_direct_init();
 	at_reads_init();
+	at_watched_init();
+	at_table_reads_init();
 	at_truncate_init();
 	at_latency_init();
 	at_baseline_init();

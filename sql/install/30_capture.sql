@@ -19,7 +19,9 @@ CREATE TABLE audit.policy (
 	subject_column text,
 	recorded_when jsonpath,
 	truncate text NOT NULL,
-	query boolean NOT NULL
+	query boolean NOT NULL,
+	reads boolean NOT NULL,
+	read_columns text[]
 );
 COMMENT ON TABLE audit.policy IS 'configuration: which tables are audited; changed by audit.enable() and audit.disable()';
 COMMENT ON COLUMN audit.policy.target IS 'the table';
@@ -41,6 +43,8 @@ COMMENT ON COLUMN audit.policy.subject_column IS 'column that tells whose person
 COMMENT ON COLUMN audit.policy.recorded_when IS 'changes for which this is false are not recorded; null: all are';
 COMMENT ON COLUMN audit.policy.truncate IS 'rows: TRUNCATE tells each row that it takes; count: only how many';
 COMMENT ON COLUMN audit.policy.query IS 'the text of each client''s statement is recorded, with its first event';
+COMMENT ON COLUMN audit.policy.reads IS 'statements that read the table are recorded';
+COMMENT ON COLUMN audit.policy.read_columns IS 'those alone that read one of these columns; null: all';
 REVOKE ALL ON audit.policy FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.policy', '');
 
@@ -102,12 +106,14 @@ CREATE FUNCTION audit.enable(
 	subject text DEFAULT NULL,
 	"when" jsonpath DEFAULT NULL,
 	truncate text DEFAULT 'rows',
-	query boolean DEFAULT false
+	query boolean DEFAULT false,
+	reads boolean DEFAULT false,
+	read_columns text[] DEFAULT NULL
 ) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable';
-COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) IS
-	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}; truncate => ''count'' has TRUNCATE tell only how many rows it takes; query => true keeps the text of statements, with whatever secrets they contain, and so goes with no concealed columns';
-REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean, boolean, text[]) IS
+	'starts to record the changes of a table; says what is recorded; resource_type is the table''s name and key its primary key unless given; baseline => true has the rows recorded that are there already, in the background; of the columns in only, or all, those in mask, hash and personal are recorded as such, and of a personal one whose it is, by subject; when tells which changes are recorded, by {"old": row, "new": row}; truncate => ''count'' has TRUNCATE tell only how many rows it takes; query => true keeps the text of statements, with whatever secrets they contain, and so goes with no concealed columns; reads => true has statements recorded that read the table, read_columns those alone that read one of these columns';
+REVOKE ALL ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean, boolean, text[]) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable(target regclass, reason text) RETURNS text
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_disable';

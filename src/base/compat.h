@@ -94,6 +94,14 @@ at_required_perms(const PlannedStmt *plan, const RangeTblEntry *entry)
 			   : getRTEPermissionInfo(plan->permInfos, (RangeTblEntry *) entry)->requiredPerms;
 }
 
+static inline Bitmapset *
+at_selected_columns(const PlannedStmt *plan, const RangeTblEntry *entry)
+{
+	return entry->perminfoindex == 0
+			   ? NULL
+			   : getRTEPermissionInfo(plan->permInfos, (RangeTblEntry *) entry)->selectedCols;
+}
+
 static inline bool
 at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 {
@@ -103,6 +111,7 @@ at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 }
 #else
 #define at_is_permitted(plan, entry)            ExecCheckRTEPerms(entry)
+#define at_selected_columns(plan, entry)        ((void) (plan), (entry)->selectedCols)
 #define AT_CHECK_PERMS_PARAMS                   List *range_table, bool report
 #define AT_CHECK_PERMS_ARGS                     range_table, report
 #define at_required_perms(plan, entry)          ((void) (plan), (entry)->requiredPerms)

@@ -57,6 +57,7 @@ char *at_guc_maintenance_role;
 char *at_guc_maintenance_window;
 int at_guc_max_value_size;
 bool at_guc_purge_anchor;
+int at_guc_read_durability;
 char *at_guc_reason;
 bool at_guc_record_denials;
 bool at_guc_record_privileges;
@@ -100,6 +101,12 @@ static const struct config_enum_entry logical_apply_options[] = {
 static const struct config_enum_entry require_context_options[] = {
 	{"off", AT_REQUIRE_CONTEXT_OFF, false},
 	{"error", AT_REQUIRE_CONTEXT_ERROR, false},
+	{NULL, 0, false},
+};
+
+static const struct config_enum_entry read_durability_options[] = {
+	{"async", AT_READ_ASYNC, false},
+	{"sync", AT_READ_SYNC, false},
 	{NULL, 0, false},
 };
 
@@ -325,6 +332,13 @@ define_m_to_z(void)
 	DefineCustomBoolVariable(
 		"audit_trail.purge_anchor", "Purges nothing before the order for it is anchored outside.",
 		NULL, &at_guc_purge_anchor, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
+	/* by the configuration file only: who reads must not decide whether it is seen */
+	DefineCustomEnumVariable("audit_trail.read_durability",
+							 "Says whether a read waits until its record is in the trail.",
+							 "sync: its rows reach the client when the record is on disk.",
+							 &at_guc_read_durability, AT_READ_ASYNC, read_durability_options,
+							 PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
 

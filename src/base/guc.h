@@ -40,6 +40,7 @@ extern char *at_guc_maintenance_role;
 extern char *at_guc_maintenance_window; /* "22:00-05:00" in UTC; empty: always */
 extern int at_guc_max_value_size;       /* kB; longer values are stored as prefix and digest */
 extern bool at_guc_purge_anchor; /* nothing is purged before others have witnessed the order */
+extern int at_guc_read_durability;
 extern char *at_guc_reason;
 extern bool at_guc_record_denials;
 extern bool at_guc_record_privileges;
@@ -89,6 +90,13 @@ typedef enum AtLogicalApply
 	AT_LOGICAL_APPLY_RECORD,
 	AT_LOGICAL_APPLY_COUNT
 } AtLogicalApply;
+
+/* Values of audit_trail.read_durability. */
+typedef enum AtReadDurability
+{
+	AT_READ_ASYNC,
+	AT_READ_SYNC
+} AtReadDurability;
 
 /* Values of audit_trail.ring_full. */
 typedef enum AtRingFull

@@ -18,6 +18,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/condition_variable.h"
 #include "storage/ipc.h"
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
@@ -37,6 +39,9 @@
 /* How often somebody who waits for room looks for it. */
 #define POLL_MS 5
 
+/* How often somebody who waits for a record wakes the collector again. */
+#define WAIT_MS 1000
+
 /* The head of a record, in its first cell. */
 typedef struct Record
 {
@@ -54,7 +59,9 @@ typedef struct Share
 	Oid database; /* InvalidOid: unused */
 	uint32 cells;
 	AtRingLoss loss; /* that nobody has told of */
+	uint64 recorded; /* all records up to this number were removed */
 	bool served;     /* it has a collector, or had one when the server was stopped */
+	bool looks;      /* the collector will soon look by itself: nobody needs to wake it */
 	NameData name;   /* right while it is served */
 } Share;
 
@@ -73,6 +80,8 @@ typedef struct Ring
 	uint32 last;
 	uint64 number; /* of the newest record */
 	Share share[AT_MAX_DATABASES];
+
+	ConditionVariable removed; /* broadcast when records were removed */
 } Ring;
 
 /* The head of a record in a batch; the record follows. */
@@ -84,6 +93,13 @@ typedef struct BatchHead
 
 /* Set by the start-up hook in the postmaster, inherited by everyone. */
 static Ring *ring = NULL;
+/* What this process has put last. */
+static struct
+{
+	Oid database;
+	uint64 number; /* 0: nothing */
+} last_put;
+
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
@@ -92,12 +108,12 @@ static void start_up(void);
 static uint32 count_cells(void);
 static Size ring_size(void);
 static void clear(void);
-static bool try_put(Oid database, const char *record, Size len, bool last_try);
+static bool try_put(Oid database, const char *record, Size len, bool last_try, bool *looks);
 static void count_loss(Share *share);
 static Share *share_of(Oid database);
 static void fill_cells(const Record *head, const char *record);
 static void copy_record(uint32 cell, char *to);
-static void remove_records(Oid database, uint64 last);
+static void remove_records(Oid database, const uint64 *numbers, int count);
 
 void
 at_ring_init(void)
@@ -166,6 +182,7 @@ clear(void)
 		ring->following[i] = i + 1 < ring->ncells ? i + 1 : NO_CELL;
 	ring->nunused = ring->ncells;
 	ring->first = ring->last = NO_CELL;
+	ConditionVariableInit(&ring->removed);
 }
 
 static char *
@@ -186,9 +203,11 @@ at_ring_put(Oid database, const char *record, Size len)
 	for (;;)
 	{
 		bool last_try = at_clock_ms() >= until;
-		bool done = try_put(database, record, len, last_try);
+		bool looks = false;
+		bool done = try_put(database, record, len, last_try, &looks);
 
-		at_worker_wake_in(database, AT_WORKER_COLLECTOR);
+		if (!looks || !done)
+			at_worker_wake_in(database, AT_WORKER_COLLECTOR);
 		if (done)
 			return AT_RING_TAKEN;
 		if (last_try)
@@ -199,7 +218,7 @@ at_ring_put(Oid database, const char *record, Size len)
 
 /* Put a record if there is room; if not, and there will be no other try, it is counted. */
 static bool
-try_put(Oid database, const char *record, Size len, bool last_try)
+try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
 {
 	uint32 need = (HEAD_SIZE + len + CELL_SIZE - 1) / CELL_SIZE;
 	bool done = false;
@@ -214,6 +233,9 @@ try_put(Oid database, const char *record, Size len, bool last_try)
 		fill_cells(&head, record);
 		share->cells += need;
 		done = true;
+		*looks = share->looks && share->cells < ring->ncells / 8;
+		last_put.database = database;
+		last_put.number = head.number;
 	}
 	else if (share != NULL && last_try)
 		count_loss(share);
@@ -343,13 +365,40 @@ fill_cells(const Record *head, const char *record)
 	ring->last = first;
 }
 
+/* Has it been removed, or forgotten with its database? */
+static bool
+is_recorded(Oid database, uint64 number)
+{
+	bool recorded = true;
+
+	LWLockAcquire(ring->lock, LW_SHARED);
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (ring->share[i].database == database)
+			recorded = ring->share[i].recorded >= number;
+	LWLockRelease(ring->lock);
+	return recorded;
+}
+
+void
+at_ring_wait(void)
+{
+	if (ring == NULL || last_put.number == 0)
+		return;
+	at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
+	ConditionVariablePrepareToSleep(&ring->removed);
+	while (!is_recorded(last_put.database, last_put.number))
+		if (ConditionVariableTimedSleep(&ring->removed, WAIT_MS, PG_WAIT_EXTENSION))
+			at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
+	ConditionVariableCancelSleep();
+}
+
 void
 at_ring_read(AtRingBatch *batch)
 {
 	batch->count = 0;
 	batch->used = 0;
 
-	LWLockAcquire(ring->lock, LW_SHARED);
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (uint32 cell = ring->first; cell != NO_CELL;)
 	{
 		const Record *head = (const Record *) cell_data(cell);
@@ -369,6 +418,9 @@ at_ring_read(AtRingBatch *batch)
 		}
 		cell = head->next;
 	}
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (ring->share[i].database == MyDatabaseId)
+			ring->share[i].looks = batch->count > 0 || batch->looks_again;
 	LWLockRelease(ring->lock);
 }
 
@@ -408,9 +460,20 @@ at_ring_batch_next(const AtRingBatch *batch, Size *at, AtRingRecord *record)
 }
 
 void
-at_ring_remove(uint64 last)
+at_ring_remove(const uint64 *numbers, int count)
 {
-	remove_records(MyDatabaseId, last);
+	remove_records(MyDatabaseId, numbers, count);
+}
+
+void
+at_ring_recorded(uint64 last)
+{
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (ring->share[i].database == MyDatabaseId)
+			ring->share[i].recorded = last;
+	LWLockRelease(ring->lock);
+	ConditionVariableBroadcast(&ring->removed);
 }
 
 void
@@ -418,7 +481,7 @@ at_ring_forget(Oid database)
 {
 	if (ring == NULL)
 		return;
-	remove_records(database, PG_UINT64_MAX);
+	remove_records(database, NULL, 0);
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
@@ -445,9 +508,11 @@ free_record(uint32 first)
 	return count;
 }
 
+/* Those of a database with these numbers; all, without numbers. */
 static void
-remove_records(Oid database, uint64 last)
+remove_records(Oid database, const uint64 *numbers, int count)
 {
+	int i = 0;
 	uint32 kept = NO_CELL; /* the last record that stays, of those before the present one */
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
@@ -456,9 +521,11 @@ remove_records(Oid database, uint64 last)
 		const Record *head = (const Record *) cell_data(cell);
 		uint32 next = head->next;
 
-		if (head->number > last)
+		while (numbers != NULL && i < count && numbers[i] < head->number)
+			i++;
+		if (numbers != NULL && i == count)
 			break;
-		if (head->database != database)
+		if (head->database != database || (numbers != NULL && numbers[i] != head->number))
 			kept = cell;
 		else
 		{

@@ -24,6 +24,7 @@ typedef struct AtRingBatch
 {
 	char *buffer; /* of size bytes, by the caller; at least AT_RING_MAX_RECORD + 64 */
 	Size size;
+	bool looks_again; /* soon, also if there is nothing now: nobody has to wake the collector */
 
 	/* what was read; records follow each other, see at_ring_batch_next() */
 	int count;
@@ -59,6 +60,9 @@ extern bool at_ring_ready(void);
  */
 extern AtRingOutcome at_ring_put(Oid database, const char *record, Size len);
 
+/* Wait until the records that this process has put last were removed. Can be interrupted. */
+extern void at_ring_wait(void);
+
 /*
  * The database whose collector takes what happens in this one, which is known by its oid or by its
  * name: itself, or else audit_trail.cluster_database. InvalidOid if there is none.
@@ -70,12 +74,15 @@ extern void at_ring_serve(const char *name);
 extern void at_ring_leave(void);
 
 /*
- * For the collector: copy records; walk through the copy, *at being 0 at first; remove those up to
- * a number.
+ * For the collector: copy records; walk through the copy, *at being 0 at first; remove some, by
+ * their numbers, which ascend.
  */
 extern void at_ring_read(AtRingBatch *batch);
 extern bool at_ring_batch_next(const AtRingBatch *batch, Size *at, AtRingRecord *record);
-extern void at_ring_remove(uint64 last);
+extern void at_ring_remove(const uint64 *numbers, int count);
+
+/* All that was read up to a number has been removed: tell those who wait. */
+extern void at_ring_recorded(uint64 last);
 
 /* Records of this database that found no room. */
 typedef struct AtRingLoss

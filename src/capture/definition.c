@@ -48,7 +48,9 @@ enum
 	ARG_SUBJECT,
 	ARG_WHEN,
 	ARG_TRUNCATE,
-	ARG_QUERY
+	ARG_QUERY,
+	ARG_READS,
+	ARG_READ_COLUMNS
 };
 
 static void check_relation(Relation rel);
@@ -59,6 +61,7 @@ static char *get_name(FunctionCallInfo fcinfo, int arg, const char *what, const 
 static List *get_names(FunctionCallInfo fcinfo, int arg, const char *what);
 static List *get_columns(FunctionCallInfo fcinfo, int arg, const char *what, Relation rel);
 static void read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row);
+static void read_read_options(FunctionCallInfo fcinfo, Relation rel, AtReadOptions *read);
 static char *get_truncate(FunctionCallInfo fcinfo, int arg);
 static List *check_operations(List *given);
 static void check_columns(Relation rel, List *names, const char *what);
@@ -94,6 +97,7 @@ at_definition_read(FunctionCallInfo fcinfo, Relation rel, AtDefinition *definiti
 	read_row_options(fcinfo, rel, &definition->row);
 	at_row_options_check(rel, &definition->row, definition->keys);
 	check_query(definition->query, &definition->row);
+	read_read_options(fcinfo, rel, &definition->read);
 
 	StringInfoData described;
 
@@ -120,6 +124,18 @@ read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
 	}
 	if (!PG_ARGISNULL(ARG_WHEN))
 		row->when = DatumGetCString(DirectFunctionCall1(jsonpath_out, PG_GETARG_DATUM(ARG_WHEN)));
+}
+
+/* Naming columns says that reading them is recorded. */
+static void
+read_read_options(FunctionCallInfo fcinfo, Relation rel, AtReadOptions *read)
+{
+	*read = (AtReadOptions){
+		.recorded = !PG_ARGISNULL(ARG_READ_COLUMNS) ||
+					(!PG_ARGISNULL(ARG_READS) && PG_GETARG_BOOL(ARG_READS)),
+		.limited = !PG_ARGISNULL(ARG_READ_COLUMNS),
+		.columns = get_columns(fcinfo, ARG_READ_COLUMNS, "read_columns", rel),
+	};
 }
 
 void

@@ -28,8 +28,9 @@ typedef struct AtDefinition
 	bool baseline;  /* its rows are to be recorded */
 	bool key_given; /* else they are those of the primary key */
 	AtRowOptions row;
-	char *truncate;      /* as in AtStoredPolicy */
-	bool query;          /* the text of statements is to be recorded */
+	char *truncate; /* as in AtStoredPolicy */
+	bool query;     /* the text of statements is to be recorded */
+	AtReadOptions read;
 	char *row_described; /* the options of rows, for people; see at_row_options_describe() */
 	char *columns_json;  /* see at_describe_columns() */
 } AtDefinition;

@@ -171,6 +171,13 @@ same_row_options(const AtRowOptions *a, const AtRowOptions *b)
 		   same_text(a->when, b->when);
 }
 
+static bool
+same_read_options(const AtReadOptions *a, const AtReadOptions *b)
+{
+	return a->recorded == b->recorded && a->limited == b->limited &&
+		   same_names(a->columns, b->columns);
+}
+
 static void
 read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 {
@@ -188,6 +195,7 @@ read_existing(const AtDefinition *definition, ExistingPolicy *existing)
 					 same_names(stored.keys, definition->keys) &&
 					 same_text(stored.truncate, definition->truncate) &&
 					 stored.query == definition->query &&
+					 same_read_options(&stored.read, &definition->read) &&
 					 same_row_options(&stored.row, &definition->row);
 }
 
@@ -228,6 +236,7 @@ write_policy(const AtDefinition *definition, int32 target_id)
 		.row = definition->row,
 		.truncate = definition->truncate,
 		.query = definition->query,
+		.read = definition->read,
 	};
 
 	at_stored_write(&stored);
@@ -253,6 +262,10 @@ describe(const AtDefinition *definition)
 		appendStringInfoString(&out, "; truncate counts rows");
 	if (definition->query)
 		appendStringInfoString(&out, "; text of commands");
+	if (definition->read.limited)
+		appendStringInfo(&out, "; reads of %s", at_name_list(definition->read.columns));
+	else if (definition->read.recorded)
+		appendStringInfoString(&out, "; reads");
 	appendStringInfoChar(&out, ')');
 	return out.data;
 }

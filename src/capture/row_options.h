@@ -29,6 +29,14 @@ typedef enum AtTreatment
 /* Word for a treatment, as audit.target.columns has it in "recorded"; NULL for AT_PLAIN. */
 extern const char *const at_treatment_words[AT_TREATMENTS];
 
+/* Which statements are recorded that read the table. */
+typedef struct AtReadOptions
+{
+	bool recorded;
+	bool limited; /* to those that read one of these columns */
+	List *columns;
+} AtReadOptions;
+
 /* Lists are of C strings, the names of columns. */
 typedef struct AtRowOptions
 {

@@ -130,6 +130,12 @@ fill(HeapTuple tuple, TupleDesc desc, AtStoredPolicy *stored)
 			},
 		.truncate = get_text(tuple, Anum_policy_truncate, desc),
 		.query = DatumGetBool(heap_getattr(tuple, Anum_policy_query, desc, &isnull)),
+		.read =
+			{
+				.recorded = DatumGetBool(heap_getattr(tuple, Anum_policy_reads, desc, &isnull)),
+				.limited = !heap_attisnull(tuple, Anum_policy_read_columns, desc),
+				.columns = get_names(tuple, Anum_policy_read_columns, desc),
+			},
 	};
 }
 
@@ -167,6 +173,10 @@ at_stored_table(Oid relid, AtAuditedTable *table)
 		.root = stored.root,
 		.target_id = stored.target_id,
 		.resource_type = stored.resource_type,
+		.reads = stored.read.recorded,
+		.reads_limited = stored.read.limited,
+		.read_columns = stored.read.columns,
+		.query = stored.query,
 	};
 	return true;
 }
@@ -253,6 +263,10 @@ at_stored_write(const AtStoredPolicy *stored)
 	at_config_set(&row, Anum_policy_key_given, BoolGetDatum(stored->key_given));
 	at_config_set_text(&row, Anum_policy_truncate, stored->truncate);
 	at_config_set(&row, Anum_policy_query, BoolGetDatum(stored->query));
+	at_config_set(&row, Anum_policy_reads, BoolGetDatum(stored->read.recorded));
+	at_config_set_text(&row, Anum_policy_read_columns, NULL);
+	if (stored->read.limited)
+		at_config_set(&row, Anum_policy_read_columns, at_name_array(stored->read.columns));
 	set_row_options(&row, &stored->row);
 	if (!at_config_update(&row))
 		at_config_insert(&row);

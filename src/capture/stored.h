@@ -38,6 +38,8 @@
 #define Anum_policy_recorded_when    17
 #define Anum_policy_truncate         18
 #define Anum_policy_query            19
+#define Anum_policy_reads            20
+#define Anum_policy_read_columns     21
 
 /* A row; lists are of C strings, in the context of the reader. */
 typedef struct AtStoredPolicy
@@ -54,6 +56,7 @@ typedef struct AtStoredPolicy
 	AtRowOptions row;
 	char *truncate; /* AT_TRUNCATE_ROWS or AT_TRUNCATE_COUNT */
 	bool query;     /* the text of statements is recorded */
+	AtReadOptions read;
 } AtStoredPolicy;
 
 /* What a TRUNCATE tells of the rows that it takes: each of them, or how many they are. */

@@ -287,6 +287,7 @@ follow_row_options(Comparison *comparison, const AtSchemaChange *change)
 	row->masked = present_names(relid, row->masked, change);
 	row->hashed = present_names(relid, row->hashed, change);
 	row->personal = present_names(relid, row->personal, change);
+	comparison->stored.read.columns = present_names(relid, comparison->stored.read.columns, change);
 	if (change->command == NULL && count_concealed(row) < concealed)
 		mask_unknown(comparison);
 	mask_formerly_generated(comparison, change);

@@ -130,11 +130,18 @@ make_values(const Attempt *attempt)
 		at_member_text(&values, "sqlstate", unpack_sql_state(attempt->sqlstate));
 	at_member_text(&values, "message", cut(attempt->message));
 	at_member_text(&values, "object", cut(attempt->object));
-	at_member_text(&values, "command", at_statement_tag());
-	append_statement(attempt->without_literals, &values);
+	at_attempt_append_command(&values, true, attempt->without_literals);
 	if (attempt->details != NULL)
 		appendStringInfo(&values, ",%s", attempt->details);
 	return values.data;
+}
+
+void
+at_attempt_append_command(StringInfo values, bool with_text, bool without_literals)
+{
+	at_member_text(values, "command", at_statement_tag());
+	if (with_text)
+		append_statement(without_literals, values);
 }
 
 /* Secrets go before the text is cut: a word that tells of them may stand behind. */

@@ -42,4 +42,10 @@ extern void at_attempt_block(int sqlstate, const char *message, int32 target_id,
  */
 extern void at_attempt_begin_read(StringInfo record, const char *object);
 
+/*
+ * Append members about the client's command to a JSON object: its kind, and its text if that is
+ * wanted, bounded and without secrets, or without any literal.
+ */
+extern void at_attempt_append_command(StringInfo values, bool with_text, bool without_literals);
+
 #endif

@@ -126,6 +126,19 @@ at_context_look(AtContext *context)
 	}
 }
 
+bool
+at_context_has_hints(void)
+{
+	AtContextValue hint[AT_CONTEXT_FIELDS] = {{NULL}};
+
+	at_source_read(hint);
+	read_comment(hint);
+	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
+		if (hint[i].value != NULL)
+			return true;
+	return false;
+}
+
 void
 at_context_take(AtContext *context)
 {

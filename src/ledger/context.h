@@ -62,6 +62,9 @@ extern void at_context_look(AtContext *context);
  */
 extern void at_context_take(AtContext *context);
 
+/* Does somebody but our settings say something now: settings of others, a comment? */
+extern bool at_context_has_hints(void);
+
 /* Give the fields that are unset the values of our settings as they are now. */
 extern void at_context_complete(AtContext *context);
 

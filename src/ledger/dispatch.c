@@ -40,8 +40,19 @@ static void write_context(const AtOrigin *origin, StringInfo json);
 void
 at_dispatch_begin(StringInfo record, const AtOrigin *origin, const AtDispatch *dispatch)
 {
+	StringInfoData bytes;
+
+	initStringInfo(&bytes);
+	at_origin_write(origin, &bytes);
+	at_dispatch_begin_with(record, &bytes, dispatch);
+	pfree(bytes.data);
+}
+
+void
+at_dispatch_begin_with(StringInfo record, const StringInfoData *origin, const AtDispatch *dispatch)
+{
 	initStringInfo(record);
-	at_origin_write(origin, record);
+	appendBinaryStringInfo(record, origin->data, origin->len);
 	at_wire_put_number(record, dispatch->at != 0 ? dispatch->at : GetCurrentTimestamp());
 	at_wire_put_number(record, dispatch->op);
 	at_wire_put_number(record, dispatch->target_id);
@@ -61,6 +72,12 @@ at_dispatch_end(StringInfo record, int64 rows)
 	at_wire_put_number(record, rows);
 	if (!OidIsValid(database) || at_ring_put(database, record->data, record->len) == AT_RING_LATE)
 		log_record(record);
+}
+
+void
+at_dispatch_wait(void)
+{
+	at_ring_wait();
 }
 
 void
@@ -117,14 +134,14 @@ addressee(void)
 	return at_ring_addressee(InvalidOid, at_client_look(&client) ? client.database : NULL);
 }
 
-/* Where we are, or want to be; remembered while there is nothing to look at. */
+/* Where we are, or want to be; nobody can give the database another name meanwhile. */
 static const char *
 database_name(void)
 {
 	static NameData name;
 	AtClient client;
 
-	if (can_look())
+	if (NameStr(name)[0] == '\0' && can_look())
 	{
 		const char *found = get_database_name(MyDatabaseId);
 

@@ -18,12 +18,12 @@
 
 #include "ledger/origin.h"
 
-/* Texts may be NULL, but for the types. */
+/* Texts may be NULL. */
 typedef struct AtDispatch
 {
 	TimestampTz at;
 	char op;
-	char *event_type;
+	char *event_type;    /* NULL: what the op makes of the resource type */
 	char *resource_type; /* what it is about, where target_id is 0 */
 	int32 target_id;     /* version of an audited table that it is about */
 	char *record_key;
@@ -41,7 +41,15 @@ typedef struct AtDispatch
  */
 extern void at_dispatch_begin(StringInfo record, const AtOrigin *origin,
 							  const AtDispatch *dispatch);
+extern void at_dispatch_begin_with(StringInfo record, const StringInfoData *origin,
+								   const AtDispatch *dispatch);
 extern void at_dispatch_end(StringInfo record, int64 rows);
+
+/*
+ * Wait until all that this process has sent is on disk, in the trail. Can be interrupted, and
+ * raises an error if there is no collector for too long.
+ */
+extern void at_dispatch_wait(void);
 
 /*
  * Send an event whose origin is who does something now. Needs a transaction; raises nothing of

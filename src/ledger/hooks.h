@@ -12,6 +12,7 @@
 
 #include "access/attnum.h"
 #include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 
 #include "ledger/event.h"
 
@@ -101,6 +102,12 @@ typedef struct AtAuditedTable
 	Oid root; /* the table whose policy it is */
 	int32 target_id;
 	char *resource_type;
+
+	/* statements that read it are recorded; limited: those that read one of these columns */
+	bool reads;
+	bool reads_limited;
+	List *read_columns; /* of C strings */
+	bool query;         /* with their text */
 } AtAuditedTable;
 
 /* Set by capture: the same question as above, with what the policy says; false: there is none. */

@@ -42,7 +42,7 @@ at_kind_event(const AtTarget *target, char op, const char *event_type)
 		.table = at_span_of(target->table_name),
 		.resource_type = at_span_of(target->resource_type),
 		.op = op,
-		.event_type = cstring_to_text(event_type),
+		.event_type = event_type != NULL ? cstring_to_text(event_type) : NULL,
 	};
 }
 

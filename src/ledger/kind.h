@@ -18,7 +18,7 @@
  */
 extern void at_kind_target(const char *resource_type, AtTarget *target);
 
-/* An event of a target, with nothing but that. */
+/* An event of a target, with nothing but that. The type may be NULL: what the op says. */
 extern AtEvent at_kind_event(const AtTarget *target, char op, const char *event_type);
 
 /*

@@ -7,12 +7,30 @@
 
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
 
 #include "base/wire.h"
 #include "ledger/origin.h"
 
 /* A setting may have a name of any length. */
 #define MAX_SOURCE 200
+
+/* The origin of the statement before. */
+static struct
+{
+	bool valid;
+	uint64 version; /* at_guc_context_version */
+	Oid user_id;
+	Oid role_id;
+	uint64 session_id;
+	char application[NAMEDATALEN];
+	MemoryContext memory;
+	StringInfoData bytes; /* in it */
+} before;
+
+static bool is_as_before(const char *application);
 
 void
 at_origin_now(AtOrigin *origin)
@@ -34,6 +52,57 @@ at_origin_now(AtOrigin *origin)
 		if (source != NULL)
 			origin->field[i].source = at_context_clean_part(source, strlen(source), MAX_SOURCE);
 	}
+}
+
+const StringInfoData *
+at_origin_bytes(void)
+{
+	const char *application = at_session_application();
+	AtOrigin origin;
+
+	if (is_as_before(application) && !at_context_has_hints())
+		return &before.bytes;
+	if (before.memory == NULL)
+		before.memory =
+			AllocSetContextCreate(CacheMemoryContext, "audit_trail origin", ALLOCSET_SMALL_SIZES);
+	before.valid = false;
+	MemoryContextReset(before.memory);
+
+	MemoryContext save = MemoryContextSwitchTo(before.memory);
+
+	at_origin_now(&origin);
+	initStringInfo(&before.bytes);
+	at_origin_write(&origin, &before.bytes);
+	MemoryContextSwitchTo(save);
+	before.version = at_guc_context_version;
+	before.user_id = GetSessionUserId();
+	before.role_id = at_context_role();
+	before.session_id = origin.session_id;
+	strlcpy(before.application, application != NULL ? application : "", sizeof(before.application));
+	before.valid = !at_context_has_hints();
+	return &before.bytes;
+}
+
+static bool
+is_as_before(const char *application)
+{
+	return before.valid && before.version == at_guc_context_version &&
+		   before.user_id == GetSessionUserId() && before.role_id == at_context_role() &&
+		   before.session_id == at_session_known() &&
+		   strcmp(before.application, application != NULL ? application : "") == 0;
+}
+
+/* A role may have another name. */
+static void
+forget(Datum arg, int cache_id, uint32 hash)
+{
+	before.valid = false;
+}
+
+void
+at_origin_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHOID, forget, (Datum) 0);
 }
 
 void

@@ -28,6 +28,15 @@ typedef struct AtOrigin
 /* The origin of what happens now, in the current memory context. Needs a transaction. */
 extern void at_origin_now(AtOrigin *origin);
 
+/*
+ * The same as bytes, that of the statement before if nothing differs; they are valid until the
+ * next call.
+ */
+extern const StringInfoData *at_origin_bytes(void);
+
+/* Register the invalidation callback. */
+extern void at_origin_init(void);
+
 /* As bytes, and back; what is read points into the bytes. False if they are no origin. */
 extern void at_origin_write(const AtOrigin *origin, StringInfo out);
 extern bool at_origin_read(AtOrigin *origin, StringInfo in);

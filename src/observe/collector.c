@@ -20,6 +20,7 @@
 #include "commands/dbcommands.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -40,26 +41,48 @@
 /* A wake-up comes with each record; this is for one that was lost. */
 #define IDLE_MS 1000
 
+/* After there was something: until then nobody wakes it, so that what comes meanwhile is one batch.
+ */
+#define SOON_MS 100
+
 #define BATCH_SIZE (128 * 1024)
 
-/* Records of one origin, in one transaction. */
-typedef struct OriginGroup
+/* A record of a batch. */
+typedef struct Entry
 {
-	const char *origin; /* its bytes; NULL: no transaction is open */
-	int origin_len;
-	uint64 last;     /* number of the last record */
-	AtTarget target; /* of the record before */
-} OriginGroup;
+	AtRingRecord record;
+	AtOrigin *origin;
+	int origin_len; /* bytes of it, with which the record begins */
+	AtDispatch dispatch;
+	bool taken; /* by a group */
+} Entry;
+
+/* A batch on its way into the trail. */
+typedef struct Work
+{
+	Entry *entry;
+	int count;
+	int left;     /* not taken yet */
+	uint64 *done; /* numbers of what was committed, and is still in the ring */
+	int ndone;
+	AtTarget target; /* of the event before */
+} Work;
+
+/* As the skeleton of workers has set it: durable. */
+static int configured_commit;
 
 static long run_pass(void);
 static bool serve(void);
 static void record_batch(const AtRingBatch *batch);
-static void record_one(OriginGroup *group, const AtRingRecord *record);
+static void read_entries(const AtRingBatch *batch, Work *work);
+static void settle(int code, Datum arg);
+static void record_group(Work *work, int first);
+static bool same_origin(const Entry *a, const Entry *b);
 static void clean_origin(AtOrigin *origin);
-static void begin_group(OriginGroup *group, const AtOrigin *origin);
-static void end_group(OriginGroup *group);
-static void append_event(OriginGroup *group, const AtDispatch *dispatch);
-static const AtTarget *find_target(OriginGroup *group, const AtDispatch *dispatch);
+static void begin_group(const AtOrigin *origin);
+static void end_group(Work *work, int ndone);
+static void append_event(Work *work, const AtDispatch *dispatch);
+static const AtTarget *find_target(AtTarget *target, const AtDispatch *dispatch);
 static struct varlena *make_values(const AtDispatch *dispatch);
 static void tell_loss(void);
 
@@ -73,15 +96,25 @@ static long
 run_pass(void)
 {
 	AtRingBatch batch = {.buffer = palloc(BATCH_SIZE), .size = BATCH_SIZE};
+	MemoryContext save = CurrentMemoryContext;
+	MemoryContext memory = AllocSetContextCreate(save, "audit_trail batch", ALLOCSET_DEFAULT_SIZES);
 
 	if (RecoveryInProgress())
 		return IDLE_MS;
 	if (!serve())
 		return IDLE_MS;
+	if (configured_commit == 0)
+		configured_commit = synchronous_commit;
 	for (at_ring_read(&batch); batch.count > 0; at_ring_read(&batch))
+	{
+		MemoryContextSwitchTo(memory);
 		record_batch(&batch);
+		MemoryContextSwitchTo(save);
+		MemoryContextReset(memory);
+		batch.looks_again = true;
+	}
 	tell_loss();
-	return IDLE_MS;
+	return batch.looks_again ? SOON_MS : IDLE_MS;
 }
 
 /* Say whose records we take, as long as there is a ledger; the database may get another name. */
@@ -102,43 +135,103 @@ serve(void)
 	return begun;
 }
 
+/*
+ * Those of one origin make one transaction, in the order of the first of each. Only the last one
+ * waits for the disk, which has the others then too. Whatever ends this, what was committed leaves
+ * the ring.
+ */
 static void
 record_batch(const AtRingBatch *batch)
 {
-	OriginGroup group = {.origin = NULL};
-	AtRingRecord record;
-	Size at = 0;
+	Work work = {.count = 0};
 
-	while (at_ring_batch_next(batch, &at, &record))
+	read_entries(batch, &work);
+	PG_ENSURE_ERROR_CLEANUP(settle, PointerGetDatum(&work));
 	{
-		CHECK_FOR_INTERRUPTS();
-		record_one(&group, &record);
+		for (int i = 0; i < work.count; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!work.entry[i].taken)
+				record_group(&work, i);
+		}
 	}
-	end_group(&group);
+	PG_END_ENSURE_ERROR_CLEANUP(settle, PointerGetDatum(&work));
+	settle(0, PointerGetDatum(&work));
+	at_ring_recorded(work.entry[work.count - 1].record.number);
 }
 
 static void
-record_one(OriginGroup *group, const AtRingRecord *record)
+read_entries(const AtRingBatch *batch, Work *work)
 {
-	AtOrigin *origin = palloc(sizeof(AtOrigin));
-	AtDispatch dispatch;
-	int origin_len;
+	Size at = 0;
 
-	if (!at_dispatch_read(record->data, record->len, origin, &origin_len, &dispatch))
-		elog(ERROR, "record " UINT64_FORMAT " of the ring cannot be read", record->number);
-
-	if (group->origin != NULL &&
-		(group->origin_len != origin_len || memcmp(group->origin, record->data, origin_len) != 0))
-		end_group(group);
-	if (group->origin == NULL)
+	work->entry = palloc0(sizeof(Entry) * batch->count);
+	work->done = palloc(sizeof(uint64) * batch->count);
+	for (; at_ring_batch_next(batch, &at, &work->entry[work->count].record); work->count++)
 	{
-		clean_origin(origin);
-		begin_group(group, origin);
+		Entry *entry = &work->entry[work->count];
+
+		entry->origin = palloc(sizeof(AtOrigin));
+		if (!at_dispatch_read(entry->record.data, entry->record.len, entry->origin,
+							  &entry->origin_len, &entry->dispatch))
+			elog(ERROR, "record " UINT64_FORMAT " of the ring cannot be read",
+				 entry->record.number);
 	}
-	group->origin = record->data;
-	group->origin_len = origin_len;
-	group->last = record->number;
-	append_event(group, &dispatch);
+	work->left = work->count;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint64 left = *(const uint64 *) a;
+	uint64 right = *(const uint64 *) b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* What was committed is flushed, and leaves the ring. */
+static void
+settle(int code, Datum arg)
+{
+	Work *work = (Work *) DatumGetPointer(arg);
+
+	if (work->ndone == 0)
+		return;
+	XLogFlush(XactLastCommitEnd);
+	qsort(work->done, work->ndone, sizeof(uint64), compare_numbers);
+	at_ring_remove(work->done, work->ndone);
+	work->ndone = 0;
+}
+
+/* All of the same origin as the first. */
+static void
+record_group(Work *work, int first)
+{
+	const Entry *entry = &work->entry[first];
+	int from = work->ndone;
+	int taken = from;
+
+	clean_origin(entry->origin);
+	begin_group(entry->origin);
+	for (int i = first; i < work->count; i++)
+	{
+		Entry *other = &work->entry[i];
+
+		if (other->taken || !same_origin(entry, other))
+			continue;
+		append_event(work, &other->dispatch);
+		other->taken = true;
+		work->left--;
+		work->done[taken++] = other->record.number;
+	}
+	end_group(work, taken);
+}
+
+static bool
+same_origin(const Entry *a, const Entry *b)
+{
+	return a->origin_len == b->origin_len &&
+		   memcmp(a->record.data, b->record.data, a->origin_len) == 0;
 }
 
 /*
@@ -172,7 +265,7 @@ clean_origin(AtOrigin *origin)
 }
 
 static void
-begin_group(OriginGroup *group, const AtOrigin *origin)
+begin_group(const AtOrigin *origin)
 {
 	MemoryContext save = CurrentMemoryContext;
 
@@ -182,31 +275,29 @@ begin_group(OriginGroup *group, const AtOrigin *origin)
 		elog(ERROR, "there is no ledger any more");
 	PushActiveSnapshot(GetTransactionSnapshot());
 	at_transaction_act_for(origin);
-	group->target = (AtTarget){.target_id = 0};
 }
 
-/* Nobody can end the process between the commit and the removal. */
+/* Nobody can end the process before it is known which records were committed. */
 static void
-end_group(OriginGroup *group)
+end_group(Work *work, int ndone)
 {
 	MemoryContext save = CurrentMemoryContext;
 
-	if (group->origin == NULL)
-		return;
 	at_debug_point("collector-before-commit");
 	PopActiveSnapshot();
 	HOLD_INTERRUPTS();
+	synchronous_commit = work->left > 0 ? SYNCHRONOUS_COMMIT_OFF : configured_commit;
 	CommitTransactionCommand();
-	at_ring_remove(group->last);
+	synchronous_commit = configured_commit;
+	work->ndone = ndone;
 	RESUME_INTERRUPTS();
 	MemoryContextSwitchTo(save);
-	group->origin = NULL;
 }
 
 static void
-append_event(OriginGroup *group, const AtDispatch *dispatch)
+append_event(Work *work, const AtDispatch *dispatch)
 {
-	const AtTarget *target = find_target(group, dispatch);
+	const AtTarget *target = find_target(&work->target, dispatch);
 	AtEvent event = at_kind_event(target, dispatch->op, clean(dispatch->event_type));
 
 	if (dispatch->record_key != NULL)
@@ -219,16 +310,15 @@ append_event(OriginGroup *group, const AtDispatch *dispatch)
 
 /* What the event is about: an audited table, or what is known by its resource type. */
 static const AtTarget *
-find_target(OriginGroup *group, const AtDispatch *dispatch)
+find_target(AtTarget *target, const AtDispatch *dispatch)
 {
-	AtTarget *target = &group->target;
 	char *type = clean(dispatch->resource_type);
 
 	if (dispatch->target_id != 0)
 	{
 		if (target->target_id != dispatch->target_id &&
 			!at_target_read(dispatch->target_id, target))
-			at_kind_target(type, target);
+			elog(ERROR, "audit.target has no row %d", dispatch->target_id);
 	}
 	else if (target->target_id == 0 || strcmp(target->resource_type, type) != 0 ||
 			 target->table_name[0] != '\0')

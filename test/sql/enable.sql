@@ -85,7 +85,7 @@ SET ROLE en_owner;
 CREATE TABLE en.mine (id int PRIMARY KEY, v text);
 SELECT audit.enable('en.mine');
 RESET ROLE;
-GRANT EXECUTE ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) TO en_owner, en_other;
+GRANT EXECUTE ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean, boolean, text[]) TO en_owner, en_other;
 SET ROLE en_other;
 SELECT audit.enable('en.mine');
 SET ROLE en_owner;
@@ -126,7 +126,7 @@ UPDATE en.mine SET v = 'y';
 DROP TRIGGER forge ON en.mine;
 UPDATE en.mine SET v = 'y';
 
-REVOKE EXECUTE ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean) FROM en_owner, en_other;
+REVOKE EXECUTE ON FUNCTION audit.enable(regclass, text, text, text[], text[], text[], boolean, text[], text[], text[], text[], text, jsonpath, text, boolean, boolean, text[]) FROM en_owner, en_other;
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA en CASCADE;

@@ -18,7 +18,7 @@ $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\nfsync = off\n"
 	  . join('', map { "audit_trail.record_$_ = on\n" } qw(sessions privileges denials reads)));
 $node->start;
-$node->safe_psql('postgres', q{CREATE EXTENSION audit_trail; SELECT audit.init()});
+$node->safe_psql('postgres', q{CREATE EXTENSION audit_trail; SELECT audit.init(); CREATE TABLE patients (id int PRIMARY KEY); CREATE TABLE staff (id int PRIMARY KEY, email text, iban text)});
 workers_run($node, 'postgres', 'workers run');
 
 my @examples = $doc =~ /^```sql\n(.*?)^```$/msg;
