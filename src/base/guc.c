@@ -388,7 +388,7 @@ define_m_to_z(void)
 
 	DefineCustomIntVariable("audit_trail.ring_timeout",
 							"Sets how long a session waits for room there.", NULL,
-							&at_guc_ring_timeout, 1000, 0, 60 * 1000, PGC_SIGHUP,
+							&at_guc_ring_timeout, 10 * 1000, 0, 60 * 1000, PGC_SIGHUP,
 							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("audit_trail.seal_interval",
