@@ -79,7 +79,7 @@ is(open_told(), $node->safe_psql('postgres', q{
 	'those that everybody may call');
 sign_with(q{''}, q{''});
 is(join("\n", settings_told()), $node->safe_psql('postgres', q{
-		SELECT name || ' ' || coalesce(nullif(current_setting(name), ''), 'empty')
+		SELECT name || ' ' || coalesce(nullif(CASE WHEN name ~ '\.record_(sessions|denials|privileges)$' THEN boot_val ELSE current_setting(name) END, ''), 'empty')
 		FROM pg_settings WHERE name LIKE 'audit\_trail.%' ORDER BY name COLLATE "C"}),
 	'the settings and their defaults');
 is($node->safe_psql('postgres', "SELECT string_agg(name, ' ') FROM unnest('{@{[ join ',', names_told() ]}}'::text[]) name" . q{
