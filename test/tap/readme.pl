@@ -14,7 +14,7 @@ my $readme = slurp_file(dirname(abs_path(__FILE__)) . '/../../README.md');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 
 $node->init;
-$node->append_conf('postgresql.conf', configuration() . "audit_trail.record_reads = on\n");
+$node->append_conf('postgresql.conf', configuration() . join('', map { "audit_trail.record_$_ = on\n" } qw(reads sessions privileges denials)));
 $node->start;
 
 # the table of the examples

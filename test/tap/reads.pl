@@ -81,7 +81,7 @@ is($node->safe_psql('postgres', q{
 	SELECT actor, reason, login_user, category, event_type, resource_type, length(new_values ->> 'statement') <= 4000,
 		(new_values ->> 'statement_bytes')::int > 20000, new_values ->> 'statement' ~ 'secret' /* watch */
 	FROM audit.events WHERE action = 'read' AND new_values ->> 'statement' !~ 'watch' ORDER BY tx_id DESC, ordinal DESC LIMIT 2}),
-	"Anna A.|case 12|anna|security|audit.read|trail|t||f\nAnna A.|case 12|anna|security|audit.read|trail|t|t|f", 'the text is bounded and has no secrets');
+	"Anna A.|case 12|anna|access|audit.read|trail|t||f\nAnna A.|case 12|anna|access|audit.read|trail|t|t|f", 'the text is bounded and has no secrets');
 
 # a dump reads too, and what reads told verifies
 $node->command_ok([ 'pg_dump', '-f', '/dev/null', '-d', $node->connstr('postgres') ], 'pg_dump');

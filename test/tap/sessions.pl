@@ -88,12 +88,10 @@ like(told($node, 1, q{new_values ->> 'sqlstate', new_values ->> 'reason'}, q{eve
 
 # who is put out
 forget_told($node);
-$idle = $node->background_psql('postgres', extra_params => [ '-U', 'boss' ], on_error_die => 0);
-$pid = $idle->query('SELECT pg_backend_pid()');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+run_as($node, 'postgres', 'SELECT pg_backend_pid(); SELECT pg_terminate_backend(pg_backend_pid())', '-U', 'boss');
+($pid) = $node->{told_out} =~ /(\d+)/;
 like(told($node, 1, q{event_type, new_values ->> 'sqlstate', new_values ->> 'reason', backend_pid}, q{event_type = 'session.terminated'}),
 	qr/^session\.terminated\|57P01\|terminating connection due to administrator command\|$pid$/, 'a session that was terminated');
-eval { $idle->quit };
 forget_told($node);
 run_as($node, 'postgres', q{SET idle_in_transaction_session_timeout = '10ms'; BEGIN; \! sleep 1
 	SELECT 1}, '-U', 'boss');
