@@ -48,12 +48,14 @@
 #define SEGMENT_ROWS 1000.0
 
 /*
- * To look at a row of audit.segment, and to unpack one; in the units of seq_page_cost. Looking
- * costs more than that by the clock. But where the planner expects hundreds of keys and there is
- * one, as it does within audit.history(), it must not rather unpack everything: doc/decisions.md.
+ * To look at a row of audit.segment, and to unpack one, by itself and where the filter has chosen
+ * it; in the units of seq_page_cost. By the clock it is more. But where the planner expects
+ * hundreds of keys and there is one, as it does within audit.history(), it must not rather unpack
+ * everything.
  */
-#define LOOK_COST 0.01
-#define READ_COST 10.0
+#define LOOK_COST     0.002
+#define READ_COST     10.0
+#define FILTERED_COST 4.0
 
 typedef struct ColdState
 {
@@ -186,11 +188,10 @@ cost_of(PlannerInfo *root, RelOptInfo *rel, List *clauses)
 	if (by_tx_id)
 		return READ_COST / 3 + qual_cost.startup + 10 * (cpu_tuple_cost + qual_cost.per_tuple);
 
-	/* where the filter has chosen, the first condition leaves next to nothing for the others */
 	return Max(1.0, looked_at) * LOOK_COST + qual_cost.startup +
 		   Max(1.0, segments * fraction) *
-			   (READ_COST + SEGMENT_ROWS * (is_filtered ? cpu_tuple_cost + cpu_operator_cost
-														: cpu_tuple_cost + qual_cost.per_tuple));
+			   (is_filtered ? FILTERED_COST
+							: READ_COST + SEGMENT_ROWS * (cpu_tuple_cost + qual_cost.per_tuple));
 }
 
 static void
