@@ -89,6 +89,6 @@ tell(const char *payload)
 	ereport(LOG, (errmsg("settings that the audit trail rests on were changed"),
 				  errdetail_log("%s", payload)));
 	if (at_alarm_hook != NULL)
-		at_alarm_hook("settings.changed", "critical",
+		at_alarm_hook("settings", "critical",
 					  "settings that the audit trail rests on were changed");
 }
