@@ -102,6 +102,14 @@ at_selected_columns(const PlannedStmt *plan, const RangeTblEntry *entry)
 			   : getRTEPermissionInfo(plan->permInfos, (RangeTblEntry *) entry)->selectedCols;
 }
 
+static inline Bitmapset *
+at_updated_columns(const PlannedStmt *plan, const RangeTblEntry *entry)
+{
+	return entry->perminfoindex == 0
+			   ? NULL
+			   : getRTEPermissionInfo(plan->permInfos, (RangeTblEntry *) entry)->updatedCols;
+}
+
 static inline bool
 at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 {
@@ -112,6 +120,7 @@ at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 #else
 #define at_is_permitted(plan, entry)            ExecCheckRTEPerms(entry)
 #define at_selected_columns(plan, entry)        ((void) (plan), (entry)->selectedCols)
+#define at_updated_columns(plan, entry)         ((void) (plan), (entry)->updatedCols)
 #define AT_CHECK_PERMS_PARAMS                   List *range_table, bool report
 #define AT_CHECK_PERMS_ARGS                     range_table, report
 #define at_required_perms(plan, entry)          ((void) (plan), (entry)->requiredPerms)

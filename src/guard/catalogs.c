@@ -8,7 +8,9 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/transam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_description.h"
 #include "catalog/pg_largeobject.h"
@@ -23,6 +25,7 @@
 #include "parser/parsetree.h"
 #include "utils/lsyscache.h"
 
+#include "base/compat.h"
 #include "guard/catalogs.h"
 #include "guard/guard.h"
 #include "guard/refuse.h"
@@ -37,6 +40,7 @@ static const Oid harmless[] = {
 };
 
 static void start(QueryDesc *query, int eflags);
+static bool sets_estimates(const PlannedStmt *plan, RangeTblEntry *entry);
 static bool is_harmless(Oid relid);
 
 void
@@ -53,7 +57,12 @@ start(QueryDesc *query, int eflags)
 
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) == 0)
 		foreach (cell, query->plannedstmt->resultRelations)
-			at_catalogs_check_write(rt_fetch(lfirst_int(cell), query->plannedstmt->rtable)->relid);
+		{
+			RangeTblEntry *entry = rt_fetch(lfirst_int(cell), query->plannedstmt->rtable);
+
+			if (!sets_estimates(query->plannedstmt, entry))
+				at_catalogs_check_write(entry->relid);
+		}
 	if (previous_start)
 		previous_start(query, eflags);
 	else
@@ -72,6 +81,23 @@ at_catalogs_check_write(Oid relid)
 	if (relid < FirstUnpinnedObjectId && at_in_pg_catalog(relid) && !is_harmless(relid) &&
 		at_guard_is_on() && !at_guard_in_script())
 		at_refuse_catalog(relid);
+}
+
+/* An UPDATE of what the planner goes by, as to try plans of a table that is not there yet. */
+static bool
+sets_estimates(const PlannedStmt *plan, RangeTblEntry *entry)
+{
+	static const AttrNumber estimates[] = {Anum_pg_class_relpages, Anum_pg_class_reltuples,
+										   Anum_pg_class_relallvisible};
+	Bitmapset *others;
+
+	if (entry->relid != RelationRelationId ||
+		(at_required_perms(plan, entry) & (ACL_INSERT | ACL_UPDATE | ACL_DELETE)) != ACL_UPDATE)
+		return false;
+	others = bms_copy(at_updated_columns(plan, entry));
+	for (int i = 0; i < lengthof(estimates); i++)
+		others = bms_del_member(others, estimates[i] - FirstLowInvalidHeapAttributeNumber);
+	return bms_is_empty(others);
 }
 
 static bool
