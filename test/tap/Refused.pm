@@ -7,7 +7,7 @@ use warnings;
 use Exporter 'import';
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(refuse refused count_refused);
+our @EXPORT = qw(refuse refused count_refused settle_refused);
 
 # Run commands on database postgres; as who the further arguments say. Returns what psql says on
 # stderr; what it says on stdout is in $node->{refuse_out}.
@@ -27,6 +27,21 @@ sub count_refused
 	my ($node) = @_;
 
 	return $node->safe_psql('postgres', q{SELECT count(*) FROM audit.event WHERE event_type = 'audit.refused'});
+}
+
+# Wait until no more attempts come: one command may have made several.
+sub settle_refused
+{
+	my ($node) = @_;
+	my $count = -1;
+
+	while ($count != count_refused($node))
+	{
+		$count = count_refused($node);
+		sleep(1);
+	}
+	$node->{refused_seen} = $count;
+	return;
 }
 
 # The last attempt, once there is one that this function has not given yet; '' if there is none.

@@ -134,7 +134,10 @@ foreach (1, 2)
 	is(anchor_now(), size(), 'the checkpoint is kept');
 	push @kept, note();
 }
-like(slurp_file("$folder/kept"), qr/\A# kept at \S+Z\n\Q$kept[0]\E\n# kept at \S+Z\n\Q$kept[1]\E\n\z/, 'one behind the other');
+# the changed configuration has an entry of its own, which may have been kept before
+my ($nothing, @pieces) = split /^# kept at \S+Z\n/m, slurp_file("$folder/kept");
+is($nothing, '', 'each with the time');
+is_deeply([ @pieces[ -2, -1 ] ], [ map { "$_\n" } @kept ], 'one behind the other');
 is(newest(q{kind, convert_from(receipt, 'UTF8') = encode(sha256(checkpoint), 'hex') || E'  -\n'}), 'other|t', 'the receipt is the SHA-256 of what was kept');
 is($node->safe_psql('postgres', q{SELECT object FROM audit.verify() WHERE finding LIKE 'receipt%'}), '', 'receipts are verified');
 $node->stop;

@@ -76,7 +76,7 @@ foreach my $half (1 .. 20)
 	is(sql("SELECT string_agg(action, ',') FROM audit.history('orders', '$old')"), 'insert,update', 'the oldest order tells its life');
 }
 cmp_ok($purged, '>', 60 * 12 * 5, 'years are gone');
-cmp_ok(sql(q{SELECT count(*) FROM pg_class WHERE relkind = 'f' AND relname LIKE 'event%'}), '>', 36, 'years are archived');
+is(sql(q{SELECT count(*) FROM pg_class WHERE relkind = 'f' AND relname LIKE 'event%'}), 35, 'of three years all but the newest month is archived, and what was purged has no partition');
 cmp_ok(sql(q{SELECT count(*) FROM audit.keeper_run WHERE step = 'archive' AND error IS NULL}), '>', 100, 'the keeper did it');
 is(sql(q{SELECT string_agg(DISTINCT step || ': ' || error, chr(10)) FROM audit.keeper_run WHERE error !~ 'lock timeout|in use'}), '', 'and did not fail but for locks');
 my @files = glob "$folder/*";

@@ -82,6 +82,7 @@ is($node->safe_psql('postgres', q{SELECT string_agg(relname, ' ' ORDER BY relnam
 	WHERE relnamespace = 'shop'::regnamespace AND relkind IN ('r', 'p')}), 'child orders parent part part_1 part_2 part_2a typed', 'all are there');
 
 # By the owner, by way of an event trigger, a function with more rights, and a worker for other databases.
+settle_refused($node);
 refuse($node, 'DROP TABLE shop.orders', '-U', 'owner');
 is(refused($node, 'login_user'), 'owner', 'the owner does not drop it either');
 $node->safe_psql('postgres', q{
