@@ -234,7 +234,7 @@ COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of even
 COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
 COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';
 COMMENT ON COLUMN audit.log_entry.incarnation IS 'life of the ledger, see audit.incarnation';
-COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified, heartbeat, request, approve, refuse, retention, hold, release, purge, purged, purge_cancelled, erase or erased';
+COMMENT ON COLUMN audit.log_entry.kind IS 'events, or of a control record boot, incarnation, declared, guard, start, timeline, key, verified, heartbeat, request, approve, refuse, retention, hold, release, purge, purged, purge_cancelled, erase, erased or settings';
 COMMENT ON COLUMN audit.log_entry.previous IS 'SHA-256 of the entry before; 32 zero bytes in the first';
 COMMENT ON COLUMN audit.log_entry.root IS 'RFC 6962 root of the batch''s leaves';
 COMMENT ON COLUMN audit.log_entry.leaf_count IS 'leaves of the batch: its events and transactions';
