@@ -8,6 +8,9 @@
  * process, look before they insert. An index that is built leaves out what is
  * not sealed, and is not filled meanwhile: the build holds a lock against the
  * sealer's, or waits for the sealer and looks.
+ *
+ * Entries are sorted before they are inserted, many rows at a time, index after index: so a
+ * page is looked for and changed while it is at hand, instead of another one for each entry.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -18,11 +21,13 @@
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/xlog.h"
+#include "catalog/pg_am.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/tuplesort.h"
 
 #include "base/columns.h"
 #include "ledger/deferred_fill.h"
@@ -31,24 +36,26 @@
 #include "ledger/transaction.h"
 #include "ledger/unsealed.h"
 
-/* A table that is open. */
+/* So many rows of a table are sorted at a time. */
+#define SORT_ROWS 32768
+
+/* A partition that is open. */
 typedef struct Table
 {
-	Oid relid; /* InvalidOid: none */
 	Relation heap;
 	int nindexes;
 	AtIndexPlan plan[AT_MAX_INDEXES];
 	Relation index[AT_MAX_INDEXES];
+	Tuplesortstate *sort[AT_MAX_INDEXES]; /* the entries to make; NULL: none yet */
+	int nrows;                            /* how many rows they are of */
 } Table;
 
 struct AtDeferredFill
 {
 	bool careful;
-	MemoryContext row_context;
-
-	/* the partitions that the last event and the last transaction were in */
-	Table events;
-	Table transactions;
+	MemoryContext context;
+	MemoryContext entry_context;
+	List *tables; /* of Table, the one of the last row first */
 };
 
 struct AtDeferredBuilder
@@ -60,12 +67,13 @@ struct AtDeferredBuilder
 	HTAB *ours; /* for events: tx_id of transactions of ours that are not sealed; NULL: not read */
 };
 
-static void add_row(AtDeferredFill *fill, Table *table, Oid relid, ItemPointer tid,
-					const Datum *values, const bool *nulls);
-static void open_table(Table *table, Oid relid);
+static void add_row(AtDeferredFill *fill, Oid relid, ItemPointer tid, Datum *values, bool *nulls);
+static Table *get_table(AtDeferredFill *fill, Oid relid);
+static Table *open_table(Oid relid);
+static Tuplesortstate *begin_sort(Relation heap, Relation index);
+static void insert_entries(AtDeferredFill *fill, Table *table);
 static void close_table(Table *table);
-static bool has_entry(Relation index, const AtIndexPlan *plan, ItemPointer tid, const Datum *values,
-					  const bool *nulls);
+static bool has_entry(Relation index, IndexTuple entry);
 static AtDeferredBuilder *make_builder(Relation heap, Relation index);
 static bool is_left_to_sealer(AtDeferredBuilder *builder, TupleTableSlot *slot);
 static void collect_ours(AtDeferredBuilder *builder);
@@ -78,16 +86,16 @@ at_deferred_fill_open(bool careful)
 	AtDeferredFill *fill = palloc0(sizeof(AtDeferredFill));
 
 	fill->careful = careful;
-	fill->row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "audit deferred indexes", ALLOCSET_SMALL_SIZES);
+	fill->context = CurrentMemoryContext;
+	fill->entry_context =
+		AllocSetContextCreate(CurrentMemoryContext, "audit deferred entry", ALLOCSET_SMALL_SIZES);
 	return fill;
 }
 
 void
 at_deferred_fill_add_event(AtDeferredFill *fill, TupleTableSlot *slot)
 {
-	add_row(fill, &fill->events, slot->tts_tableOid, &slot->tts_tid, slot->tts_values,
-			slot->tts_isnull);
+	add_row(fill, slot->tts_tableOid, &slot->tts_tid, slot->tts_values, slot->tts_isnull);
 }
 
 void
@@ -97,71 +105,144 @@ at_deferred_fill_add_transaction(AtDeferredFill *fill, HeapTuple row, TupleDesc 
 	bool nulls[Natts_transaction];
 
 	heap_deform_tuple(row, desc, values, nulls);
-	add_row(fill, &fill->transactions, row->t_tableOid, &row->t_self, values, nulls);
+	add_row(fill, row->t_tableOid, &row->t_self, values, nulls);
 }
 
 static void
-add_row(AtDeferredFill *fill, Table *table, Oid relid, ItemPointer tid, const Datum *values,
-		const bool *nulls)
+add_row(AtDeferredFill *fill, Oid relid, ItemPointer tid, Datum *values, bool *nulls)
 {
-	MemoryContext save;
+	MemoryContext save = MemoryContextSwitchTo(fill->context);
+	Table *table = get_table(fill, relid);
 
-	if (table->relid != relid)
-		open_table(table, relid);
-
-	save = MemoryContextSwitchTo(fill->row_context);
 	for (int i = 0; i < table->nindexes; i++)
 	{
-		if (!at_index_plan_defers(&table->plan[i], values, nulls))
+		Datum key[INDEX_MAX_KEYS];
+		bool key_null[INDEX_MAX_KEYS];
+
+		if (!at_index_plan_defers(&table->plan[i], values, nulls) ||
+			!at_index_plan_form(&table->plan[i], values, nulls, key, key_null))
 			continue;
-		if (fill->careful && has_entry(table->index[i], &table->plan[i], tid, values, nulls))
-			continue;
-		at_index_plan_insert(&table->plan[i], table->index[i], table->heap, tid, values, nulls);
+		if (table->sort[i] == NULL)
+			table->sort[i] = begin_sort(table->heap, table->index[i]);
+		tuplesort_putindextuplevalues(table->sort[i], table->index[i], tid, key, key_null);
 	}
+	if (++table->nrows == SORT_ROWS)
+		insert_entries(fill, table);
 	MemoryContextSwitchTo(save);
-	MemoryContextReset(fill->row_context);
 }
 
-static void
-open_table(Table *table, Oid relid)
+static Table *
+get_table(AtDeferredFill *fill, Oid relid)
 {
-	close_table(table);
+	ListCell *cell;
+	Table *table;
+
+	foreach (cell, fill->tables)
+	{
+		table = lfirst(cell);
+		if (RelationGetRelid(table->heap) != relid)
+			continue;
+		if (foreach_current_index(cell) > 0)
+			fill->tables = lcons(table, foreach_delete_current(fill->tables, cell));
+		return table;
+	}
+	table = open_table(relid);
+	fill->tables = lcons(table, fill->tables);
+	return table;
+}
+
+static Table *
+open_table(Oid relid)
+{
+	Table *table = palloc0(sizeof(Table));
+
 	table->heap = table_open(relid, NoLock);
 	table->nindexes = at_index_plan_table(table->plan, table->heap, AT_FILLED_BY_SEALER);
 	for (int i = 0; i < table->nindexes; i++)
 		table->index[i] = index_open(table->plan[i].relid, RowExclusiveLock);
-	table->relid = relid;
+	return table;
+}
+
+/* A sort in the order of the index; it works for btrees alone, and looks at the catalog's word for
+ * it. */
+static Tuplesortstate *
+begin_sort(Relation heap, Relation index)
+{
+	Oid access_method = index->rd_rel->relam;
+	Tuplesortstate *sort = NULL;
+
+	PG_TRY();
+	{
+		index->rd_rel->relam = BTREE_AM_OID;
+		sort = tuplesort_begin_index_btree(heap, index, false, false, maintenance_work_mem, NULL,
+										   TUPLESORT_NONE);
+	}
+	PG_FINALLY();
+	{
+		index->rd_rel->relam = access_method;
+	}
+	PG_END_TRY();
+	return sort;
+}
+
+static void
+insert_entries(AtDeferredFill *fill, Table *table)
+{
+	MemoryContext save = MemoryContextSwitchTo(fill->entry_context);
+
+	for (int i = 0; i < table->nindexes; i++)
+	{
+		IndexTuple entry;
+
+		if (table->sort[i] == NULL)
+			continue;
+		tuplesort_performsort(table->sort[i]);
+		while ((entry = tuplesort_getindextuple(table->sort[i], true)) != NULL)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (!fill->careful || !has_entry(table->index[i], entry))
+				(void) _bt_doinsert(table->index[i], entry, UNIQUE_CHECK_NO, false, table->heap);
+			MemoryContextReset(fill->entry_context);
+		}
+		tuplesort_end(table->sort[i]);
+		table->sort[i] = NULL;
+	}
+	table->nrows = 0;
+	MemoryContextSwitchTo(save);
 }
 
 static void
 close_table(Table *table)
 {
-	if (!OidIsValid(table->relid))
-		return;
 	for (int i = 0; i < table->nindexes; i++)
 		index_close(table->index[i], NoLock);
 	table_close(table->heap, NoLock);
-	table->relid = InvalidOid;
+	pfree(table);
 }
 
 void
 at_deferred_fill_close(AtDeferredFill *fill)
 {
-	close_table(&fill->events);
-	close_table(&fill->transactions);
-	MemoryContextDelete(fill->row_context);
+	ListCell *cell;
+
+	foreach (cell, fill->tables)
+	{
+		insert_entries(fill, lfirst(cell));
+		close_table(lfirst(cell));
+	}
+	list_free(fill->tables);
+	MemoryContextDelete(fill->entry_context);
 	pfree(fill);
 }
 
 static bool
-has_entry(Relation index, const AtIndexPlan *plan, ItemPointer tid, const Datum *values,
-		  const bool *nulls)
+has_entry(Relation index, IndexTuple entry)
 {
 	Datum key[INDEX_MAX_KEYS];
 	bool key_null[INDEX_MAX_KEYS];
 
-	return at_index_plan_form(plan, values, nulls, key, key_null) &&
-		   at_deferred_has(index, key, key_null, tid);
+	index_deform_tuple(entry, RelationGetDescr(index), key, key_null);
+	return at_deferred_has(index, key, key_null, &entry->t_tid);
 }
 
 bool

@@ -25,6 +25,7 @@ extern void at_deferred_fill_add_event(AtDeferredFill *fill, TupleTableSlot *slo
 /* Add those of a stored transaction; t_tableOid and t_self say where it is. */
 extern void at_deferred_fill_add_transaction(AtDeferredFill *fill, HeapTuple row, TupleDesc desc);
 
+/* What was added is in the indexes only after this. */
 extern void at_deferred_fill_close(AtDeferredFill *fill);
 
 /*
