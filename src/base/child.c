@@ -206,7 +206,7 @@ collect(Child *child, const AtChildLimits *limits)
 		{
 			ResetLatch(MyLatch);
 			CHECK_FOR_INTERRUPTS();
-			child->outcome->is_called_off = limits->call_off();
+			child->outcome->is_called_off = limits->call_off != NULL && limits->call_off();
 		}
 		if (!(event & WL_SOCKET_READABLE))
 			continue;

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * child.h
- *		Running a shell command for a background worker.
+ *		Running a shell command for a background worker, or a backend that can wait.
  *
  * The command runs in the data directory, in a session and a process group
  * of its own. It has no open file of the server but the log, to which its
@@ -29,8 +29,9 @@ typedef struct AtChildOutcome
 typedef struct AtChildLimits
 {
 	int timeout_ms;
-	int output_max;         /* bytes that it may print */
-	bool (*call_off)(void); /* asked when the caller's latch is set: true if it is to stop */
+	int output_max; /* bytes that it may print */
+	bool (*call_off)(
+		void); /* asked when the caller's latch is set: true if it is to stop; or NULL */
 } AtChildLimits;
 
 /*

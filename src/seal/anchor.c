@@ -38,6 +38,7 @@
 #include "base/checkpoint_file.h"
 #include "base/child.h"
 #include "base/clock.h"
+#include "base/command.h"
 #include "base/debug_point.h"
 #include "base/errors.h"
 #include "base/guc.h"
@@ -430,33 +431,11 @@ write_file(const char *path, const char *data, size_t len)
 static char *
 expand_command(const Job *job)
 {
-	StringInfoData command;
+	AtCommandValue values[] = {{'p', job->checkpoint_path},
+							   {'r', job->request_path},
+							   {'s', psprintf(UINT64_FORMAT, job->size)}};
 
-	initStringInfo(&command);
-	for (const char *at = at_guc_anchor_command; *at != '\0'; at++)
-	{
-		if (*at != '%')
-		{
-			appendStringInfoChar(&command, *at);
-			continue;
-		}
-		switch (*++at)
-		{
-			case 'p':
-				appendStringInfoString(&command, job->checkpoint_path);
-				break;
-			case 'r':
-				appendStringInfoString(&command, job->request_path);
-				break;
-			case 's':
-				appendStringInfo(&command, UINT64_FORMAT, job->size);
-				break;
-			default: /* the check hook lets nothing else through */
-				appendStringInfoChar(&command, '%');
-				break;
-		}
-	}
-	return command.data;
+	return at_command_expand(at_guc_anchor_command, values, lengthof(values));
 }
 
 /* Is "old N" all that a failed command printed? */
