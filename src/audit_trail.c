@@ -48,6 +48,7 @@
 #include "observe/table_reads.h"
 #include "observe/watched.h"
 #include "query/latency.h"
+#include "retention/archive_files.h"
 #include "retention/archive_month.h"
 #include "retention/drop_empty.h"
 #include "retention/erase.h"
@@ -56,6 +57,7 @@
 #include "retention/plan.h"
 #include "retention/policy.h"
 #include "retention/purge.h"
+#include "retention/store_files.h"
 #include "seal/sealer.h"
 
 PG_MODULE_MAGIC;
@@ -100,6 +102,8 @@ _PG_init(void)
 	at_collector_init();
 	at_keeper_init();
 	at_archive_month_init(); /* after the keeper, of which it is a step */
+	at_archive_files_init(); /* behind it */
+	at_store_files_init();   /* and behind that */
 	at_retention_policy_init();
 	at_privileges_init();
 	at_denials_init(); /* after all that may refuse */

@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "base/command.h"
 #include "base/compat.h"
 #include "base/guc.h"
 
@@ -38,7 +39,12 @@ int at_guc_anchor_interval;
 int at_guc_anchor_max_age;
 int at_guc_anchor_timeout;
 char *at_guc_app_session;
+char *at_guc_archive_command;
 char *at_guc_archive_directory;
+int at_guc_archive_file_age;
+bool at_guc_archive_keep_local;
+char *at_guc_archive_remove_command;
+int at_guc_archive_timeout;
 char *at_guc_checkpoint_file;
 char *at_guc_client_ip;
 char *at_guc_cluster_database;
@@ -66,6 +72,7 @@ bool at_guc_record_sessions;
 int at_guc_request_expiry;
 char *at_guc_request_id;
 int at_guc_require_context;
+char *at_guc_restore_command;
 int at_guc_ring_full;
 int at_guc_ring_size;
 int at_guc_ring_timeout;
@@ -117,8 +124,12 @@ static const struct config_enum_entry ring_full_options[] = {
 };
 
 static void define_a(void);
+static void define_archive(void);
+static void define_command(const char *name, const char *what, const char *more, char **value,
+						   GucStringCheckHook check);
 static void define_c_to_l(void);
-static void define_m_to_z(void);
+static void define_m_to_re(void);
+static void define_ri_to_z(void);
 static void define_context(const char *name, const char *what, const char *more, char **value);
 static void define_path(const char *name, const char *what, const char *more, char **value,
 						GucStringAssignHook assign);
@@ -126,6 +137,8 @@ static void define_record(const char *name, const char *what, bool *value);
 static void define_seconds(const char *name, const char *what, const char *more, int *value,
 						   int boot, int min);
 static bool at_guc_check_anchor_command(char **newval, void **extra, GucSource source);
+static bool at_guc_check_archive_command(char **newval, void **extra, GucSource source);
+static bool at_guc_check_remove_command(char **newval, void **extra, GucSource source);
 static bool at_guc_check_channel(char **newval, void **extra, GucSource source);
 static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
@@ -139,7 +152,8 @@ at_guc_init(void)
 {
 	define_a();
 	define_c_to_l();
-	define_m_to_z();
+	define_m_to_re();
+	define_ri_to_z();
 	MarkGUCPrefixReserved("audit_trail");
 }
 
@@ -210,12 +224,50 @@ define_a(void)
 	define_context("audit_trail.app_session", "Names the session of the application, as that says.",
 				   NULL, &at_guc_app_session);
 
+	define_archive();
+}
+
+/* By the configuration file only: what is archived must come back, and commands run as the server.
+ */
+static void
+define_archive(void)
+{
+	define_command("audit_trail.archive_command",
+				   "Sets the shell command that stores a file with archived segments elsewhere.",
+				   "%p stands for its path, %f for its name, %% for %. It must store the same "
+				   "file again without an error.",
+				   &at_guc_archive_command, at_guc_check_archive_command);
+
 	define_path(
 		"audit_trail.archive_directory",
 		"Names the directory to which archived segments can be moved, by its absolute path.",
 		"Outside of the data directory; the server's user owns it. Whoever empties it "
 		"destroys what was moved.",
 		&at_guc_archive_directory, NULL);
+
+	DefineCustomIntVariable("audit_trail.archive_file_age",
+							"Sets the age from which on the keeper moves archived months to files.",
+							"Counted from the end of the month, where there is a directory for "
+							"them; -1 means that only audit.archive_to_file() does.",
+							&at_guc_archive_file_age, 0, -1, PG_INT32_MAX, PGC_SIGHUP,
+							GUC_UNIT_S | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
+	DefineCustomBoolVariable("audit_trail.archive_keep_local",
+							 "Keeps files with archived segments that are stored elsewhere.",
+							 "If not, the keeper removes a file once the command has brought it "
+							 "back the same; then it is fetched when somebody reads it.",
+							 &at_guc_archive_keep_local, true, PGC_SIGHUP,
+							 GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
+	define_command("audit_trail.archive_remove_command",
+				   "Sets the shell command that removes a file where it is stored elsewhere.",
+				   "%f stands for its name, %% for %. Run when what is in it was purged; a file "
+				   "that is not there is no error.",
+				   &at_guc_archive_remove_command, at_guc_check_remove_command);
+
+	define_seconds("audit_trail.archive_timeout",
+				   "Sets the time after which a command about an archived file is stopped.", NULL,
+				   &at_guc_archive_timeout, 10 * 60, 1);
 }
 
 static void
@@ -305,7 +357,7 @@ define_c_to_l(void)
 }
 
 static void
-define_m_to_z(void)
+define_m_to_re(void)
 {
 	DefineCustomStringVariable("audit_trail.maintenance",
 							   "Says why the transaction is maintenance that is to be recorded.",
@@ -370,6 +422,16 @@ define_m_to_z(void)
 							 &at_guc_require_context, AT_REQUIRE_CONTEXT_OFF,
 							 require_context_options, PGC_SUSET, 0, NULL, NULL, NULL);
 
+	define_command("audit_trail.restore_command",
+				   "Sets the shell command that brings a file with archived segments back.",
+				   "%f stands for its name, %p for the path to put it at, %% for %. Run by "
+				   "whoever reads what is in a file that is not there.",
+				   &at_guc_restore_command, at_guc_check_archive_command);
+}
+
+static void
+define_ri_to_z(void)
+{
 	DefineCustomEnumVariable(
 		"audit_trail.ring_full",
 		"Says what becomes of a record that finds no room in the shared memory.",
@@ -453,6 +515,14 @@ define_record(const char *name, const char *what, bool *value)
 
 /* A time, set by the configuration. */
 static void
+define_command(const char *name, const char *what, const char *more, char **value,
+			   GucStringCheckHook check)
+{
+	DefineCustomStringVariable(name, what, more, value, "", PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY | GUC_DISALLOW_IN_AUTO_FILE, check, NULL, NULL);
+}
+
+static void
 define_seconds(const char *name, const char *what, const char *more, int *value, int boot, int min)
 {
 	DefineCustomIntVariable(name, what, more, value, boot, min, PG_INT32_MAX / 1000, PGC_SIGHUP,
@@ -463,15 +533,30 @@ define_seconds(const char *name, const char *what, const char *more, int *value,
 static bool
 at_guc_check_anchor_command(char **newval, void **extra, GucSource source)
 {
-	for (const char *at = strchr(*newval, '%'); at != NULL; at = strchr(at + 2, '%'))
-	{
-		if (at[1] == '\0' || strchr("prs%", at[1]) == NULL)
-		{
-			GUC_check_errdetail("Known are %%p, %%r, %%s and %%%%.");
-			return false;
-		}
-	}
-	return true;
+	if (at_command_is_sound(*newval, "prs"))
+		return true;
+	GUC_check_errdetail("Known are %%p, %%r, %%s and %%%%.");
+	return false;
+}
+
+/* The same, of those that store an archived file elsewhere and bring it back. */
+static bool
+at_guc_check_archive_command(char **newval, void **extra, GucSource source)
+{
+	if (at_command_is_sound(*newval, "pf"))
+		return true;
+	GUC_check_errdetail("Known are %%p, %%f and %%%%.");
+	return false;
+}
+
+/* And of the one that removes it there. */
+static bool
+at_guc_check_remove_command(char **newval, void **extra, GucSource source)
+{
+	if (at_command_is_sound(*newval, "f"))
+		return true;
+	GUC_check_errdetail("Known are %%f and %%%%.");
+	return false;
 }
 
 /* NOTIFY takes no longer name. */

@@ -14,19 +14,24 @@ extern int at_guc_alert_escalate_after; /* s */
 extern char *at_guc_alert_escalate_to;  /* a channel; empty: none */
 extern int at_guc_alert_repeat_after;   /* s; 0: never */
 extern int at_guc_alert_repeats;
-extern bool at_guc_alert_values;    /* notifications may have values */
-extern char *at_guc_anchor_command; /* see seal/anchor.h */
-extern int at_guc_anchor_heartbeat; /* s; 0: none */
-extern int at_guc_anchor_interval;  /* s */
-extern int at_guc_anchor_max_age;   /* s; 0: any */
-extern int at_guc_anchor_timeout;   /* s */
-extern char *at_guc_app_session;    /* session of the application; as claimed */
+extern bool at_guc_alert_values;     /* notifications may have values */
+extern char *at_guc_anchor_command;  /* see seal/anchor.h */
+extern int at_guc_anchor_heartbeat;  /* s; 0: none */
+extern int at_guc_anchor_interval;   /* s */
+extern int at_guc_anchor_max_age;    /* s; 0: any */
+extern int at_guc_anchor_timeout;    /* s */
+extern char *at_guc_app_session;     /* session of the application; as claimed */
+extern char *at_guc_archive_command; /* stores a file of archived segments; empty: none */
 extern char *at_guc_archive_directory;
-extern char *at_guc_checkpoint_file;  /* path of what was signed; see checkpoint_file.h */
-extern char *at_guc_client_ip;        /* of the application's client; as claimed */
-extern char *at_guc_cluster_database; /* its trail has what happens where there is none */
-extern int at_guc_debug_clock;        /* s; see clock.h */
-extern char *at_guc_debug_points;     /* comma-separated names; see debug_point.h */
+extern int at_guc_archive_file_age; /* s from the end of a month; -1: never */
+extern bool at_guc_archive_keep_local;
+extern char *at_guc_archive_remove_command; /* removes a stored file; empty: none */
+extern int at_guc_archive_timeout;          /* s for any of these commands */
+extern char *at_guc_checkpoint_file;        /* path of what was signed; see checkpoint_file.h */
+extern char *at_guc_client_ip;              /* of the application's client; as claimed */
+extern char *at_guc_cluster_database;       /* its trail has what happens where there is none */
+extern int at_guc_debug_clock;              /* s; see clock.h */
+extern char *at_guc_debug_points;           /* comma-separated names; see debug_point.h */
 extern int at_guc_drop_audited;
 extern char *at_guc_extra;            /* JSON object of further context */
 extern bool at_guc_guard;             /* refuse commands against the audit trail */
@@ -49,6 +54,7 @@ extern bool at_guc_record_sessions;
 extern int at_guc_request_expiry; /* s that a request may wait for approval */
 extern char *at_guc_request_id;
 extern int at_guc_require_context;
+extern char *at_guc_restore_command; /* brings a stored file back; empty: none */
 extern int at_guc_ring_full;
 extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */
 extern int at_guc_ring_timeout;       /* ms that one waits for room in it */

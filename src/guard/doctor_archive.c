@@ -2,56 +2,140 @@
  * doctor_archive.c
  *		audit.doctor(): the check of the cold archive.
  *
- * Whether files are there and long enough, and no more: what is in them
- * audit.verify() looks at.
+ * Whether files are there and long enough, or stored elsewhere, and no more: what is
+ * in them audit.verify() looks at.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "storage/fd.h"
 #include "utils/builtins.h"
 
 #include "base/guc.h"
 #include "guard/doctor.h"
+#include "ledger/cold_file.h"
 
 #define FILES_REMEDY "Restore the files from their backup, below audit_trail.archive_directory."
+
+/* Files that audit.segment names. */
+typedef struct Files
+{
+	uint64 all;
+	uint64 lost;   /* neither here nor known to be elsewhere */
+	uint64 stored; /* elsewhere: of these */
+	uint64 away;   /* not here */
+	char *first_lost;
+} Files;
+
+static void count_files(Files *files);
+static uint64 count_gone(void);
+static void report_here(const AtDoctor *doctor, const char *name, const Files *files);
 
 void
 at_doctor_archive(const AtDoctor *doctor, const char *name)
 {
-	uint64 files = at_doctor_query(
-		"SELECT s.file, pg_catalog.max(s.file_offset OPERATOR(pg_catalog.+) s.stored_bytes) "
-		"FROM audit.segment AS s WHERE s.file IS NOT NULL GROUP BY s.file ORDER BY s.file");
-	uint64 lost = 0;
-	char *first = NULL;
+	Files files = {.all = at_doctor_query("SELECT s.file, pg_catalog.max(s.file_offset "
+										  "OPERATOR(pg_catalog.+) s.stored_bytes) "
+										  "FROM audit.segment AS s WHERE s.file IS NOT NULL "
+										  "GROUP BY s.file ORDER BY s.file")};
 
-	if (files > 0 && at_guc_archive_directory[0] == '\0')
+	if (files.all > 0 && at_guc_archive_directory[0] == '\0')
 	{
 		at_doctor_report(
 			doctor, name, PROBLEM, "Set audit_trail.archive_directory in the configuration file.",
-			UINT64_FORMAT " files have archived segments, and where is not set.", files);
+			UINT64_FORMAT " files have archived segments, and where is not set.", files.all);
 		return;
 	}
-	for (uint64 i = 0; i < files; i++)
-	{
-		char *path = psprintf("%s/%s", at_guc_archive_directory, at_doctor_field(i, 1));
-		struct stat status;
-
-		if (stat(path, &status) == 0 && status.st_size >= pg_strtoint64(at_doctor_field(i, 2)))
-			continue;
-		if (lost++ == 0)
-			first = path;
-	}
-	if (lost > 0)
+	count_files(&files);
+	if (files.lost > 0)
 		at_doctor_report(doctor, name, PROBLEM, FILES_REMEDY,
 						 UINT64_FORMAT " of " UINT64_FORMAT
 									   " files with archived segments are missing or too short, "
 									   "the first is \"%s\".",
-						 lost, files, first);
-	else if (files > 0)
+						 files.lost, files.all, files.first_lost);
+	else if (files.away > 0 && at_guc_restore_command[0] == '\0')
+		at_doctor_report(doctor, name, PROBLEM,
+						 "Set audit_trail.restore_command in the configuration file.",
+						 UINT64_FORMAT " files with archived segments are elsewhere only, and "
+									   "audit_trail.restore_command is not set.",
+						 files.away);
+	else
+		report_here(doctor, name, &files);
+}
+
+static void
+count_files(Files *files)
+{
+	for (uint64 i = 0; i < files->all; i++)
+	{
+		const char *file = at_doctor_field(i, 1);
+		char *path = at_cold_file_path(file, "");
+		bool is_stored = at_cold_file_exists(file, AT_FILE_DONE);
+		struct stat status;
+
+		files->stored += is_stored;
+		if (stat(path, &status) == 0 && status.st_size >= pg_strtoint64(at_doctor_field(i, 2)))
+			continue;
+		if (is_stored && access(path, F_OK) != 0)
+			files->away++;
+		else if (files->lost++ == 0)
+			files->first_lost = path;
+	}
+}
+
+/* Nothing is lost. */
+static void
+report_here(const AtDoctor *doctor, const char *name, const Files *files)
+{
+	uint64 gone = count_gone();
+
+	if (at_guc_archive_command[0] != '\0' && files->stored < files->all)
+		at_doctor_report(doctor, name, WARN,
+						 "See the server log for the command, and SELECT * FROM audit.keeper_run.",
+						 UINT64_FORMAT
+						 " of " UINT64_FORMAT
+						 " files with archived segments are not stored elsewhere yet.",
+						 files->all - files->stored, files->all);
+	else if (gone > 0)
+		at_doctor_report(
+			doctor, name, WARN, "Set audit_trail.archive_remove_command in the configuration file.",
+			UINT64_FORMAT " files are stored elsewhere of which something was purged.", gone);
+	else if (files->stored > 0)
 		at_doctor_report(doctor, name, OK, NULL,
-						 UINT64_FORMAT " files with archived segments are there.", files);
+						 UINT64_FORMAT " files have archived segments, " UINT64_FORMAT
+									   " of them are stored elsewhere, " UINT64_FORMAT
+									   " elsewhere only.",
+						 files->all, files->stored, files->away);
+	else if (files->all > 0)
+		at_doctor_report(doctor, name, OK, NULL,
+						 UINT64_FORMAT " files with archived segments are there.", files->all);
 	else
 		at_doctor_report(doctor, name, OK, NULL, "No archived segment is in a file.");
+}
+
+/* Markers of files that are to be removed elsewhere. */
+static uint64
+count_gone(void)
+{
+	uint64 count = 0;
+	DIR *directory;
+	struct dirent *entry;
+
+	if (at_guc_archive_directory[0] == '\0')
+		return 0;
+	directory = AllocateDir(at_guc_archive_directory);
+	if (directory == NULL)
+		return 0;
+	while ((entry = ReadDirExtended(directory, at_guc_archive_directory, LOG)) != NULL)
+	{
+		size_t len = strlen(entry->d_name);
+		size_t end = strlen(AT_FILE_GONE);
+
+		count += len > end && strcmp(entry->d_name + len - end, AT_FILE_GONE) == 0;
+	}
+	FreeDir(directory);
+	return count;
 }

@@ -3,8 +3,8 @@
  *		What becomes of archived partitions later.
  *
  * Where rows leave, what stays is packed into segments anew: a segment tells
- * how many it has, and has no room for gaps. A file is on disk under its name before
- * a row leads to it; one that is of no use any more is removed when that is committed.
+ * how many it has, and has no room for gaps. A file that is of no use any more is
+ * removed when that is committed.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -20,7 +20,6 @@
 #include "utils/tuplestore.h"
 
 #include "base/columns.h"
-#include "base/debug_point.h"
 #include "ledger/cold.h"
 #include "ledger/cold_build.h"
 #include "ledger/cold_change.h"
@@ -32,8 +31,6 @@
 static uint64 sift(Relation cold, AtLetGo goes, void *arg, AtColdBuild *stay);
 static void set_segments(const char *name, int64 segments);
 static void remove_files(int32 store_id);
-static int64 move_rows(Relation cold, Relation store, int32 store_id, const char *file,
-					   Tuplestorestate *rows);
 
 static int64
 size_of(Relation store)
@@ -142,82 +139,4 @@ remove_files(int32 store_id)
 	}
 	at_segment_scan_close(scan);
 	UnregisterSnapshot(snapshot);
-}
-
-int64
-at_cold_move(Oid partition, char **file)
-{
-	Relation cold = table_open(partition, AccessExclusiveLock);
-	int32 store_id = at_cold_store(partition);
-	Relation store = at_cold_open_store(store_id, AccessExclusiveLock);
-	Oid store_relid = RelationGetRelid(store);
-	Tuplestorestate *rows = tuplestore_begin_heap(false, false, maintenance_work_mem);
-	int64 bytes;
-
-	*file = psprintf("%s-%d.atq", RelationGetRelationName(cold), store_id);
-	bytes = move_rows(cold, store, store_id, *file, rows);
-	if (bytes > 0)
-		at_let_go_replace(store, rows);
-	tuplestore_end(rows);
-	table_close(store, NoLock);
-	table_close(cold, NoLock);
-	if (bytes > 0)
-		at_let_go_reindex(store_relid);
-	return bytes;
-}
-
-/* A row of audit.segment whose content is in a file now. */
-static void
-put_row(Relation store, TupleTableSlot *slot, const char *file, int64 offset, Tuplestorestate *rows)
-{
-	Datum values[Natts_segment];
-	bool nulls[Natts_segment];
-
-	memcpy(values, slot->tts_values, sizeof(values));
-	memcpy(nulls, slot->tts_isnull, sizeof(nulls));
-	values[Anum_segment_file_offset - 1] = Int64GetDatum(offset);
-	values[Anum_segment_file - 1] = CStringGetTextDatum(file);
-	nulls[Anum_segment_file_offset - 1] = false;
-	nulls[Anum_segment_file - 1] = false;
-	nulls[Anum_segment_content - 1] = true;
-	tuplestore_putvalues(rows, RelationGetDescr(store), values, nulls);
-}
-
-/* Write the file, and the rows that lead to it; 0 if one of them is in a file already. */
-static int64
-move_rows(Relation cold, Relation store, int32 store_id, const char *file, Tuplestorestate *rows)
-{
-	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	AtSegmentScan *scan = at_segment_scan_open(store_id, snapshot);
-	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "audit segment", ALLOCSET_DEFAULT_SIZES);
-	const AtSegmentRow *row = at_segment_scan_next(scan);
-	AtColdFile out;
-	int64 len = 0;
-
-	if (row != NULL && row->file == NULL)
-	{
-		at_cold_file_begin(&out, file);
-		for (; row != NULL; row = at_segment_scan_next(scan))
-		{
-			MemoryContext save = MemoryContextSwitchTo(context);
-			AtText bytes = {NULL, 0};
-
-			at_cold_rows_free(
-				at_cold_rows_read(row, RelationGetDescr(cold), RelationGetRelationName(cold)));
-			if (at_segment_bytes(row, &bytes) != NULL)
-				elog(ERROR, "segment %d of \"%s\" is gone", row->number, file);
-			put_row(store, at_segment_scan_slot(scan), file, out.len, rows);
-			at_cold_file_append(&out, bytes);
-			MemoryContextSwitchTo(save);
-			MemoryContextReset(context);
-		}
-		at_cold_file_end(&out);
-		at_debug_point("archive-file-written");
-		len = out.len;
-	}
-	MemoryContextDelete(context);
-	at_segment_scan_close(scan);
-	UnregisterSnapshot(snapshot);
-	return len;
 }

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "access/xact.h"
@@ -19,9 +20,16 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "ledger/cold_file.h"
+#include "ledger/datum.h"
 
-static List *to_remove; /* reset at the end of each transaction */
+/* Of a file that is being written. */
+#define ASIDE ".part"
 
+#define READ_BYTES 65536
+
+static List *to_remove; /* names; reset at the end of each transaction */
+
+static int open_or_fetch(const char *file, const char *path, const char **why);
 static void end_transaction(XactEvent event, void *arg);
 
 void
@@ -30,16 +38,32 @@ at_cold_file_init(void)
 	RegisterXactCallback(end_transaction, NULL);
 }
 
-/* The name comes from a row, which somebody may have forged: below the directory it stays. */
-static bool
-is_below(const char *file)
+/* Nothing in it leads out of the directory, or means anything to a shell. */
+bool
+at_cold_file_is_name(const char *file)
 {
-	return file[0] != '\0' && file[0] != '/' && strstr(file, "..") == NULL;
+	size_t len = strlen(file);
+
+	return len > 0 && len < MAXPGPATH / 2 && file[0] != '.' && file[0] != '-' &&
+		   strspn(file, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
+}
+
+char *
+at_cold_file_path(const char *file, const char *end)
+{
+	return psprintf("%s/%s%s", at_guc_archive_directory, file, end);
+}
+
+bool
+at_cold_file_exists(const char *file, const char *end)
+{
+	return access(at_cold_file_path(file, end), F_OK) == 0;
 }
 
 const char *
 at_cold_file_read(const char *file, int64 offset, int32 len, AtText *bytes)
 {
+	const char *why = NULL;
 	char *path;
 	char *data;
 	int fd;
@@ -48,19 +72,42 @@ at_cold_file_read(const char *file, int64 offset, int32 len, AtText *bytes)
 	if (at_guc_archive_directory[0] == '\0')
 		return psprintf("It is in the file \"%s\", and audit_trail.archive_directory is not set.",
 						file);
-	if (!is_below(file) || offset < 0 || len < 0)
+	if (!at_cold_file_is_name(file) || offset < 0 || len < 0)
 		return psprintf("It cannot be in a file of the name \"%s\".", file);
-	path = psprintf("%s/%s", at_guc_archive_directory, file);
-	fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	path = at_cold_file_path(file, "");
+	fd = open_or_fetch(file, path, &why);
 	if (fd < 0)
-		return psprintf("The file \"%s\" cannot be opened: %s.", path, strerror(errno));
+		return why;
 	data = palloc_extended((Size) len + 1, MCXT_ALLOC_HUGE);
 	got = pread(fd, data, len, offset);
 	CloseTransientFile(fd);
+	if (got < 0)
+		return psprintf("The file \"%s\" cannot be read: %s.", path, strerror(errno));
 	if (got != len)
 		return psprintf("The file \"%s\" is shorter than it was.", path);
 	*bytes = (AtText){data, len};
 	return NULL;
+}
+
+/* Who has fetched it may see it removed again before it is opened. */
+static int
+open_or_fetch(const char *file, const char *path, const char **why)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < 3; i++)
+	{
+		fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+		if (fd >= 0)
+			break;
+		*why = psprintf("The file \"%s\" cannot be opened: %s.", path, strerror(errno));
+		if (errno != ENOENT || at_guc_restore_command[0] == '\0')
+			break;
+		*why = at_cold_file_fetch(file, path);
+		if (*why != NULL)
+			break;
+	}
+	return fd;
 }
 
 pg_noreturn static void
@@ -70,10 +117,9 @@ failed(const char *what, const char *path)
 }
 
 void
-at_cold_file_begin(AtColdFile *out, const char *file)
+at_cold_file_begin(AtColdFile *out, const char *start)
 {
-	out->path = psprintf("%s/%s", at_guc_archive_directory, file);
-	out->aside = psprintf("%s.part", out->path);
+	out->aside = at_cold_file_path(start, ASIDE);
 	out->len = 0;
 	out->fd = OpenTransientFilePerm(out->aside, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY, 0600);
 	if (out->fd < 0)
@@ -99,14 +145,64 @@ at_cold_file_append(AtColdFile *out, AtText bytes)
 	out->len += bytes.len;
 }
 
-void
-at_cold_file_end(AtColdFile *out)
+char *
+at_cold_file_end(AtColdFile *out, const char *start)
 {
+	AtHash hash;
+	char hex[2 * AT_HASH_LEN + 1];
+	char *file;
+
 	if (pg_fsync(out->fd) != 0)
 		failed("synchronize", out->aside);
 	if (CloseTransientFile(out->fd) != 0)
 		failed("close", out->aside);
-	(void) durable_rename(out->aside, out->path, ERROR);
+	if (!at_cold_file_hash(out->aside, &hash))
+		failed("read", out->aside);
+	for (int i = 0; i < AT_HASH_LEN; i++)
+		snprintf(hex + 2 * i, 3, "%02x", hash.bytes[i]);
+	file = psprintf("%s.%s" AT_COLD_FILE_END, start, hex);
+	(void) durable_rename(out->aside, at_cold_file_path(file, ""), ERROR);
+	return file;
+}
+
+/* For at_hash_pieces(): what is read next of a file. */
+typedef struct Reading
+{
+	int fd;
+	int error;
+	char bytes[READ_BYTES];
+} Reading;
+
+static bool
+read_piece(void *arg, const void **piece, size_t *len)
+{
+	Reading *reading = arg;
+	ssize_t got = read(reading->fd, reading->bytes, READ_BYTES);
+
+	if (got < 0)
+		reading->error = errno;
+	*piece = reading->bytes;
+	*len = Max(got, 0);
+	return got > 0;
+}
+
+bool
+at_cold_file_hash(const char *path, AtHash *hash)
+{
+	Reading *reading = palloc(sizeof(Reading));
+	int error;
+
+	reading->error = 0;
+	reading->fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+	if (reading->fd < 0)
+		return false;
+	if (!at_hash_pieces(read_piece, reading, hash))
+		at_hash_failed();
+	CloseTransientFile(reading->fd);
+	error = reading->error;
+	pfree(reading);
+	errno = error;
+	return error == 0;
 }
 
 void
@@ -114,8 +210,30 @@ at_cold_file_remove(const char *file)
 {
 	MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
 
-	to_remove = lappend(to_remove, psprintf("%s/%s", at_guc_archive_directory, file));
+	if (at_cold_file_is_name(file))
+		to_remove = lappend(to_remove, pstrdup(file));
 	MemoryContextSwitchTo(save);
+}
+
+/* A copy elsewhere, or one that is just being made: whoever makes it finds its marker renamed. */
+static void
+remove_file(const char *file)
+{
+	char path[MAXPGPATH];
+	char marker[MAXPGPATH];
+	char gone[MAXPGPATH];
+
+	snprintf(path, MAXPGPATH, "%s/%s", at_guc_archive_directory, file);
+	snprintf(gone, MAXPGPATH, "%s" AT_FILE_GONE, path);
+	snprintf(marker, MAXPGPATH, "%s" AT_FILE_READY, path);
+	if (rename(marker, gone) != 0)
+	{
+		snprintf(marker, MAXPGPATH, "%s" AT_FILE_DONE, path);
+		(void) rename(marker, gone);
+	}
+	if (unlink(path) != 0 && errno != ENOENT)
+		ereport(WARNING,
+				(errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
 }
 
 static void
@@ -125,10 +243,7 @@ end_transaction(XactEvent event, void *arg)
 
 	if (event == XACT_EVENT_COMMIT)
 		foreach (cell, to_remove)
-			if (unlink(lfirst(cell)) != 0)
-				ereport(WARNING,
-						(errcode_for_file_access(),
-						 errmsg("could not remove file \"%s\": %m", (char *) lfirst(cell))));
+			remove_file(lfirst(cell));
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 		to_remove = NIL;
 }

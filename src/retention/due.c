@@ -46,21 +46,16 @@ static void
 look_at(Oid relid, const char *table, int16 wanted, TimestampTz before, AtMonth *oldest)
 {
 	char *name = get_rel_name(relid);
-	char format[NAMEDATALEN];
 	Relation rel;
 	bool has_rows;
-	int class;
-	int number;
-	int end = 0;
 	AtMonth month;
+	int16 class;
 
-	snprintf(format, sizeof(format), "%s_%%d_%%6d%%n", table);
-	if (name == NULL || sscanf(name, format, &class, &number, &end) != 2 || name[end] != '\0' ||
-		(wanted != 0 && class != wanted))
+	if (name == NULL || !at_month_read(name, &month))
 		return;
-	month = (AtMonth){.retention_class = class, .year = number / 100, .month = number % 100};
-	month.from = start_of(month.year, month.month);
-	month.until = start_of(month.year + month.month / 12, month.month % 12 + 1);
+	class = month.retention_class;
+	if (wanted != 0 && class != wanted)
+		return;
 	if (month.until > before || month.from > oldest->from ||
 		(month.from == oldest->from && class > oldest->retention_class))
 		return;
@@ -88,4 +83,21 @@ char *
 at_month_partition(const AtMonth *month, const char *table)
 {
 	return psprintf("%s_%d_%04d%02d", table, month->retention_class, month->year, month->month);
+}
+
+bool
+at_month_read(const char *partition, AtMonth *month)
+{
+	int class;
+	int number;
+	int end = 0;
+
+	if ((sscanf(partition, "event_%d_%6d%n", &class, &number, &end) != 2 &&
+		 sscanf(partition, "transaction_%d_%6d%n", &class, &number, &end) != 2) ||
+		partition[end] != '\0' || number % 100 < 1 || number % 100 > 12)
+		return false;
+	*month = (AtMonth){.retention_class = class, .year = number / 100, .month = number % 100};
+	month->from = start_of(month->year, month->month);
+	month->until = start_of(month->year + month->month / 12, month->month % 12 + 1);
+	return true;
 }

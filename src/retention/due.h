@@ -28,6 +28,12 @@ typedef struct AtMonth
  */
 extern bool at_month_find(int16 retention_class, TimestampTz before, AtMonth *month);
 
+/*
+ * The month of a partition of this name, without oids; false for one that is of none, as default
+ * partitions.
+ */
+extern bool at_month_read(const char *partition, AtMonth *month);
+
 /* The name of a partition of it: event_1_202601. */
 extern char *at_month_partition(const AtMonth *month, const char *table);
 

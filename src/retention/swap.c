@@ -24,13 +24,11 @@
 #include "catalog/partition.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -41,16 +39,10 @@
 #include "ledger/cold.h"
 #include "ledger/log_read.h"
 #include "ledger/own_command.h"
+#include "ledger/patient_lock.h"
 #include "retention/swap.h"
 
-/* In ms: for all of the locks; between attempts; how long it is tried in all. */
-#define LOCKS_WITHIN 30
-#define PAUSE_MIN    100
-#define PAUSE_MAX    2000
-#define TRY_FOR      (120 * 1000)
-
-static void lock_all(const AtSwap *swap);
-static bool try_locks(const AtSwap *swap);
+static List *relations_to_lock(const AtSwap *swap);
 static void check_not_written(const AtSwap *swap, const AtSwapPart *part);
 static void replace(const AtSwap *swap, const AtSwapPart *part);
 static List *take_statistics(Oid relid);
@@ -61,8 +53,9 @@ at_swap(AtSwap *swap)
 {
 	(void) set_config_option("synchronous_commit", "local", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_LOCAL, true, 0, false);
-	XLogFlush(GetXLogInsertRecPtr());
-	lock_all(swap);
+	XLogFlush(XactLastRecEnd); /* the insert position may be behind a page header that is not
+								  written yet */
+	at_lock_patiently(relations_to_lock(swap));
 	at_debug_point("archive-locked");
 	for (int i = 0; i < swap->nparts; i++)
 		check_not_written(swap, &swap->part[i]);
@@ -70,25 +63,6 @@ at_swap(AtSwap *swap)
 	{
 		replace(swap, &swap->part[i]);
 		at_debug_point("archive-replaced");
-	}
-}
-
-static void
-lock_all(const AtSwap *swap)
-{
-	TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TRY_FOR);
-	long pause = PAUSE_MIN;
-
-	while (!try_locks(swap))
-	{
-		if (GetCurrentTimestamp() >= give_up)
-			ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-							errmsg("partitions that are to be archived are in use"),
-							errdetail("Somebody has read or written their tables all the time."),
-							errhint("Try again when less is read; see pg_locks.")));
-		pg_usleep(pause * 1000L);
-		CHECK_FOR_INTERRUPTS();
-		pause = Min(pause * 2, PAUSE_MAX);
 	}
 }
 
@@ -109,52 +83,6 @@ relations_to_lock(const AtSwap *swap)
 		oids = lappend_oid(oids, swap->part[i].relid);
 	}
 	return oids;
-}
-
-/* All of the locks, or none, within the time. */
-static bool
-try_locks(const AtSwap *swap)
-{
-	List *oids = relations_to_lock(swap);
-	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LOCKS_WITHIN);
-	MemoryContext save = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool done = false;
-
-	BeginInternalSubTransaction(NULL);
-	PG_TRY();
-	{
-		ListCell *cell;
-
-		foreach (cell, oids)
-		{
-			long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), end);
-
-			(void) set_config_option("lock_timeout", psprintf("%ld", Max(left, 1)), PGC_SUSET,
-									 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-			LockRelationOid(lfirst_oid(cell), AccessExclusiveLock);
-		}
-		(void) set_config_option("lock_timeout", "0", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
-								 true, 0, false);
-		ReleaseCurrentSubTransaction();
-		done = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData *error;
-
-		MemoryContextSwitchTo(save);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
-			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			PG_RE_THROW();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(save);
-	CurrentResourceOwner = owner;
-	return done;
 }
 
 /* Is there a row of one of these transactions, whoever sees it? */

@@ -38,7 +38,7 @@ static const char payload_query[] =
 	"pg_catalog.json_array_elements(pg_catalog.json_extract_path(e.payload, 'settings')) AS v "
 	"WHERE e.kind = 'settings' ORDER BY 1, e.log_index DESC"
 	"), present AS (SELECT s.name, s.sourcefile, s.sourceline, CASE WHEN s.setting <> '' AND "
-	"(s.name = 'audit_trail.anchor_command' OR pg_catalog.length(s.setting) > 500) "
+	"(s.name LIKE 'audit\\_trail.%\\_command' OR pg_catalog.length(s.setting) > 500) "
 	"THEN 'sha256:' || pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(s.setting, "
 	"pg_catalog.getdatabaseencoding())), 'hex') ELSE s.setting END AS value "
 	"FROM pg_catalog.pg_settings AS s WHERE s.name <> 'audit_trail.guard' AND "
