@@ -177,7 +177,7 @@ COMMENT ON COLUMN audit.event.tx_id IS 'recorded transaction, see audit.transact
 COMMENT ON COLUMN audit.event.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.event.occurred_at IS 'when it happened';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read, E an event that the application told, S a table was read, L a session, P rights and settings';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read, E an event that the application told, S a table was read, L a session, P rights and settings, K an alert was acknowledged, or is to be told again';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted, truncated or baseline';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';
@@ -421,7 +421,9 @@ CREATE TABLE audit.alert_action (
 	note text,
 	actor text,
 	db_user text NOT NULL,
-	login_user text
+	login_user text,
+	tx_id bigint NOT NULL,
+	ordinal int NOT NULL
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_action_pkey ON audit.alert_action (action_id);
 CREATE INDEX alert_action_alert_idx ON audit.alert_action (alert_id);
@@ -440,6 +442,8 @@ COMMENT ON COLUMN audit.alert_action.note IS 'what they say of it';
 COMMENT ON COLUMN audit.alert_action.actor IS 'who, as the application says; null: it says nothing';
 COMMENT ON COLUMN audit.alert_action.db_user IS 'who, as session_user';
 COMMENT ON COLUMN audit.alert_action.login_user IS 'the role that was authenticated; no SET changes it';
+COMMENT ON COLUMN audit.alert_action.tx_id IS 'recorded transaction of the event that says the same, and is sealed';
+COMMENT ON COLUMN audit.alert_action.ordinal IS 'its place in the transaction';
 
 CREATE TABLE audit.alert_delivery (
 	delivery_id bigint NOT NULL,

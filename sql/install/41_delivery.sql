@@ -74,11 +74,12 @@ SELECT
 	d.due_at,
 	k.acted_at AS acknowledged_at,
 	coalesce(k.actor, k.db_user) AS acknowledged_by,
-	k.note
+	k.note,
+	k.tx_id || '.' || k.ordinal AS acknowledgement
 FROM audit.alert a
 	LEFT JOIN audit.target g ON g.target_id = a.target_id
 	LEFT JOIN LATERAL (
-		SELECT x.acted_at, x.actor, x.db_user, x.note
+		SELECT x.acted_at, x.actor, x.db_user, x.note, x.tx_id, x.ordinal
 		FROM audit.alert_action x
 		WHERE x.alert_id = a.alert_id AND x.kind = 'acknowledged'
 		ORDER BY x.action_id
@@ -114,6 +115,7 @@ COMMENT ON COLUMN audit.alerts.due_at IS 'when it is told again, unless it is ac
 COMMENT ON COLUMN audit.alerts.acknowledged_at IS 'when somebody acknowledged it first; null: nobody has';
 COMMENT ON COLUMN audit.alerts.acknowledged_by IS 'who: the actor that the application said, else the database user';
 COMMENT ON COLUMN audit.alerts.note IS 'what they said of it';
+COMMENT ON COLUMN audit.alerts.acknowledgement IS 'event that says so, see audit.events and audit.prove()';
 REVOKE ALL ON audit.alerts FROM PUBLIC;
 
 CREATE VIEW audit.open_alerts AS

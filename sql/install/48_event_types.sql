@@ -125,6 +125,12 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 	('change.blocked', 1, 'security', 'security', 'warning',
 		'An alert rule has refused a change of a row.',
 		'{actor} was refused a change[ of {resource_id}][: {new.sentence}]', true),
+	('alert.acknowledged', 1, 'security', 'security', 'notice',
+		'Somebody has said that he sees to an alert.',
+		'{actor} acknowledged alert {resource_id}[ of rule {new.rule}][: {new.note}]', true),
+	('alert.resent', 1, 'security', 'security', 'notice',
+		'Somebody wants an alert to be told again.',
+		'{actor} had alert {resource_id} told again[ on {new.channel}]', true),
 	-- pricing
 	('price.changed', 1, 'pricing', 'price', 'warning',
 		'Something costs more or less than before.',
@@ -497,7 +503,7 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 UPDATE audit.event_type
 SET reserved = true
 WHERE resource_type IN ('session', 'role', 'privilege', 'default_privileges', 'policy', 'owner', 'access', 'setting', 'function', 'audit',
-	'evidence', 'maintenance', 'change');
+	'evidence', 'maintenance', 'change', 'alert');
 
 -- Of these, some values are not for the trail, whoever emits them.
 UPDATE audit.event_type t

@@ -15,8 +15,6 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/xact.h"
-#include "access/xlog.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -27,11 +25,10 @@
 #include "base/columns.h"
 #include "base/latest.h"
 #include "base/worker.h"
+#include "ledger/alert_action.h"
 #include "ledger/append.h"
-#include "ledger/context.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
-#include "ledger/origin.h"
 #include "ledger/reader.h"
 
 /* Longest note, reason of a failure, and name of a sink, in bytes. */
@@ -43,55 +40,55 @@ typedef struct Acknowledged
 {
 	int64 action_id; /* 0: there is none */
 	TimestampTz at;
-	char *by;
+	const char *by;
 } Acknowledged;
 
 PG_FUNCTION_INFO_V1(at_acknowledge);
 PG_FUNCTION_INFO_V1(at_resend_alert);
 PG_FUNCTION_INFO_V1(at_report_delivery);
 
-static int64 known_alert(FunctionCallInfo fcinfo, const char *function);
-static bool sees_alert(int64 alert_id);
+static AtAlertFacts known_alert(FunctionCallInfo fcinfo, const char *function);
+static bool find_alert(int64 alert_id, AtAlertFacts *alert);
 static void find_acknowledged(int64 alert_id, Acknowledged *found);
 static char *optional_text(FunctionCallInfo fcinfo, int arg);
-static void append_action(int64 alert_id, const char *kind, const char *channel, const char *note);
 
 Datum
 at_acknowledge(PG_FUNCTION_ARGS)
 {
-	int64 alert_id = known_alert(fcinfo, "audit.acknowledge()");
+	AtAlertFacts alert = known_alert(fcinfo, "audit.acknowledge()");
 	char *note = optional_text(fcinfo, 1);
 	Acknowledged before;
 
-	find_acknowledged(alert_id, &before);
+	find_acknowledged(alert.alert_id, &before);
 	if (before.action_id != 0)
 		PG_RETURN_TEXT_P(
 			cstring_to_text(psprintf("alert " INT64_FORMAT " was acknowledged already by %s at %s",
-									 alert_id, before.by, timestamptz_to_str(before.at))));
-	append_action(alert_id, "acknowledged", NULL, note);
-	PG_RETURN_TEXT_P(cstring_to_text(psprintf("alert " INT64_FORMAT " acknowledged", alert_id)));
+									 alert.alert_id, before.by, timestamptz_to_str(before.at))));
+	at_alert_action_append(&alert, AT_ALERT_ACKNOWLEDGED, NULL, note);
+	PG_RETURN_TEXT_P(
+		cstring_to_text(psprintf("alert " INT64_FORMAT " acknowledged", alert.alert_id)));
 }
 
 Datum
 at_resend_alert(PG_FUNCTION_ARGS)
 {
-	int64 alert_id = known_alert(fcinfo, "audit.resend_alert()");
+	AtAlertFacts alert = known_alert(fcinfo, "audit.resend_alert()");
 	char *channel = optional_text(fcinfo, 1);
 
 	if (channel != NULL && (channel[0] == '\0' || strlen(channel) >= NAMEDATALEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no channel \"%s\"", channel),
 				 errdetail("The name of a channel has 1 to %d bytes.", NAMEDATALEN - 1)));
-	append_action(alert_id, "resend", channel, NULL);
+	at_alert_action_append(&alert, AT_ALERT_RESEND, channel, NULL);
 	at_worker_wake(AT_WORKER_NOTIFIER);
 	PG_RETURN_TEXT_P(
-		cstring_to_text(psprintf("alert " INT64_FORMAT " will be told again", alert_id)));
+		cstring_to_text(psprintf("alert " INT64_FORMAT " will be told again", alert.alert_id)));
 }
 
 Datum
 at_report_delivery(PG_FUNCTION_ARGS)
 {
-	int64 alert_id = known_alert(fcinfo, "audit.report_delivery()");
+	AtAlertFacts alert = known_alert(fcinfo, "audit.report_delivery()");
 	char *sink = optional_text(fcinfo, 1);
 	char *detail = optional_text(fcinfo, 4);
 	Datum values[Natts_alert_delivery];
@@ -111,7 +108,7 @@ at_report_delivery(PG_FUNCTION_ARGS)
 
 	values[Anum_alert_delivery_delivery_id - 1] =
 		Int64GetDatum(at_number_draw("alert_delivery_id_seq"));
-	values[Anum_alert_delivery_alert_id - 1] = Int64GetDatum(alert_id);
+	values[Anum_alert_delivery_alert_id - 1] = Int64GetDatum(alert.alert_id);
 	values[Anum_alert_delivery_delivered_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[Anum_alert_delivery_attempt - 1] = PG_GETARG_DATUM(3);
 	at_set_text(values, nulls, Anum_alert_delivery_channel, psprintf("sink:%s", sink));
@@ -124,21 +121,20 @@ at_report_delivery(PG_FUNCTION_ARGS)
 }
 
 /* The first argument, which has to be an alert. */
-static int64
+static AtAlertFacts
 known_alert(FunctionCallInfo fcinfo, const char *function)
 {
-	int64 alert_id;
+	AtAlertFacts alert;
 
 	PreventCommandIfReadOnly(function);
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("alert_id must not be null")));
-	alert_id = PG_GETARG_INT64(0);
-	if (!sees_alert(alert_id))
+	if (!find_alert(PG_GETARG_INT64(0), &alert))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-						errmsg("there is no alert " INT64_FORMAT, alert_id),
+						errmsg("there is no alert " INT64_FORMAT, PG_GETARG_INT64(0)),
 						errhint("SELECT * FROM audit.open_alerts;")));
-	return alert_id;
+	return alert;
 }
 
 static void
@@ -149,11 +145,11 @@ begin_by_alert(AtLatest *latest, AtLedgerTable table, const char *index, int col
 	at_latest_begin(latest, at_ledger_relid(table), index, 1, key);
 }
 
+/* False where there is none, or the user may not see it. */
 static bool
-sees_alert(int64 alert_id)
+find_alert(int64 alert_id, AtAlertFacts *alert)
 {
 	bool sees = false;
-	bool isnull;
 	AtLatest latest;
 	ScanKeyData key;
 	HeapTuple row;
@@ -161,9 +157,10 @@ sees_alert(int64 alert_id)
 	begin_by_alert(&latest, AT_LEDGER_ALERT, "alert_pkey", Anum_alert_alert_id, &key, alert_id);
 	row = at_latest_next(&latest);
 	if (HeapTupleIsValid(row))
-		sees = at_reader_sees_alert(
-			DatumGetInt32(heap_getattr(row, Anum_alert_target_id, latest.desc, &isnull)),
-			DatumGetTimestampTz(heap_getattr(row, Anum_alert_raised_at, latest.desc, &isnull)));
+	{
+		at_alert_facts_read(alert, row, latest.desc);
+		sees = at_reader_sees_alert(alert->target_id, alert->raised_at);
+	}
 	at_latest_end(&latest);
 	return sees;
 }
@@ -180,21 +177,17 @@ find_acknowledged(int64 alert_id, Acknowledged *found)
 				   Anum_alert_action_alert_id, &key, alert_id);
 	while (HeapTupleIsValid(row = at_latest_next(&latest)))
 	{
-		bool isnull;
-		int64 id =
-			DatumGetInt64(heap_getattr(row, Anum_alert_action_action_id, latest.desc, &isnull));
-		char *kind =
-			TextDatumGetCString(heap_getattr(row, Anum_alert_action_kind, latest.desc, &isnull));
-		Datum actor = heap_getattr(row, Anum_alert_action_actor, latest.desc, &isnull);
+		AtAlertAction action;
 
-		if (strcmp(kind, "acknowledged") != 0 || (found->action_id != 0 && found->action_id < id))
+		at_alert_action_read(&action, row, latest.desc);
+		if (strcmp(action.kind, AT_ALERT_ACKNOWLEDGED) != 0 ||
+			(found->action_id != 0 && found->action_id < action.action_id))
 			continue;
-		if (isnull)
-			actor = heap_getattr(row, Anum_alert_action_db_user, latest.desc, &isnull);
-		found->action_id = id;
-		found->by = TextDatumGetCString(actor);
-		found->at = DatumGetTimestampTz(
-			heap_getattr(row, Anum_alert_action_acted_at, latest.desc, &isnull));
+		*found = (Acknowledged){
+			.action_id = action.action_id,
+			.at = action.acted_at,
+			.by = action.actor != NULL ? action.actor : action.db_user,
+		};
 	}
 	at_latest_end(&latest);
 }
@@ -211,29 +204,4 @@ optional_text(FunctionCallInfo fcinfo, int arg)
 	if (strlen(value) > MAX_NOTE)
 		value[pg_mbcliplen(value, strlen(value), MAX_NOTE)] = '\0';
 	return value;
-}
-
-static void
-append_action(int64 alert_id, const char *kind, const char *channel, const char *note)
-{
-	Datum values[Natts_alert_action];
-	bool nulls[Natts_alert_action] = {false};
-	AtOrigin origin;
-
-	at_origin_now(&origin);
-	values[Anum_alert_action_action_id - 1] = Int64GetDatum(at_number_draw("alert_action_id_seq"));
-	values[Anum_alert_action_acted_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
-	values[Anum_alert_action_xid - 1] =
-		Int64GetDatum(U64FromFullTransactionId(GetTopFullTransactionId()));
-	values[Anum_alert_action_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
-	values[Anum_alert_action_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
-	values[Anum_alert_action_alert_id - 1] = Int64GetDatum(alert_id);
-	at_set_text(values, nulls, Anum_alert_action_kind, kind);
-	at_set_text(values, nulls, Anum_alert_action_channel, channel);
-	at_set_text(values, nulls, Anum_alert_action_note, note);
-	at_set_text(values, nulls, Anum_alert_action_actor, origin.field[AT_CONTEXT_ACTOR].value);
-	at_set_text(values, nulls, Anum_alert_action_db_user,
-				origin.db_user == NULL ? "" : origin.db_user);
-	at_set_text(values, nulls, Anum_alert_action_login_user, origin.session.login_user);
-	at_append(AT_LEDGER_ALERT_ACTION, values, nulls);
 }

@@ -170,7 +170,9 @@
 #define Anum_alert_action_actor             10
 #define Anum_alert_action_db_user           11
 #define Anum_alert_action_login_user        12
-#define Natts_alert_action                  12
+#define Anum_alert_action_tx_id             13
+#define Anum_alert_action_ordinal           14
+#define Natts_alert_action                  14
 
 #define Anum_alert_delivery_delivery_id  1
 #define Anum_alert_delivery_alert_id     2

@@ -45,6 +45,8 @@ static const AtOperation operations[] = {
 	{'P', "administer", "authorization", NULL, ": rights or settings were changed",
 	 ": rights or settings were changed", "{actor}: {event_type}[, {resource_id}]",
 	 "{actor}: {event_type}"},
+	{'K', "respond", "security", NULL, ": somebody saw to it", ": somebody saw to an alert",
+	 "{actor} saw to alert {resource_id}", "{actor} saw to an alert"},
 };
 
 const AtOperation *

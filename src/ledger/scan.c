@@ -55,6 +55,7 @@ typedef struct IndexSpec
 } IndexSpec;
 
 static const IndexSpec index_specs[] = {
+	[AT_SCAN_ALERT_BY_ID] = {AT_LEDGER_ALERT, 1, {Anum_alert_alert_id}},
 	[AT_SCAN_ANCHOR_RECEIPT_BY_ID] = {AT_LEDGER_ANCHOR_RECEIPT,
 									  1,
 									  {Anum_anchor_receipt_receipt_id}},

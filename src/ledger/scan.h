@@ -23,6 +23,7 @@
 /* The indexes that scans can use; all of them start with a bigint. */
 typedef enum AtScanBy
 {
+	AT_SCAN_ALERT_BY_ID,
 	AT_SCAN_ANCHOR_RECEIPT_BY_ID,
 	AT_SCAN_ANCHOR_RECEIPT_BY_SIZE,
 	AT_SCAN_CHECKPOINT_BY_SIZE,

@@ -140,6 +140,18 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_ALERT_ACTION] =
+		{
+			[AT_FAULT_CHANGED] =
+				"Somebody altered who saw to an alert, or what the alert was about; "
+				"or the storage has damaged it.",
+			[AT_FAULT_MISSING] =
+				"Somebody removed that an alert was acknowledged, or a page of the "
+				"table was lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote it around the server, so that an alert seems to be "
+							   "seen to.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_LOG] =
 		{
 			[AT_FAULT_SHORTENED] =
@@ -184,6 +196,10 @@ static const char *const advice[] = {
 		"an exported archive, and prove them.",
 	[AT_THING_DELETION] = "Keep the files as they are, as evidence. Compare with the certificates "
 						  "that were exported, and with the records of the log.",
+	[AT_THING_ALERT_ACTION] =
+		"Keep the files as they are, as evidence. Who saw to which alert stands in the event of "
+		"that "
+		"name, which is sealed: SELECT * FROM audit.events WHERE action = 'respond'.",
 	[AT_THING_RECEIPT] = "Keep the files as they are, as evidence. The log itself is not affected "
 						 "where it is not named. Ask who gave the receipt for what they hold: that "
 						 "counts.",

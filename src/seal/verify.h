@@ -11,6 +11,9 @@
  *		tail	what is not sealed yet agrees with its own digests
  *		heap	nothing is stored that no index led to; only if all is verified
  *
+ * What stands beside the log comes last: receipts, deletions, and what was done
+ * about alerts; each has something in the log or outside that vouches for it.
+ *
  * All reading goes through one snapshot, so that writers and the sealer can
  * go on meanwhile. A step never trusts what an earlier one found in doubt.
  *-------------------------------------------------------------------------
@@ -21,6 +24,7 @@
 #include "datatype/timestamp.h"
 #include "utils/snapshot.h"
 
+#include "ledger/event.h"
 #include "ledger/gap.h"
 #include "ledger/log_read.h"
 #include "ledger/read.h"
@@ -124,6 +128,10 @@ typedef struct AtVerify
 	int nrecords; /* of purges, that the log was seen to have */
 	int64 *record;
 
+	/* events of what was done about alerts, as the step heap met them */
+	int nactions;
+	AtEventName *action;
+
 	bool remembers; /* what was checked, in case that this is interrupted */
 
 	/* goes on from an earlier one */
@@ -151,6 +159,7 @@ extern void at_verify_batches(AtVerify *verify);
 extern void at_verify_tail(AtVerify *verify);
 extern void at_verify_heap(AtVerify *verify);
 extern void at_verify_receipts(AtVerify *verify);
+extern void at_verify_alert_actions(AtVerify *verify);
 
 /* Tell of each entry, in order: keys are learnt from it, for the receipts. */
 extern void at_verify_see_key(AtVerify *verify, const AtEntryRow *entry);

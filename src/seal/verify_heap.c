@@ -18,9 +18,13 @@
 #include "base/catalog.h"
 #include "base/columns.h"
 #include "core/bytes.h"
+#include "ledger/alert_action.h"
 #include "ledger/log_read.h"
 #include "ledger/scan.h"
 #include "seal/verify.h"
+
+/* Room for events about alerts, at first: a power of two. */
+#define MIN_ACTIONS 64
 
 typedef struct HeapCheck
 {
@@ -39,6 +43,7 @@ typedef struct HeapCheck
 	HTAB *targets;  /* that were met */
 } HeapCheck;
 
+static void collect_action(TupleTableSlot *slot, void *arg);
 static void check_transaction(TupleTableSlot *slot, void *arg);
 static void check_event(TupleTableSlot *slot, void *arg);
 static void collect_session(TupleTableSlot *slot, void *arg);
@@ -65,7 +70,7 @@ at_verify_heap(AtVerify *verify)
 
 	if (at_scan_heap(AT_LEDGER_TRANSACTION, snapshot, NULL, NULL) > verify->transactions)
 		at_scan_heap(AT_LEDGER_TRANSACTION, snapshot, check_transaction, &check);
-	if (at_scan_heap(AT_LEDGER_EVENT, snapshot, NULL, NULL) > verify->events)
+	if (at_scan_heap(AT_LEDGER_EVENT, snapshot, collect_action, verify) > verify->events)
 		at_scan_heap(AT_LEDGER_EVENT, snapshot, check_event, &check);
 
 	/* a session may have come with a transaction that is not there any more */
@@ -90,6 +95,26 @@ at_verify_heap(AtVerify *verify)
 	at_transaction_reader_close(check.by_tx_id);
 	at_transaction_reader_close(check.by_xid);
 	at_event_reader_close(check.events);
+}
+
+/* An event that tells what was done about an alert; see verify_alert_action.c. */
+static void
+collect_action(TupleTableSlot *slot, void *arg)
+{
+	AtVerify *verify = arg;
+	bool isnull;
+	int count = verify->nactions;
+
+	if (DatumGetChar(slot_getattr(slot, Anum_event_op, &isnull)) != AT_ALERT_ACTION_OP)
+		return;
+	if (count == 0)
+		verify->action = MemoryContextAlloc(verify->context, sizeof(AtEventName) * MIN_ACTIONS);
+	else if (count >= MIN_ACTIONS && (count & (count - 1)) == 0)
+		verify->action = repalloc_huge(verify->action, sizeof(AtEventName) * count * 2);
+	verify->action[verify->nactions++] = (AtEventName){
+		.tx_id = DatumGetInt64(slot_getattr(slot, Anum_event_tx_id, &isnull)),
+		.ordinal = DatumGetInt32(slot_getattr(slot, Anum_event_ordinal, &isnull)),
+	};
 }
 
 /* Is it of an incarnation that the sealer will begin for it, when it begins that of this copy? */

@@ -11,7 +11,7 @@
 static void
 test_kinds(void)
 {
-	const char *known = "IUDTBAMXRVESLP";
+	const char *known = "IUDTBAMXRVESLPK";
 	bool whole = true;
 	bool distinct = true;
 
