@@ -4,13 +4,16 @@
  *		quiet, or there are too many.
  *
  * It is asked when they are told, of what has been committed: changes that are rolled back
- * use up no limit. For the notifier alone; what it has counted is forgotten with the process.
+ * use up no limit. For the notifier alone, in the transaction of its pass.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_RESTRAINT_H
 #define AT_RESTRAINT_H
 
 #include "datatype/timestamp.h"
+
+/* Of the delivery of an alert in quiet hours. */
+#define AT_QUIET_DETAIL "quiet hours of the rule"
 
 typedef enum AtRestraintKind
 {
@@ -29,5 +32,9 @@ typedef struct AtRestraint
 
 /* An alert of this rule is to be told now: is it? */
 extern AtRestraint at_restraint_ask(const char *rule);
+
+/* What was asked in this pass was rolled back: what was told is counted anew when it is asked next.
+ */
+extern void at_restraint_forget(void);
 
 #endif

@@ -119,6 +119,8 @@ at_tell_end(int sqlstate)
 {
 	bool was_full = sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
 
+	if (sqlstate != 0)
+		at_restraint_forget();
 	if (was_full)
 		tell.limit = Max(at_tell_limit() / 2, 1);
 	else if (sqlstate == 0 && !tell.unheard)
@@ -186,7 +188,7 @@ hold_back(const AtTelling *telling, const AtRestraint *restraint)
 		.outcome = quiet                         ? "unheard"
 				   : restraint->kind == AT_MUTED ? "muted"
 												 : "limited",
-		.detail = quiet ? "quiet hours of the rule" : NULL,
+		.detail = quiet ? AT_QUIET_DETAIL : NULL,
 		.due_at = quiet ? Max(restraint->until, tell.not_before) : 0,
 	};
 
