@@ -8,7 +8,8 @@
 #                       undefined-behaviour sanitizers
 #
 # A Makefile sets PROGRAM (and what it links besides libcrypto in LDLIBS), includes this, and says
-# what check does. All of *.c beside it is the program, and $(PROGRAM).1 its manual page.
+# what check does. All of *.c beside it is the program, and $(PROGRAM).1 its manual page. SHARED names
+# files of this folder that it has besides, without the ".c".
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -25,13 +26,13 @@ VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(TOP)/audit_trai
 
 AT_CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Werror -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers -I$(TOP)/src -I$(HERE) \
-	-DAT_VERSION='"$(VERSION)"'
+	-I$(TOP)/contrib -DAT_PROGRAM='"$(PROGRAM)"' -DAT_VERSION='"$(VERSION)"'
 ifdef SANITIZE
 AT_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
 CORE := $(patsubst $(TOP)/src/core/%.c,$(DIR)/core/%.o,$(wildcard $(TOP)/src/core/*.c))
-OBJS := $(patsubst $(HERE)/%.c,$(DIR)/%.o,$(wildcard $(HERE)/*.c))
+OBJS := $(patsubst $(HERE)/%.c,$(DIR)/%.o,$(wildcard $(HERE)/*.c)) $(SHARED:%=$(DIR)/shared/%.o)
 
 all: $(DIR)/$(PROGRAM)
 
@@ -39,6 +40,10 @@ $(DIR)/$(PROGRAM): $(OBJS) $(CORE)
 	$(CC) $(CFLAGS) $(AT_CFLAGS) $(LDFLAGS) -o $@ $^ -lcrypto -lzstd $(LDLIBS)
 
 $(DIR)/core/%.o: $(TOP)/src/core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(AT_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(DIR)/shared/%.o: $(TOP)/contrib/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(AT_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -54,7 +59,7 @@ install: all
 clean:
 	rm -rf $(HERE)/build $(HERE)/build-*
 
--include $(wildcard $(DIR)/*.d $(DIR)/core/*.d $(DIR)/test/*.d)
+-include $(wildcard $(DIR)/*.d $(DIR)/core/*.d $(DIR)/shared/*.d $(DIR)/test/*.d)
 
 .PHONY: all check install clean
 .SECONDARY:

@@ -12,6 +12,7 @@
 typedef struct AtAlert
 {
 	int64_t delivery_id; /* its place, and what makes it one of a kind */
+	const char *id;      /* names the delivery to receivers: no other database has one like it */
 	int64_t alert_id;
 	int attempt;           /* how often it was told, with this time */
 	int64_t told_at;       /* seconds since 1970 */

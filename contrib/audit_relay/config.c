@@ -269,6 +269,9 @@ is_local_http(const char *url)
 {
 	static const char *const hosts[] = {"http://127.0.0.1", "http://[::1]", "http://localhost"};
 
+	/* http://localhost:80@example.org is of another machine */
+	if (strchr(url, '@') != NULL)
+		return false;
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++)
 	{
 		size_t len = strlen(hosts[i]);
@@ -278,6 +281,17 @@ is_local_http(const char *url)
 			return true;
 	}
 	return false;
+}
+
+static bool
+is_syslog_address(const char *address)
+{
+	const char *port = strrchr(address, ':');
+
+	if (strncmp(address, "unix:/", 6) == 0)
+		return true;
+	return (strncmp(address, "tls://", 6) == 0 || strncmp(address, "tcp://", 6) == 0) &&
+		   port > address + 6 && port[1] != '\0';
 }
 
 /* What a sink of its type cannot do without. */
@@ -293,8 +307,8 @@ check_sink(const AtSinkConfig *sink, const char *path)
 	else if (sink->type == AT_SINK_WEBHOOK && strncmp(sink->url, "https://", 8) != 0 &&
 			 !is_local_http(sink->url))
 		lacks = "a url with https, or with http of this machine";
-	else if (sink->type == AT_SINK_SYSLOG && sink->address[0] == '\0')
-		lacks = "an address";
+	else if (sink->type == AT_SINK_SYSLOG && !is_syslog_address(sink->address))
+		lacks = "an address: tls://HOST:PORT, tcp://HOST:PORT or unix:/PATH";
 	else if (sink->type == AT_SINK_FILE && sink->path[0] != '/')
 		lacks = "an absolute path";
 	if (lacks != NULL)

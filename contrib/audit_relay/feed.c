@@ -30,6 +30,7 @@ struct AtFeed
 enum
 {
 	FEED_DELIVERY_ID,
+	FEED_ID,
 	FEED_ALERT_ID,
 	FEED_ATTEMPT,
 	FEED_TOLD_SECONDS,
@@ -47,15 +48,25 @@ enum
 #define RFC3339(column)                                                                            \
 	"pg_catalog.to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
+/*
+ * The name of a delivery for receivers. Numbers begin anew in another database, and come again in
+ * one that was set back; a receiver that leaves out what it has had must not take one for the
+ * other.
+ */
+#define FEED_KEY                                                                                   \
+	"f.delivery_id || '.' || pg_catalog.to_hex(pg_catalog.hashtextextended("                       \
+	"pg_catalog.concat_ws('/', $3::text, pg_catalog.current_database(), f.told_at), 0))"
+
 /* Who acts is there for who may see the event. */
 static const char feed_query[] =
-	"SELECT f.delivery_id, f.alert_id, f.attempt, floor(extract(epoch FROM f.told_at))::bigint, "
+	"SELECT f.delivery_id, " FEED_KEY
+	", f.alert_id, f.attempt, floor(extract(epoch FROM f.told_at))::bigint, "
 	"f.told_at, " RFC3339(
 		"f.raised_at") ", f.severity, f.rule, coalesce(f.sentence, ''), "
 					   "coalesce(f.table_schema || '.' || f.table_name, ''), "
 					   "coalesce(f.resource_id, ''), f.event_id, "
 					   "pg_catalog.json_build_object('specversion', '1.0', 'id', "
-					   "f.delivery_id::text, 'source', $3::text, "
+					   "" FEED_KEY ", 'source', $3::text, "
 					   "'type', CASE WHEN f.attempt = 1 THEN 'audit_trail.alert.raised' "
 					   "ELSE 'audit_trail.alert.repeated' END, 'time', " RFC3339(
 						   "f.raised_at") ", "
@@ -99,18 +110,21 @@ AtFeed *
 at_feed_open(const char *conninfo, const char *channel, const char *source,
 			 char reason[AT_REASON_MAX])
 {
-	static const char *const names[] = {"dbname",
-										"application_name",
-										"client_encoding",
-										"connect_timeout",
-										"keepalives_idle",
-										"options",
-										NULL};
-	const char *values[] = {
-		conninfo, "audit_relay",
-		"UTF8",   "10",
-		"60",     "-c search_path=pg_catalog,pg_temp -c datestyle=ISO -c timezone=UTC",
-		NULL};
+	static const char *const names[] = {"dbname",           "application_name",
+										"client_encoding",  "connect_timeout",
+										"keepalives_idle",  "keepalives_interval",
+										"keepalives_count", "tcp_user_timeout",
+										"options",          NULL};
+	const char *values[] = {conninfo,
+							"audit_relay",
+							"UTF8",
+							"10",
+							"30",
+							"10",
+							"3",
+							"30000",
+							"-c search_path=pg_catalog,pg_temp -c datestyle=ISO -c timezone=UTC",
+							NULL};
 	AtFeed *feed = calloc(1, sizeof(AtFeed));
 
 	if (feed == NULL)
@@ -220,6 +234,7 @@ at_feed_get(const AtFeed *feed, int number, AtAlert *alert)
 {
 	*alert = (AtAlert){
 		.delivery_id = strtoll(value_of(feed, number, FEED_DELIVERY_ID), NULL, 10),
+		.id = value_of(feed, number, FEED_ID),
 		.alert_id = strtoll(value_of(feed, number, FEED_ALERT_ID), NULL, 10),
 		.attempt = (int) strtol(value_of(feed, number, FEED_ATTEMPT), NULL, 10),
 		.told_at = strtoll(value_of(feed, number, FEED_TOLD_SECONDS), NULL, 10),

@@ -16,6 +16,7 @@
 
 static bool write_whole(int fd, const char *bytes, size_t len);
 static bool sync_directory(const char *path);
+static bool sync_entry(const char *path);
 static bool end_line(int fd);
 
 bool
@@ -67,11 +68,14 @@ at_file_append(const char *path, const char *line)
 	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 	size_t len = strlen(line);
 	struct iovec parts[] = {{(void *) (size_t) line, len}, {(void *) (size_t) "\n", 1}};
+	struct stat status;
 	ssize_t written;
+	bool is_new;
 	bool done;
 
 	if (fd < 0)
 		return false;
+	is_new = fstat(fd, &status) != 0 || status.st_size == 0;
 	done = end_line(fd);
 	if (done)
 	{
@@ -80,10 +84,25 @@ at_file_append(const char *path, const char *line)
 		if (!done && written >= 0)
 			errno = ENOSPC;
 	}
-	done = done && fsync(fd) == 0;
+	done = done && fsync(fd) == 0 && (!is_new || sync_entry(path));
 	if (close(fd) != 0)
 		done = false;
 	return done;
+}
+
+/* The folder that a file is in: without it a crash of the machine may leave no file. */
+static bool
+sync_entry(const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	(void) snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash == NULL)
+		return sync_directory(".");
+	slash[slash == folder ? 1 : 0] = '\0';
+	return sync_directory(folder);
 }
 
 static bool

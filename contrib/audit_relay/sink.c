@@ -34,6 +34,9 @@
 /* How often to look without being notified. */
 #define LOOK_MS 5000
 
+/* The database is tried again after such a time at most. */
+#define CONNECT_MAX_MS 15000
+
 /* The pause doubles so many times at most. */
 #define MAX_DOUBLINGS 20
 
@@ -147,7 +150,9 @@ run(void *arg)
 	{
 		if (!connect_feed(sink))
 		{
-			pause_for(sink, pause_ms(sink, ++failures));
+			int64_t pause = pause_ms(sink, ++failures);
+
+			pause_for(sink, pause < CONNECT_MAX_MS ? pause : CONNECT_MAX_MS);
 			continue;
 		}
 		failures = 0;

@@ -29,11 +29,10 @@
 #define HOST_MAX 256
 #define PORT_MAX 16
 
-/* "tcp://" and so on; NULL as scheme: a path. */
+/* Of "tls://" or "tcp://". */
 typedef struct Address
 {
 	bool is_tls;
-	bool is_datagram;
 	char host[HOST_MAX];
 	char port[PORT_MAX];
 } Address;
@@ -49,7 +48,8 @@ struct AtStream
 static bool read_address(Address *address, const char *text);
 static int connect_host(const Address *address, int timeout, char reason[AT_REASON_MAX]);
 static int connect_in_time(const struct addrinfo *to, int timeout);
-static int connect_path(const char *path, char reason[AT_REASON_MAX]);
+static int connect_path(const char *path, int timeout, char reason[AT_REASON_MAX]);
+static void limit_time(int fd, int timeout);
 static bool start_tls(AtStream *stream, const Address *address, const char *ca_file,
 					  char reason[AT_REASON_MAX]);
 static bool is_closed(AtStream *stream);
@@ -66,12 +66,12 @@ at_stream_open(const char *address, const char *ca_file, int timeout, char reaso
 		return NULL;
 	stream->fd = -1;
 	if (is_path)
-		stream->fd = connect_path(address + 5, reason);
+		stream->fd = connect_path(address + 5, timeout, reason);
 	else if (!read_address(&parts, address))
 		(void) snprintf(reason, AT_REASON_MAX, "no address: \"%s\"", address);
 	else
 		stream->fd = connect_host(&parts, timeout, reason);
-	stream->is_framed = !is_path && !parts.is_datagram;
+	stream->is_framed = !is_path;
 	if (stream->fd >= 0 && (!parts.is_tls || start_tls(stream, &parts, ca_file, reason)))
 		return stream;
 	at_stream_close(stream);
@@ -86,9 +86,7 @@ read_address(Address *address, const char *text)
 	size_t len;
 
 	address->is_tls = strncmp(text, "tls://", 6) == 0;
-	address->is_datagram = strncmp(text, "udp://", 6) == 0;
-	if (host == NULL ||
-		(!address->is_tls && !address->is_datagram && strncmp(text, "tcp://", 6) != 0))
+	if (host == NULL || (!address->is_tls && strncmp(text, "tcp://", 6) != 0))
 		return false;
 	host += 3;
 	if (colon == NULL || colon < host || strlen(colon + 1) >= PORT_MAX || colon[1] == '\0')
@@ -109,7 +107,7 @@ read_address(Address *address, const char *text)
 static int
 connect_host(const Address *address, int timeout, char reason[AT_REASON_MAX])
 {
-	struct addrinfo hints = {.ai_socktype = address->is_datagram ? SOCK_DGRAM : SOCK_STREAM};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	int error = getaddrinfo(address->host, address->port, &hints, &list);
 	int fd = -1;
@@ -131,7 +129,6 @@ connect_host(const Address *address, int timeout, char reason[AT_REASON_MAX])
 static int
 connect_in_time(const struct addrinfo *to, int timeout)
 {
-	struct timeval limit = {.tv_sec = timeout};
 	struct pollfd wait = {.events = POLLOUT};
 	int fd = socket(to->ai_family, to->ai_socktype, to->ai_protocol);
 	int error = 0;
@@ -155,13 +152,22 @@ connect_in_time(const struct addrinfo *to, int timeout)
 		return -1;
 	}
 	(void) fcntl(fd, F_SETFL, 0);
-	(void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	(void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	limit_time(fd, timeout);
 	return fd;
 }
 
+static void
+limit_time(int fd, int timeout)
+{
+	struct timeval limit = {.tv_sec = timeout};
+
+	(void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	(void) setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+}
+
+/* A receiver that does not read lets the sender wait: no longer than an attempt may take. */
 static int
-connect_path(const char *path, char reason[AT_REASON_MAX])
+connect_path(const char *path, int timeout, char reason[AT_REASON_MAX])
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int fd;
@@ -173,8 +179,13 @@ connect_path(const char *path, char reason[AT_REASON_MAX])
 	}
 	memcpy(to.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_DGRAM, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *) &to, sizeof(to)) == 0)
-		return fd;
+	if (fd >= 0)
+	{
+		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+		limit_time(fd, timeout);
+		if (connect(fd, (struct sockaddr *) &to, sizeof(to)) == 0)
+			return fd;
+	}
 	(void) snprintf(reason, AT_REASON_MAX, "could not connect to %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * stream.h
- *		A connection to a receiver of syslog: tcp://HOST:PORT, tls://HOST:PORT,
- *		udp://HOST:PORT or unix:PATH (of a datagram socket).
+ *		A connection to a receiver of syslog: tls://HOST:PORT, tcp://HOST:PORT,
+ *		or unix:PATH (of a datagram socket of this machine).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_STREAM_H

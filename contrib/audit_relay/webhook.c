@@ -3,7 +3,8 @@
  *		Delivery by HTTP: a signed POST of a CloudEvent.
  *
  * The headers are those of Standard Webhooks. The id is that of the delivery:
- * the same in each attempt, so that a receiver knows one that it has already.
+ * the same in each attempt, so that a receiver knows one that it has already, and of no
+ * other database.
  * What the receiver answers but for its status is not looked at, and no
  * redirection is followed: alerts go where the configuration says.
  *-------------------------------------------------------------------------
@@ -20,7 +21,6 @@
 #include "webhook.h"
 
 #define HEADER_MAX (AT_SIGNATURES_MAX + 32)
-#define ID_MAX     40
 
 struct AtWebhook
 {
@@ -130,15 +130,13 @@ make_headers(const AtWebhook *webhook, const AtAlert *alert)
 	struct curl_slist *headers = NULL;
 	char header[HEADER_MAX];
 	char signatures[AT_SIGNATURES_MAX];
-	char id[ID_MAX];
 	int64_t now = (int64_t) time(NULL);
 	bool done;
 
-	(void) snprintf(id, sizeof(id), "%lld", (long long) alert->delivery_id);
-	done = at_sign(signatures, &webhook->secrets, id, now, alert->json) &&
+	done = at_sign(signatures, &webhook->secrets, alert->id, now, alert->json) &&
 		   add(&headers, "Content-Type: application/cloudevents+json; charset=utf-8") &&
 		   add(&headers, "Expect:");
-	(void) snprintf(header, sizeof(header), "webhook-id: %s", id);
+	(void) snprintf(header, sizeof(header), "webhook-id: %s", alert->id);
 	done = done && add(&headers, header);
 	(void) snprintf(header, sizeof(header), "webhook-timestamp: %lld", (long long) now);
 	done = done && add(&headers, header);

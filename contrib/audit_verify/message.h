@@ -13,8 +13,6 @@
 
 #include "core/error.h"
 
-#define AT_PROGRAM "audit_verify"
-
 /* audit_verify: error: ... */
 extern void at_fatal(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -51,7 +51,7 @@ at_listen(const char *text)
 	if (fd < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) != 0 ||
 		bind(fd, (struct sockaddr *) &address.bytes, address.len) != 0 || listen(fd, BACKLOG) != 0)
-		at_die(AT_EXIT_REFUSED, "could not listen at \"%s\": %s", text, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not listen at \"%s\": %s", text, strerror(errno));
 	say_where(text, fd);
 	return fd;
 }

@@ -10,6 +10,10 @@
 
 #define AT_WITNESSES_MAX 32
 
+/* Exit codes besides: refused or not reachable; to be run again with another proof. */
+#define AT_EXIT_REFUSED 1
+#define AT_EXIT_AGAIN   3
+
 typedef struct AtAsk
 {
 	const char *request; /* path of the body of add-checkpoint */

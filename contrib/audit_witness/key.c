@@ -42,7 +42,7 @@ at_make_key(const char *path, const char *name)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
 	if (fd < 0 || !at_write_all(fd, (AtText){writer.data, writer.len}) || fsync(fd) != 0 ||
 		close(fd) != 0)
-		at_die(AT_EXIT_REFUSED, "could not make \"%s\": %s", path, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not make \"%s\": %s", path, strerror(errno));
 	OPENSSL_cleanse(text, sizeof(text));
 	printf("%.*s\n", (int) public_writer.len, public_text);
 }
@@ -56,13 +56,13 @@ at_read_key(const char *path, AtPrivateKey *key)
 
 	check_secret(path);
 	if (!at_read_file(path, text, sizeof(text), &len))
-		at_die(AT_EXIT_REFUSED, "could not read \"%s\": %s", path, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not read \"%s\": %s", path, strerror(errno));
 	error = at_key_read_private(key, (AtText){text, len});
 	OPENSSL_cleanse(text, sizeof(text));
 	if (error == AT_OK && key->public_key.type != AT_KEY_COSIGNATURE)
 		error = AT_ERR_KEY_PURPOSE;
 	if (error != AT_OK)
-		at_die(AT_EXIT_REFUSED, "\"%s\" is not the key of a witness: %s", path,
+		at_die(AT_EXIT_FAILURE, "\"%s\" is not the key of a witness: %s", path,
 			   at_error_text(error));
 }
 
@@ -72,10 +72,10 @@ check_secret(const char *path)
 	struct stat status;
 
 	if (stat(path, &status) != 0)
-		at_die(AT_EXIT_REFUSED, "could not examine \"%s\": %s", path, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not examine \"%s\": %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
 		(status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		at_die(AT_EXIT_REFUSED, "\"%s\" must be your own, with mode 0600", path);
+		at_die(AT_EXIT_FAILURE, "\"%s\" must be your own, with mode 0600", path);
 }
 
 void
@@ -87,7 +87,7 @@ at_each_key(const char *argument, void (*take)(const AtPublicKey *key, void *arg
 	if (strchr(argument, '+') != NULL && len < sizeof(text))
 		memcpy(text, argument, len);
 	else if (!at_read_file(argument, text, sizeof(text), &len))
-		at_die(AT_EXIT_REFUSED, "could not read \"%s\": %s", argument, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not read \"%s\": %s", argument, strerror(errno));
 	if (!read_lines((AtText){text, len}, take, arg))
 		at_die(AT_EXIT_USAGE, "there is no public key in \"%s\"", argument);
 }

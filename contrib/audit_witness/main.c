@@ -95,7 +95,7 @@ main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	if (!at_hash_init())
-		at_die(AT_EXIT_REFUSED, "libcrypto does not compute SHA-256");
+		at_die(AT_EXIT_FAILURE, "libcrypto does not compute SHA-256");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

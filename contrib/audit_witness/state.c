@@ -26,10 +26,10 @@ at_state_open(const char *path, AtKnown *known)
 	int directory;
 
 	if (mkdir(path, S_IRWXU) != 0 && errno != EEXIST)
-		at_die(AT_EXIT_REFUSED, "could not make \"%s\": %s", path, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not make \"%s\": %s", path, strerror(errno));
 	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
-		at_die(AT_EXIT_REFUSED, "could not open \"%s\": %s", path, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not open \"%s\": %s", path, strerror(errno));
 	take_lock(directory, path);
 	for (int i = 0; i < known->log_count; i++)
 		read_log(directory, path, known, &known->log[i]);
@@ -44,7 +44,7 @@ take_lock(int directory, const char *path)
 	int fd = openat(directory, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0 || fcntl(fd, F_SETLK, &lock) != 0)
-		at_die(AT_EXIT_REFUSED, "could not lock \"%s\": is another witness using it? %s", path,
+		at_die(AT_EXIT_FAILURE, "could not lock \"%s\": is another witness using it? %s", path,
 			   strerror(errno));
 }
 
@@ -66,7 +66,7 @@ read_log(int directory, const char *path, AtKnown *known, AtKnownLog *log)
 		return;
 	len = fd < 0 ? -1 : read(fd, text, sizeof(text));
 	if (len < 0)
-		at_die(AT_EXIT_REFUSED, "could not read \"%s/%s\": %s", path, name, strerror(errno));
+		at_die(AT_EXIT_FAILURE, "could not read \"%s/%s\": %s", path, name, strerror(errno));
 	close(fd);
 
 	judgement.note = (AtText){text, len};
@@ -74,7 +74,7 @@ read_log(int directory, const char *path, AtKnown *known, AtKnownLog *log)
 		error =
 			at_checkpoint_open(&checkpoint, judgement.note, &(AtTrust){.log_key = &known->key[i]});
 	if (error != AT_OK || !at_text_equal(checkpoint.origin, at_text(log->origin)))
-		at_die(AT_EXIT_REFUSED, "\"%s/%s\" is not a checkpoint of \"%s\": %s", path, name,
+		at_die(AT_EXIT_FAILURE, "\"%s/%s\" is not a checkpoint of \"%s\": %s", path, name,
 			   log->origin, at_error_text(error));
 	log->size = checkpoint.size;
 	log->root = checkpoint.root;
@@ -114,7 +114,7 @@ name_of(const char *origin, const char *suffix, char name[NAME_MAX_BYTES])
 	AtHash hash;
 
 	if (!at_hash(origin, strlen(origin), &hash))
-		at_die(AT_EXIT_REFUSED, "%s", at_error_text(AT_ERR_LIBCRYPTO));
+		at_die(AT_EXIT_FAILURE, "%s", at_error_text(AT_ERR_LIBCRYPTO));
 	for (int i = 0; i < AT_HASH_LEN; i++)
 		snprintf(name + 2 * i, 3, "%02x", hash.bytes[i]);
 	snprintf(name + (size_t) 2 * AT_HASH_LEN, NAME_MAX_BYTES - (size_t) 2 * AT_HASH_LEN, "%s",

@@ -57,7 +57,7 @@ test_config(void)
 	ok(!at_config_read(&config, "conf"), "half a head of a sink is refused");
 	write_file("conf",
 			   "# a comment\n\nconninfo = dbname=shop  user=relay \nstate=/s\n[sink a-1]\n"
-			   "type = file\npath = /x y\nbegin = all\n[sink b]\ntype=syslog\naddress=udp://h:1\n"
+			   "type = file\npath = /x y\nbegin = all\n[sink b]\ntype=syslog\naddress=tcp://h:1\n"
 			   "facility=23",
 			   0600);
 	ok(at_config_read(&config, "conf"), "a configuration is read");
@@ -79,6 +79,13 @@ test_config(void)
 	ok(!reads(
 		   "state=/s\n[sink a]\ntype=webhook\nsecret_file=/k\nurl=http://127.0.0.1.example.org/\n"),
 	   "a webhook elsewhere without TLS");
+	ok(!reads("state=/s\n[sink a]\ntype=webhook\nsecret_file=/k\n"
+			  "url=http://localhost:80@example.org/\n"),
+	   "one that only seems to be on this machine");
+	ok(reads("state=/s\n[sink a]\ntype=syslog\naddress=unix:/dev/log\n"), "a socket for syslog");
+	ok(!reads("state=/s\n[sink a]\ntype=syslog\naddress=udp://h:514\n"),
+	   "syslog by UDP, which loses without a word");
+	ok(!reads("state=/s\n[sink a]\ntype=syslog\naddress=tls://h\n"), "an address without a port");
 	ok(!reads("state=/s\n[sink a]\ntype=webhook\nurl=https://example.org/\n"),
 	   "one without a secret");
 	ok(reads("state=/s\n[sink a]\ntype=webhook\nsecret_file=/k\nurl=http://127.0.0.1:80/\n"),

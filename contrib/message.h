@@ -1,17 +1,17 @@
 /*-------------------------------------------------------------------------
  * message.h
- *		What is said on stderr, and the end of the program.
+ *		What a program says on stderr, and its end.
+ *
+ * Shared by programs of contrib: see SHARED in program.mk.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_MESSAGE_H
 #define AT_MESSAGE_H
 
-/* Exit codes of "ask": refused or not reachable; to be run again with another proof. */
-#define AT_EXIT_REFUSED 1
+#define AT_EXIT_FAILURE 1
 #define AT_EXIT_USAGE   2
-#define AT_EXIT_AGAIN   3
 
-/* A line "audit_witness: ...". Bytes that are no printable ASCII are shown as "?". */
+/* A line "PROGRAM: ...". Bytes that are no printable ASCII are shown as "?". */
 extern void at_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The same, and exit with this code. */

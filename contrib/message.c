@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * message.c
- *		What is said on stderr, and the end of the program.
+ *		What a program says on stderr, and its end.
  *
  * Some of it comes from strangers, and ends on somebody's terminal. A line is
  * written in one go, so that those of several threads do not mix.
@@ -46,5 +46,5 @@ say(const char *format, va_list arguments)
 	for (char *at = line; *at != '\0'; at++)
 		if (*at < ' ' || *at > '~')
 			*at = '?';
-	fprintf(stderr, "audit_relay: %s\n", line);
+	fprintf(stderr, "%s: %s\n", AT_PROGRAM, line);
 }
