@@ -1,5 +1,6 @@
 # Many alerts while the notifier is killed again and again and the server once: what a client has, that listens
-# and catches up, is what was raised. With AUDIT_TRAIL_SLOW=1 100 000 and ten kills, else fewer.
+# and catches up, is what was raised; so is what audit_relay, which is killed too, has brought into a file.
+# With AUDIT_TRAIL_SLOW=1 100 000 and ten kills, else fewer.
 
 use strict;
 use warnings;
@@ -9,6 +10,7 @@ use lib $FindBin::RealBin;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 use Workers;
@@ -17,6 +19,8 @@ my $alerts = $ENV{AUDIT_TRAIL_SLOW} ? 100_000 : 6_000;
 my $batch = $alerts / 100;
 my $kills = $ENV{AUDIT_TRAIL_SLOW} ? 10 : 2;
 my $crash_at = 60;
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my $relay;
 
 my $node = PostgreSQL::Test::Cluster->new('alert_storm');
 $node->init;
@@ -28,10 +32,16 @@ $node->safe_psql('postgres', qq{
 	SELECT audit.enable('orders');
 	SELECT audit.alert_when('price', 'orders', '{price}', channel => 'pricing');
 	INSERT INTO orders SELECT g, 0 FROM generate_series(1, $alerts) g;
+	SELECT count(*) FROM audit.create_roles();
+	CREATE ROLE relay LOGIN IN ROLE audit_relay;
+	ALTER ROLE relay SET enable_seqscan = off;
 });
 workers_run($node, 'postgres', 'workers run');
+append_to_file("$dir/relay.conf", 'conninfo = host=' . $node->host . ' port=' . $node->port . " dbname=postgres user=relay\nstate = $dir/state\n"
+	  . "[sink file]\ntype = file\npath = $dir/file\nbegin = all\nretry_max = 1\n");
+start_relay();
 
-# Known to be empty, they would be read from end to end.
+# The relay is not to be counted below. Known to be empty, they would be read from end to end.
 $node->safe_psql('postgres', 'VACUUM ANALYZE audit.alert, audit.alert_delivery, audit.alert_action, audit.alert_pass');
 my $scans = seq_scans();
 
@@ -50,6 +60,9 @@ foreach my $round (0 .. 99)
 	if ($round % (100 / $kills) == 5)
 	{
 		$killed += kill_notifier();
+		kill 'KILL', $relay;
+		waitpid $relay, 0;
+		start_relay();
 	}
 	if ($round == $crash_at)
 	{
@@ -77,6 +90,14 @@ foreach my $id (keys %heard)
 	$sum += $id;
 }
 is(join('|', scalar(keys %heard), $min, $max, $sum), $raised, 'the set that the client has is the set that was raised');
+my $until = time + $PostgreSQL::Test::Utils::timeout_default + $alerts / 100;
+my %brought;
+while ((%brought = brought()) && keys %brought < $alerts && time < $until)
+{
+	sleep(0.5);
+}
+is(scalar(grep { !$brought{$_} } keys %heard), 0, 'and all of it is in the file of the relay');
+is(scalar(keys %brought), $alerts, 'and nothing else');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT alert_id, count(*) FROM audit.alert_feed WHERE told_on = 'pricing' GROUP BY 1 HAVING count(*) <> 1) x}), '0',
 	'none is on record twice');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM (SELECT t.committed_at, lag(t.committed_at) OVER (ORDER BY f.delivery_id) AS before
@@ -90,8 +111,47 @@ is($node->safe_psql('postgres', q{
 		SELECT count(*) FROM audit.alert a WHERE NOT EXISTS (SELECT FROM audit.alert_feed f WHERE f.alert_id = a.alert_id)}), "\n0", 'notify_now() waits until all is told');
 
 $listener->quit;
+kill 'TERM', $relay;
+waitpid $relay, 0;
+is($?, 0, 'the relay ends when it is told to');
+undef $relay;
 $node->stop;
 done_testing();
+
+# Whatever ends the test, nothing of it is left running.
+END
+{
+	my $status = $?;
+
+	if ($relay)
+	{
+		kill 'KILL', $relay;
+		waitpid $relay, 0;
+	}
+	$? = $status;
+}
+
+sub start_relay
+{
+	$relay = fork // die;
+	if ($relay == 0)
+	{
+		undef $relay;
+		open STDERR, '>>', "$dir/log";
+		exec 'audit_relay', "--config=$dir/relay.conf" or POSIX::_exit(127);
+	}
+	return;
+}
+
+# Alerts of the file: id and how often. What a kill has cut off is a line that is no JSON.
+sub brought
+{
+	my $text = -e "$dir/file" ? slurp_file("$dir/file") : '';
+	my %ids;
+
+	$ids{$1}++ while $text =~ /"alert_id" ?: ?(\d+),/g;
+	return %ids;
+}
 
 sub seq_scans
 {
