@@ -70,7 +70,8 @@ CREATE TEMP TABLE written (event_type text);	-- test/lint/event_types finds them
 INSERT INTO written VALUES ('maintenance.counted'), ('audit.refused'), ('audit.read'), ('audit.lost'), ('evidence.exported'), ('role.granted'), ('role.revoked'),
 	('session.started'), ('session.refused'), ('session.ended'), ('session.terminated'), ('role.assumed'), ('role.created'), ('role.altered'),
 	('role.dropped'), ('privilege.granted'), ('privilege.revoked'), ('default_privileges.changed'), ('policy.created'), ('policy.altered'),
-	('policy.dropped'), ('owner.changed'), ('setting.changed'), ('function.created'), ('function.altered'), ('function.dropped'), ('access.denied'), ('change.blocked');
+	('policy.dropped'), ('owner.changed'), ('setting.changed'), ('function.created'), ('function.altered'), ('function.dropped'), ('access.denied'), ('change.blocked'),
+	('alert.acknowledged'), ('alert.resent');
 SELECT is_empty('SELECT event_type FROM written EXCEPT SELECT event_type FROM audit.event_types', 'the catalogue knows what we write ourselves');
 SELECT bag_eq('SELECT event_type FROM written', 'SELECT event_type FROM audit.event_types WHERE reserved', 'and nobody else can say it');
 
