@@ -16,6 +16,8 @@ CREATE TABLE audit.automatic (
 	enabled boolean NOT NULL,
 	changed_at timestamptz NOT NULL,
 	reason text,
+	reads boolean NOT NULL DEFAULT false,
+	read_columns text[] CONSTRAINT automatic_reads_check CHECK (reads OR read_columns IS NULL),
 	CONSTRAINT automatic_pkey PRIMARY KEY (schema, pattern)
 );
 COMMENT ON TABLE audit.automatic IS
@@ -33,6 +35,8 @@ COMMENT ON COLUMN audit.automatic.query IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic.enabled IS 'false after audit.disable_schema()';
 COMMENT ON COLUMN audit.automatic.changed_at IS 'when it was enabled or disabled last';
 COMMENT ON COLUMN audit.automatic.reason IS 'why it was disabled';
+COMMENT ON COLUMN audit.automatic.reads IS 'as of audit.enable()';
+COMMENT ON COLUMN audit.automatic.read_columns IS 'as of audit.enable(): those of them that a table has; where it has none, reading it is not recorded';
 REVOKE ALL ON audit.automatic FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.automatic', '');
 
@@ -81,7 +85,8 @@ CREATE VIEW audit.automatic_missing AS
 SELECT c.oid::regclass AS target, c.relpersistence = 'u' AS unlogged, r.pattern, r.context, r.operations,
 	audit.columns_to_ignore(c.oid, r.ignored_columns) AS ignored_columns,
 	audit.columns_there(c.oid, r.masked_columns) AS masked_columns,
-	audit.columns_there(c.oid, r.hashed_columns) AS hashed_columns, r.truncate, r.query
+	audit.columns_there(c.oid, r.hashed_columns) AS hashed_columns, r.truncate, r.query,
+	r.reads AND r.read_columns IS NULL AS reads, nullif(audit.columns_there(c.oid, r.read_columns), '{}') AS read_columns
 FROM pg_catalog.pg_class c
 	JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	CROSS JOIN LATERAL (
@@ -118,6 +123,8 @@ COMMENT ON COLUMN audit.automatic_missing.masked_columns IS 'as of audit.enable(
 COMMENT ON COLUMN audit.automatic_missing.hashed_columns IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.truncate IS 'as of audit.enable()';
 COMMENT ON COLUMN audit.automatic_missing.query IS 'as of audit.enable()';
+COMMENT ON COLUMN audit.automatic_missing.reads IS 'as of audit.enable()';
+COMMENT ON COLUMN audit.automatic_missing.read_columns IS 'as of audit.enable()';
 REVOKE ALL ON audit.automatic_missing FROM PUBLIC;
 
 CREATE FUNCTION audit.enable_schema(
@@ -132,12 +139,14 @@ CREATE FUNCTION audit.enable_schema(
 	mask text[] DEFAULT '{}',
 	hash text[] DEFAULT '{}',
 	truncate text DEFAULT 'rows',
-	query boolean DEFAULT false
+	query boolean DEFAULT false,
+	reads boolean DEFAULT false,
+	read_columns text[] DEFAULT NULL
 ) RETURNS TABLE (target regclass, audited boolean, detail text)
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_enable_schema';
-COMMENT ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean) IS
-	'starts to record the changes of all tables of a schema whose names match, but for the exceptions; says of each what was done, or why not. automatic => true has tables that come later audited too. Else as audit.enable(); columns to be ignored, masked or hashed are those of them that a table has';
-REVOKE ALL ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean, boolean, text[]) IS
+	'starts to record the changes of all tables of a schema whose names match, but for the exceptions; says of each what was done, or why not. automatic => true has tables that come later audited too. Else as audit.enable(); columns to be ignored, masked, hashed or watched are those of them that a table has';
+REVOKE ALL ON FUNCTION audit.enable_schema(regnamespace, text, text[], boolean, text, text[], text[], boolean, text[], text[], text, boolean, boolean, text[]) FROM PUBLIC;
 
 CREATE FUNCTION audit.disable_schema(schema regnamespace, reason text, "like" text DEFAULT NULL) RETURNS text
 	LANGUAGE c VOLATILE AS 'MODULE_PATHNAME', 'at_disable_schema';

@@ -57,11 +57,12 @@ typedef struct Rule
 	List *hashed;
 	char *truncate;
 	bool query;
+	AtReadOptions read;
 } Rule;
 
 static bool may_be_new(Oid relid);
 static List *read_rules(const char *schema);
-static Rule *make_rule(const Datum *values);
+static Rule *make_rule(const Datum *values, const bool *nulls);
 static List *tables_of_rules(List *rules);
 static void enable_missing(List *relids);
 static void enable(Oid relid, const Rule *rule);
@@ -132,7 +133,7 @@ read_rules(const char *schema)
 		if (!DatumGetBool(values[Anum_automatic_enabled - 1]))
 			continue;
 
-		Rule *rule = make_rule(values);
+		Rule *rule = make_rule(values, nulls);
 
 		if (schema == NULL || strcmp(rule->schema, schema) == 0)
 			rules = lappend(rules, rule);
@@ -157,7 +158,7 @@ names_in(Datum array)
 }
 
 static Rule *
-make_rule(const Datum *values)
+make_rule(const Datum *values, const bool *nulls)
 {
 	Rule *rule = palloc(sizeof(Rule));
 
@@ -171,6 +172,12 @@ make_rule(const Datum *values)
 	rule->hashed = names_in(values[Anum_automatic_hashed_columns - 1]);
 	rule->truncate = TextDatumGetCString(values[Anum_automatic_truncate - 1]);
 	rule->query = DatumGetBool(values[Anum_automatic_query - 1]);
+	rule->read = (AtReadOptions){
+		.recorded = DatumGetBool(values[Anum_automatic_reads - 1]),
+		.limited = !nulls[Anum_automatic_read_columns - 1],
+	};
+	if (rule->read.limited)
+		rule->read.columns = names_in(values[Anum_automatic_read_columns - 1]);
 	return rule;
 }
 
@@ -264,6 +271,7 @@ enable(Oid relid, const Rule *rule)
 	fitting.ignored = columns_there(rel, rule->ignored, at_primary_key(rel));
 	fitting.masked = columns_there(rel, rule->masked, NIL);
 	fitting.hashed = columns_there(rel, rule->hashed, NIL);
+	fitting.read.columns = columns_there(rel, rule->read.columns, NIL);
 	relation_close(rel, NoLock); /* ALTER TABLE wants it closed */
 
 	context.arg = at_qualified_name(relid);
@@ -295,8 +303,8 @@ columns_there(Relation rel, List *names, List *others)
 static void
 call_enable(Oid relid, const Rule *rule)
 {
-	Oid types[] = {REGCLASSOID,  TEXTOID,      TEXTARRAYOID, TEXTARRAYOID,
-				   TEXTARRAYOID, TEXTARRAYOID, TEXTOID,      BOOLOID};
+	Oid types[] = {REGCLASSOID,  TEXTOID, TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID,
+				   TEXTARRAYOID, TEXTOID, BOOLOID,      BOOLOID,      TEXTARRAYOID};
 	Datum values[] = {
 		ObjectIdGetDatum(relid),
 		CStringGetTextDatum(rule->context),
@@ -306,12 +314,20 @@ call_enable(Oid relid, const Rule *rule)
 		at_name_array(rule->hashed),
 		CStringGetTextDatum(rule->truncate),
 		BoolGetDatum(rule->query),
+		BoolGetDatum(rule->read.recorded && !rule->read.limited),
+		at_name_array(rule->read.columns),
 	};
+	char nulls[lengthof(types) + 1] = "          ";
+
+	/* a table that has none of the columns is not watched */
+	if (rule->read.columns == NIL)
+		nulls[lengthof(types) - 1] = 'n';
 
 	SPI_connect();
 	if (SPI_execute_with_args("SELECT audit.enable($1, context => $2, operations => $3, "
-							  "ignore => $4, mask => $5, hash => $6, truncate => $7, query => $8)",
-							  lengthof(types), types, values, NULL, false, 0) != SPI_OK_SELECT)
+							  "ignore => $4, mask => $5, hash => $6, truncate => $7, query => $8, "
+							  "reads => $9, read_columns => $10)",
+							  lengthof(types), types, values, nulls, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "audit.enable() was not called");
 	SPI_finish();
 }

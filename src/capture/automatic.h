@@ -34,7 +34,9 @@
 #define Anum_automatic_enabled         11
 #define Anum_automatic_changed_at      12
 #define Anum_automatic_reason          13
-#define Natts_automatic                13
+#define Anum_automatic_reads           14
+#define Anum_automatic_read_columns    15
+#define Natts_automatic                15
 
 /*
  * A command has created or touched these relations, or more than it could note if

@@ -149,6 +149,7 @@ at_definition_check_options(FunctionCallInfo fcinfo, const AtOptionArgs *args)
 	(void) get_name(fcinfo, args->context, "context", NULL);
 	(void) check_operations(get_names(fcinfo, args->operations, "operations"));
 	(void) get_truncate(fcinfo, args->truncate);
+	(void) get_names(fcinfo, args->read_columns, "read_columns");
 	at_row_options_check_alone(&row);
 	check_query(PG_GETARG_BOOL(args->query), &row);
 }

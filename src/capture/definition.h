@@ -51,6 +51,7 @@ typedef struct AtOptionArgs
 	int hash;
 	int truncate;
 	int query; /* never null */
+	int read_columns;
 } AtOptionArgs;
 
 /* Check those of its arguments that do not depend on the table. */

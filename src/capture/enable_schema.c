@@ -59,6 +59,8 @@ enum
 	ARG_HASH,
 	ARG_TRUNCATE,
 	ARG_QUERY,
+	ARG_READS,
+	ARG_READ_COLUMNS, /* the only one that may be null */
 	ARGS
 };
 
@@ -70,11 +72,12 @@ static const AtOptionArgs option_args = {
 	.hash = ARG_HASH,
 	.truncate = ARG_TRUNCATE,
 	.query = ARG_QUERY,
+	.read_columns = ARG_READ_COLUMNS,
 };
 
 static const Oid arg_types[ARGS] = {
-	OIDOID,       TEXTOID, TEXTARRAYOID, BOOLOID,      TEXTOID, TEXTARRAYOID,
-	TEXTARRAYOID, BOOLOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID,
+	OIDOID,  TEXTOID,      TEXTARRAYOID, BOOLOID, TEXTOID, TEXTARRAYOID, TEXTARRAYOID,
+	BOOLOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID, BOOLOID, BOOLOID,      TEXTARRAYOID,
 };
 
 /* A table of the schema. */
@@ -87,6 +90,7 @@ typedef struct Candidate
 	Datum ignore;
 	Datum mask;
 	Datum hash;
+	Datum read; /* empty: of no column alone */
 } Candidate;
 
 PG_FUNCTION_INFO_V1(at_enable_schema);
@@ -95,22 +99,24 @@ PG_FUNCTION_INFO_V1(at_disable_schema);
 static void check_arguments(FunctionCallInfo fcinfo);
 static char *check_schema(Oid schema);
 static void check_owner(Oid schema);
-static void write_rule(const Datum *args);
-static List *find_candidates(const Datum *args);
-static void enable(Candidate *candidate, const Datum *args);
-static char *call_enable(const Candidate *candidate, const Datum *args);
+static void write_rule(const Datum *args, bool reads_limited);
+static List *find_candidates(const Datum *args, bool reads_limited);
+static void enable(Candidate *candidate, const Datum *args, bool reads_limited);
+static char *call_enable(const Candidate *candidate, const Datum *args, bool reads_limited);
 
 Datum
 at_enable_schema(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Datum args[ARGS];
+	bool reads_limited = !PG_ARGISNULL(ARG_READ_COLUMNS);
 	List *candidates;
 	ListCell *cell;
 
 	check_arguments(fcinfo);
 	for (int i = 0; i < ARGS; i++)
 		args[i] = PG_GETARG_DATUM(i);
+	args[ARG_READS] = BoolGetDatum(PG_GETARG_BOOL(ARG_READS) || reads_limited);
 	at_definition_check_options(fcinfo, &option_args);
 	(void) check_schema(PG_GETARG_OID(ARG_SCHEMA));
 	InitMaterializedSRF(fcinfo, 0);
@@ -118,12 +124,12 @@ at_enable_schema(PG_FUNCTION_ARGS)
 	if (PG_GETARG_BOOL(ARG_AUTOMATIC))
 	{
 		check_owner(PG_GETARG_OID(ARG_SCHEMA));
-		write_rule(args);
+		write_rule(args, reads_limited);
 	}
 
-	candidates = find_candidates(args);
+	candidates = find_candidates(args, reads_limited);
 	foreach (cell, candidates)
-		enable(lfirst(cell), args);
+		enable(lfirst(cell), args, reads_limited);
 	foreach (cell, candidates) /* now that partitions know whether their table is audited */
 	{
 		Candidate *candidate = lfirst(cell);
@@ -141,12 +147,12 @@ at_enable_schema(PG_FUNCTION_ARGS)
 static void
 check_arguments(FunctionCallInfo fcinfo)
 {
-	static const char *const names[ARGS] = {"schema",  "like",       "except",   "automatic",
-											"context", "operations", "ignore",   "baseline",
-											"mask",    "hash",       "truncate", "query"};
+	static const char *const names[ARGS] = {
+		"schema",   "like", "except", "automatic", "context", "operations", "ignore",
+		"baseline", "mask", "hash",   "truncate",  "query",   "reads",      "read_columns"};
 
 	for (int i = 0; i < ARGS; i++)
-		if (PG_ARGISNULL(i))
+		if (PG_ARGISNULL(i) && i != ARG_READ_COLUMNS)
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("\"%s\" must not be null", names[i]),
 							errhint("Leave it out to take the default.")));
@@ -202,14 +208,21 @@ execute(const char *query, int count, const Oid *types, const Datum *values, con
 
 /* Waits for the commands that may have brought a table and did not see the rule. */
 static void
-write_rule(const Datum *args)
+write_rule(const Datum *args, bool reads_limited)
 {
 	static const int columns[ARGS] = {
-		[ARG_LIKE] = Anum_automatic_pattern,          [ARG_EXCEPT] = Anum_automatic_exceptions,
-		[ARG_AUTOMATIC] = Anum_automatic_enabled,     [ARG_CONTEXT] = Anum_automatic_context,
-		[ARG_OPERATIONS] = Anum_automatic_operations, [ARG_IGNORE] = Anum_automatic_ignored_columns,
-		[ARG_MASK] = Anum_automatic_masked_columns,   [ARG_HASH] = Anum_automatic_hashed_columns,
-		[ARG_TRUNCATE] = Anum_automatic_truncate,     [ARG_QUERY] = Anum_automatic_query,
+		[ARG_LIKE] = Anum_automatic_pattern,
+		[ARG_EXCEPT] = Anum_automatic_exceptions,
+		[ARG_AUTOMATIC] = Anum_automatic_enabled,
+		[ARG_CONTEXT] = Anum_automatic_context,
+		[ARG_OPERATIONS] = Anum_automatic_operations,
+		[ARG_IGNORE] = Anum_automatic_ignored_columns,
+		[ARG_MASK] = Anum_automatic_masked_columns,
+		[ARG_HASH] = Anum_automatic_hashed_columns,
+		[ARG_TRUNCATE] = Anum_automatic_truncate,
+		[ARG_QUERY] = Anum_automatic_query,
+		[ARG_READS] = Anum_automatic_reads,
+		[ARG_READ_COLUMNS] = Anum_automatic_read_columns,
 	};
 	AtOwnerState state;
 	AtConfigRow row;
@@ -220,6 +233,8 @@ write_rule(const Datum *args)
 	for (int i = 0; i < ARGS; i++)
 		if (columns[i] != 0)
 			at_config_set(&row, columns[i], args[i]);
+	if (!reads_limited)
+		at_config_set_text(&row, Anum_automatic_read_columns, NULL);
 	at_config_set_text(&row, Anum_automatic_schema,
 					   get_namespace_name(DatumGetObjectId(args[ARG_SCHEMA])));
 	at_config_set(&row, Anum_automatic_changed_at,
@@ -243,21 +258,25 @@ copy_array(HeapTuple row, int column)
 
 /* The tables of the schema whose names match, by name; in the caller's context. */
 static List *
-find_candidates(const Datum *args)
+find_candidates(const Datum *args, bool reads_limited)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	List *candidates = NIL;
 	AtOwnerState state;
 	bool isnull;
+	char nulls[ARGS + 1];
 
+	memset(nulls, ' ', ARGS);
+	nulls[ARG_READ_COLUMNS] = reads_limited ? ' ' : 'n';
 	at_owner_enter(&state);
 	SPI_connect();
 	execute("SELECT c.oid, audit.columns_to_ignore(c.oid, $7), audit.columns_there(c.oid, $9), "
-			"audit.columns_there(c.oid, $10) FROM pg_catalog.pg_class c "
+			"audit.columns_there(c.oid, $10), coalesce(audit.columns_there(c.oid, $14), '{}') "
+			"FROM pg_catalog.pg_class c "
 			"WHERE c.relnamespace = $1 AND c.relkind IN ('r', 'p', 'f') "
 			"AND c.relname::text COLLATE \"C\" LIKE $2 AND c.relname <> ALL ($3) "
 			"ORDER BY c.relname",
-			ARGS, arg_types, args, NULL);
+			ARGS, arg_types, args, nulls);
 	MemoryContextSwitchTo(memory);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
@@ -268,6 +287,7 @@ find_candidates(const Datum *args)
 		candidate->ignore = copy_array(row, 2);
 		candidate->mask = copy_array(row, 3);
 		candidate->hash = copy_array(row, 4);
+		candidate->read = copy_array(row, 5);
 		candidates = lappend(candidates, candidate);
 	}
 	SPI_finish();
@@ -277,7 +297,7 @@ find_candidates(const Datum *args)
 
 /* Enable one; if it cannot be audited, or not by the caller, that is its detail. */
 static void
-enable(Candidate *candidate, const Datum *args)
+enable(Candidate *candidate, const Datum *args, bool reads_limited)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -286,7 +306,7 @@ enable(Candidate *candidate, const Datum *args)
 	MemoryContextSwitchTo(memory);
 	PG_TRY();
 	{
-		candidate->detail = call_enable(candidate, args);
+		candidate->detail = call_enable(candidate, args, reads_limited);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -309,10 +329,13 @@ enable(Candidate *candidate, const Datum *args)
 }
 
 static char *
-call_enable(const Candidate *candidate, const Datum *args)
+call_enable(const Candidate *candidate, const Datum *args, bool reads_limited)
 {
-	static const Oid types[] = {REGCLASSOID,  TEXTOID,      TEXTARRAYOID, TEXTARRAYOID, BOOLOID,
-								TEXTARRAYOID, TEXTARRAYOID, TEXTOID,      BOOLOID};
+	static const Oid types[] = {REGCLASSOID, TEXTOID,      TEXTARRAYOID, TEXTARRAYOID,
+								BOOLOID,     TEXTARRAYOID, TEXTARRAYOID, TEXTOID,
+								BOOLOID,     BOOLOID,      TEXTARRAYOID};
+	bool has_columns = ArrayGetNItems(ARR_NDIM(DatumGetArrayTypeP(candidate->read)),
+									  ARR_DIMS(DatumGetArrayTypeP(candidate->read))) > 0;
 	Datum values[] = {ObjectIdGetDatum(candidate->relid),
 					  args[ARG_CONTEXT],
 					  args[ARG_OPERATIONS],
@@ -321,14 +344,20 @@ call_enable(const Candidate *candidate, const Datum *args)
 					  candidate->mask,
 					  candidate->hash,
 					  args[ARG_TRUNCATE],
-					  args[ARG_QUERY]};
+					  args[ARG_QUERY],
+					  BoolGetDatum(DatumGetBool(args[ARG_READS]) && !reads_limited),
+					  candidate->read};
+	char nulls[lengthof(types) + 1] = "           ";
 	MemoryContext memory = CurrentMemoryContext;
 	char *said;
 
+	if (!has_columns)
+		nulls[lengthof(types) - 1] = 'n';
 	SPI_connect();
 	execute("SELECT audit.enable($1, context => $2, operations => $3, ignore => $4, "
-			"baseline => $5, mask => $6, hash => $7, truncate => $8, query => $9)",
-			lengthof(types), types, values, NULL);
+			"baseline => $5, mask => $6, hash => $7, truncate => $8, query => $9, reads => $10, "
+			"read_columns => $11)",
+			lengthof(types), types, values, nulls);
 	said =
 		MemoryContextStrdup(memory, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
 	SPI_finish();

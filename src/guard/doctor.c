@@ -506,8 +506,9 @@ check_automatic(const AtDoctor *doctor, const char *name)
 		"SELECT m.target, m.unlogged, pg_catalog.format(CASE WHEN m.unlogged THEN "
 		"'ALTER TABLE %1$s SET LOGGED;' ELSE 'SELECT audit.enable(%1$L, context => %2$L, "
 		"operations => %3$L, ignore => %4$L, mask => %5$L, hash => %6$L, truncate => %7$L, "
-		"query => %8$L, baseline => true);' END, m.target, m.context, m.operations, "
-		"m.ignored_columns, m.masked_columns, m.hashed_columns, m.truncate, m.query) FROM "
+		"query => %8$L, reads => %9$L, read_columns => %10$L, baseline => true);' END, m.target, "
+		"m.context, m.operations, m.ignored_columns, m.masked_columns, m.hashed_columns, "
+		"m.truncate, m.query, m.reads, m.read_columns) FROM "
 		"audit.automatic_missing AS m ORDER BY m.target::text");
 
 	if (missing == 0)

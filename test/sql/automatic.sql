@@ -132,6 +132,21 @@ INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{insert}', '{}', '{
 INSERT INTO audit.automatic VALUES ('shop', 'a', '{}', 'c', '{insert}', '{}', '{}', '{b}', 'rows', true, true, now());
 \set VERBOSITY default
 
+-- reads are recorded, of all tables or of those that have one of the columns
+CREATE TABLE read_before (id int PRIMARY KEY, iban text, v int);
+CREATE TABLE read_without (id int PRIMARY KEY, v int);
+SELECT * FROM audit.enable_schema('shop', "like" => 'read%', automatic => true, context => 'people', read_columns => '{iban,email}');
+CREATE TABLE read_after (email text, iban text, v int);
+CREATE TABLE read_after_without (v int);
+SELECT * FROM audit.enable_schema('shop', "like" => 'all%', automatic => true, context => 'people', reads => true);
+CREATE TABLE all_read AS SELECT 1 AS v;
+SELECT pattern, reads, read_columns FROM audit.automatic WHERE reads ORDER BY pattern;
+SELECT target, reads, read_columns FROM audit.policy WHERE enabled AND context = 'people' ORDER BY target::text COLLATE "C";
+SELECT count(*) FROM audit.enable_schema('shop', "like" => 'all%', automatic => true, context => 'people');
+SELECT pattern, reads, read_columns FROM audit.automatic WHERE pattern = 'all%';
+SELECT * FROM audit.enable_schema('shop', "like" => 'read%', read_columns => '{NULL}');
+SELECT * FROM audit.enable_schema('shop', "like" => 'read%', reads => NULL);
+
 -- renamed, moved, made logged, detached; by all ways once
 CREATE TABLE other.moved (id int PRIMARY KEY);
 INSERT INTO other.moved VALUES (1);
