@@ -26,6 +26,7 @@ CREATE TABLE audit.grant (
 	see_personal boolean NOT NULL DEFAULT false,
 	reason text,
 	lineages int[],
+	resource_types text[] CONSTRAINT grant_resource_types_check CHECK (array_position(resource_types, NULL) IS NULL),
 	CONSTRAINT grant_period_check CHECK (from_at < until_at),
 	CONSTRAINT grant_personal_check CHECK (see_values OR NOT see_personal)
 );
@@ -34,7 +35,7 @@ COMMENT ON TABLE audit.grant IS
 COMMENT ON COLUMN audit.grant.name IS 'of the grant';
 COMMENT ON COLUMN audit.grant.grantee IS 'role that sees the events; no member of the admin role';
 COMMENT ON COLUMN audit.grant.contexts IS 'business contexts, as in audit.events.context; null: all';
-COMMENT ON COLUMN audit.grant.tables IS 'audited tables, whatever they are called in the course of time; null: all';
+COMMENT ON COLUMN audit.grant.tables IS 'audited tables, whatever they are called in the course of time, and what applications tell of their resource types; null: all, unless resource_types names some';
 COMMENT ON COLUMN audit.grant.from_at IS 'events of transactions that began at this time or later; null: from the beginning';
 COMMENT ON COLUMN audit.grant.until_at IS 'and before this one; null: without end';
 COMMENT ON COLUMN audit.grant.expires_at IS 'when the grant ends; infinity: never';
@@ -42,6 +43,7 @@ COMMENT ON COLUMN audit.grant.see_values IS 'false: that events happened, with a
 COMMENT ON COLUMN audit.grant.see_personal IS 'also whose personal values a row has';
 COMMENT ON COLUMN audit.grant.reason IS 'why it was given';
 COMMENT ON COLUMN audit.grant.lineages IS 'the tables, as audit.target.lineage has them; set by the server';
+COMMENT ON COLUMN audit.grant.resource_types IS 'also events of no table that are of these resource types, as in audit.events.resource_type; null: of none but those of the tables';
 REVOKE ALL ON audit.grant FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.grant', '');
 

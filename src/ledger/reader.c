@@ -34,6 +34,7 @@
 
 #include "base/catalog.h"
 #include "base/latest.h"
+#include "base/names.h"
 #include "base/relation_change.h"
 #include "ledger/reader.h"
 #include "ledger/target.h"
@@ -42,23 +43,26 @@
 #define Anum_role_kind 1
 #define Anum_role_role 2
 
-#define Anum_grant_grantee      2
-#define Anum_grant_contexts     3
-#define Anum_grant_tables       4
-#define Anum_grant_from_at      5
-#define Anum_grant_until_at     6
-#define Anum_grant_expires_at   7
-#define Anum_grant_see_values   8
-#define Anum_grant_see_personal 9
-#define Anum_grant_lineages     11
+#define Anum_grant_grantee        2
+#define Anum_grant_contexts       3
+#define Anum_grant_tables         4
+#define Anum_grant_from_at        5
+#define Anum_grant_until_at       6
+#define Anum_grant_expires_at     7
+#define Anum_grant_see_values     8
+#define Anum_grant_see_personal   9
+#define Anum_grant_lineages       11
+#define Anum_grant_resource_types 12
 
 /* A row of audit.grant that is the user's. */
 typedef struct Scope
 {
 	bool all_contexts;
-	List *contexts; /* of C strings */
-	bool all_tables;
-	List *lineages; /* of ints */
+	List *contexts;       /* of C strings */
+	bool all_tables;      /* and all that is no table */
+	List *lineages;       /* of ints */
+	List *resource_types; /* of C strings: of what is no table */
+	List *table_types; /* likewise, as the tables are called: of what applications tell of them */
 	TimestampTz from_at;
 	TimestampTz until_at;
 	TimestampTz expires_at;
@@ -89,6 +93,7 @@ static struct
 	uint64 invalidations;
 	Oid role_relid;
 	Oid grant_relid;
+	Oid target_relid; /* InvalidOid: no names of tables count */
 
 	Oid user;
 	MemoryContext memory; /* of what follows; NULL: never read */
@@ -126,7 +131,8 @@ at_reader_init(void)
 static void
 forget_relation(Datum arg, Oid relid)
 {
-	if (!OidIsValid(relid) || relid == reader.role_relid || relid == reader.grant_relid)
+	if (!OidIsValid(relid) || relid == reader.role_relid || relid == reader.grant_relid ||
+		relid == reader.target_relid)
 		forget_all(arg, 0, 0);
 }
 
@@ -376,13 +382,24 @@ fill_scope(Scope *scope, HeapTuple tuple, TupleDesc desc)
 	Datum contexts = heap_getattr(tuple, Anum_grant_contexts, desc, &scope->all_contexts);
 	Datum lineages;
 	bool no_lineages;
+	Datum types;
+	bool no_types;
 
 	if (!scope->all_contexts)
 		scope->contexts = read_array(contexts, TEXTOID);
+	types = heap_getattr(tuple, Anum_grant_resource_types, desc, &no_types);
+	if (!no_types)
+		scope->resource_types = read_array(types, TEXTOID);
 	(void) heap_getattr(tuple, Anum_grant_tables, desc, &scope->all_tables);
 	lineages = heap_getattr(tuple, Anum_grant_lineages, desc, &no_lineages);
 	if (!scope->all_tables && !no_lineages)
 		scope->lineages = read_array(lineages, INT4OID);
+	scope->all_tables &= no_types;
+	if (scope->lineages != NIL)
+	{
+		reader.target_relid = at_ledger_relid(AT_LEDGER_TARGET);
+		scope->table_types = at_target_resource_types(scope->lineages);
+	}
 	scope->from_at = read_time(tuple, Anum_grant_from_at, desc, DT_NOBEGIN);
 	scope->until_at = read_time(tuple, Anum_grant_until_at, desc, DT_NOEND);
 	scope->expires_at = read_time(tuple, Anum_grant_expires_at, desc, DT_NOBEGIN);
@@ -479,5 +496,12 @@ covers(const Scope *scope, const AtTarget *target)
 
 	foreach (cell, scope->contexts)
 		in_contexts |= strcmp(lfirst(cell), target->context) == 0;
-	return in_contexts && (scope->all_tables || list_member_int(scope->lineages, target->lineage));
+	if (!in_contexts || scope->all_tables)
+		return in_contexts;
+	if (target->table_name[0] != '\0')
+		return list_member_int(scope->lineages, target->lineage);
+	/* what the server observes is no table's, whatever one is called */
+	return at_names_contain(scope->resource_types, target->resource_type) ||
+		   (strcmp(target->context, "system") != 0 &&
+			at_names_contain(scope->table_types, target->resource_type));
 }

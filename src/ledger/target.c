@@ -9,11 +9,13 @@
 #include "access/xact.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "base/columns.h"
 #include "base/latest.h"
+#include "base/names.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
@@ -43,6 +45,10 @@ at_target_append(AtTarget *target)
 	at_set_text(values, nulls, Anum_target_key_columns, target->key_columns);
 	at_set_text(values, nulls, Anum_target_columns, target->columns);
 	at_append(AT_LEDGER_TARGET, values, nulls);
+
+	/* who may see what is told by what the versions of a table are called */
+	if (target->table_name[0] != '\0')
+		CacheInvalidateRelcacheByRelid(at_ledger_relid(AT_LEDGER_TARGET));
 }
 
 static char *
@@ -87,6 +93,26 @@ at_target_read(int32 target_id, AtTarget *target)
 		*target = make_target(tuple, latest.desc);
 	at_latest_end(&latest);
 	return HeapTupleIsValid(tuple);
+}
+
+List *
+at_target_resource_types(List *lineages)
+{
+	AtLatest latest;
+	HeapTuple tuple;
+	List *types = NIL;
+
+	at_latest_begin(&latest, at_ledger_relid(AT_LEDGER_TARGET), NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = at_latest_next(&latest)))
+	{
+		AtTarget target = make_target(tuple, latest.desc);
+
+		if (list_member_int(lineages, target.lineage) &&
+			!at_names_contain(types, target.resource_type))
+			types = lappend(types, target.resource_type);
+	}
+	at_latest_end(&latest);
+	return types;
 }
 
 /* See at_target_find(). */

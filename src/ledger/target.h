@@ -6,6 +6,8 @@
 #ifndef AT_TARGET_H
 #define AT_TARGET_H
 
+#include "nodes/pg_list.h"
+
 /* A version of an audited table. Strings belong to whoever made the struct. */
 typedef struct AtTarget
 {
@@ -26,8 +28,11 @@ extern void at_target_append(AtTarget *target);
 /* Read a version, allocated in the current context; false if there is none. */
 extern bool at_target_read(int32 target_id, AtTarget *target);
 
+/* What the tables of these lineages are called as resources, or were; C strings, each once. */
+extern List *at_target_resource_types(List *lineages);
+
 /*
- * The same of what events about the audit trail itself are of: the table
+ * Read what events about the audit trail itself are of: the table
  * audit.policy. False if there is none.
  */
 extern bool at_target_read_own(AtTarget *target);
