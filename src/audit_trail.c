@@ -14,6 +14,7 @@
 #include "alert/alert.h"
 #include "base/catalog.h"
 #include "base/guc.h"
+#include "base/lifted.h"
 #include "base/ring.h"
 #include "base/run.h"
 #include "base/shmem.h"
@@ -115,6 +116,7 @@ _PG_init(void)
 	if (process_shared_preload_libraries_in_progress)
 	{
 		at_shmem_init();
+		at_lifted_init();
 		at_ring_init();
 		at_sessions_init();
 		at_worker_init();

@@ -105,7 +105,7 @@ WITH version AS MATERIALIZED (
 	WHERE e.kind = 'guard'
 ), doubt AS MATERIALIZED (
 	SELECT g.from_at, g.until_at,
-		format('the guard was lifted (%s, line %s)', g.payload ->> 'file', g.payload ->> 'line') AS why
+		'the guard was lifted' || coalesce(' (' || (g.payload ->> 'file') || ', line ' || (g.payload ->> 'line') || ')', '') AS why
 	FROM guard g
 	WHERE g.payload ->> 'guard' = 'off'
 	UNION ALL

@@ -25,6 +25,7 @@
 #include "base/command.h"
 #include "base/compat.h"
 #include "base/guc.h"
+#include "base/lifted.h"
 
 char *at_guc_actor;
 char *at_guc_actor_type;
@@ -144,6 +145,7 @@ static bool at_guc_check_context(char **newval, void **extra, GucSource source);
 static bool at_guc_check_extra(char **newval, void **extra, GucSource source);
 static void at_guc_assign_context(const char *newval, void *extra);
 static bool at_guc_check_path(char **newval, void **extra, GucSource source);
+static void at_guc_assign_guard(bool newval, void *extra);
 static void at_guc_assign_hash_key(const char *newval, void *extra);
 static bool at_guc_check_window(char **newval, void **extra, GucSource source);
 
@@ -320,7 +322,7 @@ define_c_to_l(void)
 	DefineCustomBoolVariable("audit_trail.guard",
 							 "Refuses commands that alter or drop what belongs to the audit trail.",
 							 "Switching it off is recorded.", &at_guc_guard, true, PGC_SIGHUP,
-							 GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+							 GUC_DISALLOW_IN_AUTO_FILE, NULL, at_guc_assign_guard, NULL);
 
 	/* by the configuration file only: it is run as the server's user */
 	DefineCustomStringVariable(
@@ -631,6 +633,12 @@ at_guc_check_path(char **newval, void **extra, GucSource source)
 		return false;
 	}
 	return true;
+}
+
+static void
+at_guc_assign_guard(bool newval, void *extra)
+{
+	at_guard_read(newval);
 }
 
 static void

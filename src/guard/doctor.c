@@ -32,6 +32,7 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "base/key_store.h"
+#include "base/lifted.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 #include "guard/doctor.h"
@@ -342,7 +343,7 @@ check_incarnation(const AtDoctor *doctor, const char *name)
 static void
 check_guard(const AtDoctor *doctor, const char *name)
 {
-	if (at_guc_guard)
+	if (!at_guard_is_lifted())
 		at_doctor_report(doctor, name, OK, NULL, "The guard is on.");
 	else
 		at_doctor_report(

@@ -33,15 +33,17 @@
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "nodes/nodeFuncs.h"
 #include "nodes/parsenodes.h"
 #include "nodes/value.h"
 #include "parser/parse_type.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "base/catalog.h"
-#include "base/guc.h"
+#include "base/lifted.h"
 #include "guard/all_triggers.h"
 #include "guard/audited.h"
 #include "guard/catalogs.h"
@@ -85,6 +87,9 @@ static void check_drop_statement(const DropStmt *drop);
 static void check_catalog_trigger(const RangeVar *name);
 static void check_cast(const CreateCastStmt *statement);
 static void check_copy(const RangeVar *name);
+static void check_lock(const LockStmt *statement);
+static bool locks_guarded(Oid relid);
+static bool locks_guarded_in(Node *node, void *context);
 static void check_move(const AlterObjectSchemaStmt *statement);
 static void check_member(AlterExtensionContentsStmt *statement);
 static void check_depends(AlterObjectDependsStmt *statement);
@@ -108,8 +113,8 @@ at_guard_init(void)
 bool
 at_guard_is_on(void)
 {
-	return at_guc_guard && !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() &&
-		   OidIsValid(at_audit_schema()) && at_incarnation_begun();
+	return !at_guard_is_lifted() && !IsBinaryUpgrade && !IsParallelWorker() &&
+		   IsTransactionState() && OidIsValid(at_audit_schema()) && at_incarnation_begun();
 }
 
 /* Is there what a dump restores, and no ledger has begun? */
@@ -164,6 +169,8 @@ is_watched(Node *statement)
 		return at_settings_concern((VariableSetStmt *) statement);
 	if (IsA(statement, CopyStmt))
 		return ((CopyStmt *) statement)->is_from;
+	if (IsA(statement, LockStmt))
+		return ((LockStmt *) statement)->mode >= ShareLock;
 	return IsA(statement, VacuumStmt) || IsA(statement, ReindexStmt) ||
 		   GetCommandLogLevel(statement) == LOGSTMT_DDL;
 }
@@ -297,6 +304,9 @@ check_statement(Node *statement)
 		case T_CopyStmt:
 			check_copy(((CopyStmt *) statement)->relation);
 			break;
+		case T_LockStmt:
+			check_lock((LockStmt *) statement);
+			break;
 		default:
 			at_settings_check(statement);
 			break;
@@ -327,6 +337,63 @@ check_copy(const RangeVar *name)
 
 	if (OidIsValid(relid))
 		at_catalogs_check_write(relid);
+}
+
+/*
+ * Who may write all tables, and is no superuser, could make every audited write wait for as long as
+ * they like.
+ */
+static void
+check_lock(const LockStmt *statement)
+{
+	ListCell *cell;
+
+	foreach (cell, statement->relations)
+	{
+		const RangeVar *name = lfirst_node(RangeVar, cell);
+		ObjectAddress object = {RelationRelationId, RangeVarGetRelid(name, NoLock, true), 0};
+
+		if (OidIsValid(object.objectId) && !superuser() && locks_guarded(object.objectId))
+			at_refuse("lock", &object);
+	}
+}
+
+/* LOCK of a view is one of all that it reads, itself under the names OLD and NEW left out. */
+static bool
+locks_guarded(Oid relid)
+{
+	bool found;
+	Relation view;
+
+	if (at_guarded_relation(relid))
+		return true;
+	if (get_rel_relkind(relid) != RELKIND_VIEW)
+		return false;
+	check_stack_depth();
+	view = table_open(relid, AccessShareLock);
+	found = locks_guarded_in((Node *) get_view_query(view), &relid);
+	table_close(view, NoLock);
+	return found;
+}
+
+static bool
+locks_guarded_in(Node *node, void *context)
+{
+	ListCell *cell;
+
+	if (node == NULL)
+		return false;
+	if (!IsA(node, Query))
+		return expression_tree_walker(node, locks_guarded_in, context);
+	foreach (cell, ((Query *) node)->rtable)
+	{
+		const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
+
+		if (entry->rtekind == RTE_RELATION && entry->relid != *(Oid *) context &&
+			locks_guarded(entry->relid))
+			return true;
+	}
+	return query_tree_walker((Query *) node, locks_guarded_in, context, QTW_IGNORE_JOINALIASES);
 }
 
 /* PostgreSQL looks for the triggers of a catalog of triggers until its stack ends. */

@@ -5,9 +5,10 @@
  * While audit_trail.guard is on and a ledger has begun in the database,
  * nobody alters, drops, replaces or adds to what guarded.h names, superuser
  * or not: ERRCODE_AT_GUARDED. The same goes for what is in the schema pg_catalog,
- * on which all of it rests, but for the scripts of extensions. Privileges, comments, VACUUM,
- *ANALYZE, REINDEX, locks and publications are not the guard's business. Our own commands (see
- * own_command.h), scripts of the extension, and binary upgrade pass.
+ * on which all of it rests, but for the scripts of extensions. LOCK of what
+ * belongs to the trail that writers would wait for is refused too, but to superusers. Privileges,
+ *comments, VACUUM, ANALYZE, REINDEX, other locks and publications are not the guard's business. Our
+ *own commands (see own_command.h), scripts of the extension, and binary upgrade pass.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_GUARD_H

@@ -23,7 +23,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/errors.h"
-#include "base/guc.h"
+#include "base/lifted.h"
 #include "guard/membership.h"
 #include "ledger/attempt.h"
 #include "ledger/datum.h"
@@ -65,8 +65,9 @@ watch(PlannedStmt *pstmt, const char *query, bool read_only_tree, ProcessUtility
 	  QueryCompletion *completion)
 {
 	ProcessUtility_hook_type next = next_utility ? next_utility : standard_ProcessUtility;
-	bool watched = changes_membership(pstmt->utilityStmt) && at_guc_guard && !IsBinaryUpgrade &&
-				   !IsParallelWorker() && IsTransactionState() && at_incarnation_begun();
+	bool watched = changes_membership(pstmt->utilityStmt) && !at_guard_is_lifted() &&
+				   !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() &&
+				   at_incarnation_begun();
 	Datum before = watched ? read_before() : (Datum) 0;
 
 	next(pstmt, query, read_only_tree, context, params, environment, dest, completion);

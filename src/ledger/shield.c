@@ -19,7 +19,7 @@
 
 #include "base/catalog.h"
 #include "base/errors.h"
-#include "base/guc.h"
+#include "base/lifted.h"
 #include "ledger/attempt.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
@@ -70,7 +70,7 @@ check_owner(Oid relid, const char *owner)
 {
 	char *present = owner_of(relid);
 
-	if (!at_guc_guard || !at_incarnation_begun() || strcmp(present, owner) == 0 ||
+	if (at_guard_is_lifted() || !at_incarnation_begun() || strcmp(present, owner) == 0 ||
 		superuser_arg(get_role_oid(present, false)))
 		return;
 	at_attempt_tell(ERRCODE_AT_GUARDED, "cannot give the audit ledger to another role",

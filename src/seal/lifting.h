@@ -10,8 +10,8 @@
 
 /*
  * Append a "guard" entry if the guard is not as the last of them says (on, if
- * there is none). The caller seals, and calls at_lifting_sealed() once that
- * has been committed.
+ * there is none), and two if it is on, and was lifted meanwhile; with an alarm for each. The caller
+ * seals, and calls at_lifting_sealed() once that has been committed.
  */
 extern void at_lifting_seal(AtLogHead *head, int32 incarnation);
 extern void at_lifting_sealed(void);
