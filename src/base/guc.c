@@ -5,7 +5,7 @@
  * Invariant: who may write SQL, superuser or not, sets nothing that decides what is recorded,
  *sealed, signed or guarded. All that is read from the configuration file alone has
  * GUC_DISALLOW_IN_AUTO_FILE, so ALTER SYSTEM does not write it either; the
- * guard (guard/settings.c) tells such settings by it.
+ * guard (guard/settings.c) tells such settings by it, with at_guc_is_fixed().
  *
  * Invariant: a string setting is never NULL, because each has a boot value
  * and its check hook accepts nothing else.
@@ -26,6 +26,8 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/lifted.h"
+
+#define PREFIX "audit_trail."
 
 char *at_guc_actor;
 char *at_guc_actor_type;
@@ -686,4 +688,11 @@ at_guc_maintenance_window_bounds(int *from, int *until)
 {
 	if (!read_window(at_guc_maintenance_window, from, until))
 		*from = *until = -1;
+}
+
+bool
+at_guc_is_fixed(const char *name)
+{
+	return name != NULL && pg_strncasecmp(name, PREFIX, strlen(PREFIX)) == 0 &&
+		   (GetConfigOptionFlags(name, true) & GUC_DISALLOW_IN_AUTO_FILE) != 0;
 }

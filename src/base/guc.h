@@ -120,6 +120,10 @@ extern uint64 at_guc_hash_key_version;
 /* Minutes since midnight, UTC, of the maintenance window; both -1 where there is none. */
 extern void at_guc_maintenance_window_bounds(int *from, int *until);
 
+/* Is it one of ours that is read from the configuration file, and from nowhere else? NULL is not.
+ */
+extern bool at_guc_is_fixed(const char *name);
+
 /* Define all settings and reserve the prefix. */
 extern void at_guc_init(void);
 

@@ -13,11 +13,11 @@
 #include "utils/formatting.h"
 #include "utils/guc.h"
 
+#include "base/guc.h"
 #include "guard/refuse.h"
 #include "guard/settings.h"
 #include "ledger/owner.h"
 
-#define PREFIX  "audit_trail."
 #define PRELOAD "shared_preload_libraries"
 
 static void check_set(const VariableSetStmt *set, const char *how);
@@ -43,18 +43,10 @@ static const char preloads_without[] = FILE_SETTINGS
 static const char has_ours[] =
 	FILE_SETTINGS "SELECT EXISTS (SELECT FROM f WHERE f.auto AND f.name LIKE 'audit\\_trail.%')";
 
-/* Is it read from the configuration file, and from nowhere else? */
-static bool
-is_fixed(const char *name)
-{
-	return name != NULL && pg_strncasecmp(name, PREFIX, strlen(PREFIX)) == 0 &&
-		   (GetConfigOptionFlags(name, true) & GUC_DISALLOW_IN_AUTO_FILE) != 0;
-}
-
 bool
 at_settings_concern(const VariableSetStmt *set)
 {
-	return is_fixed(set->name);
+	return at_guc_is_fixed(set->name);
 }
 
 void
@@ -89,7 +81,7 @@ at_settings_check(Node *statement)
 static void
 check_set(const VariableSetStmt *set, const char *how)
 {
-	if (is_fixed(set->name))
+	if (at_guc_is_fixed(set->name))
 		at_refuse_setting(asc_tolower(set->name, strlen(set->name)), how);
 }
 

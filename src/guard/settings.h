@@ -5,7 +5,8 @@
  * PostgreSQL itself lets nobody set these in a session. Here the attempt is
  * on record, by SET, ALTER ROLE, ALTER DATABASE, of a function, and ALTER SYSTEM; and
  * ALTER SYSTEM does not take the library out of shared_preload_libraries either.
- * What set_config() tries is refused by PostgreSQL alone.
+ * What set_config() and the options of a session that begins try is refused by PostgreSQL
+ * alone, and on record by what watches its errors.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_SETTINGS_H

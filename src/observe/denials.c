@@ -1,12 +1,14 @@
 /*-------------------------------------------------------------------------
  * denials.c
- *		What was refused for want of privilege is an event.
+ *		What PostgreSQL itself refuses, for want of privilege or of a setting
+ *		that is the configuration file's, is an event.
  *
  * An error that a function catches is in no log and ends no command. So it is
  * met where it is raised: while a query or a command runs, a callback for
  * error contexts is among those that every error calls. It only looks
- * for one SQLSTATE. What is refused outside of them - when the client's own
- * statement is parsed or planned - ends that, and comes to the hook of the server's log.
+ * for two SQLSTATEs. What is refused outside of them - when the client's own
+ * statement is parsed or planned, or its session begins - ends that, and comes to the hook of the
+ * server's log.
  *
  * The transaction is still whole when the callback runs, so names can be
  * looked up, unless a lock of shared memory is held.
@@ -25,6 +27,7 @@
 #include "nodes/parsenodes.h"
 #include "parser/parsetree.h"
 #include "tcop/utility.h"
+#include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -37,6 +40,9 @@
 
 /* Of a message, to know it again. */
 #define MESSAGE_MAX 300
+
+/* Of which names of settings are made, ours and the server's own. */
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_."
 
 /* What runs: the one or the other. */
 typedef struct Frame
@@ -65,7 +71,10 @@ static void utility(PlannedStmt *pstmt, const char *text, bool read_only_tree,
 static void see_error(void *arg);
 static void see_log(ErrorData *error);
 static bool can_tell(int held_off);
+static void look_at(ErrorData *error, const Frame *frame);
 static bool was_told(const char *message);
+static char *refused_setting(const ErrorData *error);
+static void remember(const ErrorData *error);
 static void tell(const ErrorData *error, const Frame *frame);
 static Oid refused_relation(const ErrorData *error, const Frame *frame);
 static Oid refused_in_query(const QueryDesc *query, bool row_refused);
@@ -134,6 +143,14 @@ utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilit
 	error_context_stack = callback.previous;
 }
 
+/* Is it one of those that are looked at? */
+static bool
+concerns(int sqlstate)
+{
+	return sqlstate == ERRCODE_INSUFFICIENT_PRIVILEGE ||
+		   sqlstate == ERRCODE_CANT_CHANGE_RUNTIME_PARAM;
+}
+
 /* Called for every error and every notice. */
 static void
 see_error(void *arg)
@@ -142,29 +159,31 @@ see_error(void *arg)
 	MemoryContext save;
 	ErrorData *error;
 
-	if (likely(geterrcode() != ERRCODE_INSUFFICIENT_PRIVILEGE) || !can_tell(0))
+	if (likely(!concerns(geterrcode())) || !can_tell(0))
 		return;
 	memory =
 		AllocSetContextCreate(TopTransactionContext, "audit_trail denial", ALLOCSET_SMALL_SIZES);
 	save = MemoryContextSwitchTo(memory);
 	error = CopyErrorData();
-	if (error->elevel == ERROR && !was_told(error->message))
-		tell(error, arg);
+	if (error->elevel == ERROR)
+		look_at(error, arg);
 	MemoryContextSwitchTo(save);
 	MemoryContextDelete(memory);
 }
 
+/* An option of a session that begins ends the process; nothing else of what is looked at does. */
 static void
 see_log(ErrorData *error)
 {
-	if (error->elevel == ERROR && error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE &&
-		can_tell(1) && !was_told(error->message))
+	bool ends = error->elevel == FATAL && error->sqlerrcode == ERRCODE_CANT_CHANGE_RUNTIME_PARAM;
+
+	if ((error->elevel == ERROR || ends) && concerns(error->sqlerrcode) && can_tell(1))
 	{
 		MemoryContext memory = AllocSetContextCreate(TopTransactionContext, "audit_trail denial",
 													 ALLOCSET_SMALL_SIZES);
 		MemoryContext save = MemoryContextSwitchTo(memory);
 
-		tell(error, NULL);
+		look_at(error, NULL);
 		MemoryContextSwitchTo(save);
 		MemoryContextDelete(memory);
 	}
@@ -179,9 +198,30 @@ see_log(ErrorData *error)
 static bool
 can_tell(int held_off)
 {
-	return at_guc_record_denials && !IsParallelWorker() && !IsBinaryUpgrade &&
+	return !IsParallelWorker() && !IsBinaryUpgrade && OidIsValid(MyDatabaseId) &&
 		   IsTransactionState() && !IsAbortedTransactionBlockState() &&
 		   InterruptHoldoffCount <= held_off && CritSectionCount == 0;
+}
+
+/* What has no setting of ours in it is somebody's own affair. */
+static void
+look_at(ErrorData *error, const Frame *frame)
+{
+	char *setting;
+
+	if (was_told(error->message))
+		return;
+	if (error->sqlerrcode == ERRCODE_INSUFFICIENT_PRIVILEGE)
+	{
+		if (at_guc_record_denials)
+			tell(error, frame);
+		return;
+	}
+	setting = refused_setting(error);
+	if (setting == NULL)
+		return;
+	remember(error);
+	at_attempt_tell(error->sqlerrcode, error->message, psprintf("setting %s", setting));
 }
 
 static bool
@@ -191,6 +231,14 @@ was_told(const char *message)
 		   strncmp(denial.message, message, MESSAGE_MAX - 1) == 0;
 }
 
+/* Comes first: should the telling fail, it is not tried at each level. */
+static void
+remember(const ErrorData *error)
+{
+	denial.statement_at = GetCurrentStatementStartTimestamp();
+	strlcpy(denial.message, error->message, MESSAGE_MAX);
+}
+
 static void
 tell(const ErrorData *error, const Frame *frame)
 {
@@ -198,15 +246,34 @@ tell(const ErrorData *error, const Frame *frame)
 	AtAuditedTable table;
 	bool audited;
 
-	/* first: should it fail, it is not tried at each level */
-	denial.statement_at = GetCurrentStatementStartTimestamp();
-	strlcpy(denial.message, error->message, MESSAGE_MAX);
-
+	remember(error);
 	relid = frame != NULL ? refused_relation(error, frame) : InvalidOid;
 	audited =
 		OidIsValid(relid) && at_audited_table_hook != NULL && at_audited_table_hook(relid, &table);
 	at_attempt_deny(error->message, OidIsValid(relid) ? at_qualified_name(relid) : NULL,
 					audited ? table.target_id : 0);
+}
+
+/*
+ * The setting that the message names, if only the configuration file may have it; NULL: none. The
+ * message may be in any language, and is written with the name as it came.
+ */
+static char *
+refused_setting(const ErrorData *error)
+{
+	static const char *const prefixes[] = {"audit_trail.", "shared_preload_libraries"};
+
+	for (const char *at = error->message; *at != '\0'; at++)
+		for (int i = 0; i < lengthof(prefixes); i++)
+		{
+			char *name;
+
+			if (pg_strncasecmp(at, prefixes[i], strlen(prefixes[i])) != 0)
+				continue;
+			name = asc_tolower(at, strspn(at, NAME_CHARACTERS));
+			return i > 0 || at_guc_is_fixed(name) ? name : NULL;
+		}
+	return NULL;
 }
 
 static Oid

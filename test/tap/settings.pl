@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib $FindBin::RealBin;
+use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Refused;
@@ -14,7 +15,7 @@ use Workers;
 
 my $node = PostgreSQL::Test::Cluster->new('settings');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\nfsync = off\n");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\nfsync = off\naudit_trail.record_denials = off\n");
 $node->start;
 $node->safe_psql('postgres', q{
 	CREATE EXTENSION audit_trail;
@@ -53,10 +54,28 @@ foreach my $name (sort keys %settings)
 	}
 	like(refuse($node, "SELECT set_config('$name', '$settings{$name}', false)"), qr/cannot be changed/, 'nor by set_config()');
 	like(refuse($node, "UPDATE pg_settings SET setting = '$settings{$name}' WHERE name = '$name'"), qr/cannot be changed/, 'nor by pg_settings');
+	like(start("$name=$settings{$name}"), qr/FATAL: .*cannot be changed/, 'nor at the start of a session');
 }
 ok($node->poll_query_until('postgres', q{SELECT count(*) = } . 9 * keys(%settings) . q{ FROM audit.event WHERE event_type = 'audit.refused'
 	AND new_values ->> 'sqlstate' = 'TR007' AND new_values ->> 'message' LIKE 'cannot set %'}), 'each of these attempts is on record');
+ok($node->poll_query_until('postgres', q{SELECT count(*) = } . 3 * keys(%settings) . q{ FROM audit.event WHERE event_type = 'audit.refused'
+	AND new_values ->> 'sqlstate' = '55P02' AND new_values ->> 'object' LIKE 'setting audit\_trail.%'}), 'also those that PostgreSQL refuses itself');
+is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT coalesce(new_values ->> 'command', 'none'), ' ') FROM audit.event WHERE event_type = 'audit.refused'
+	AND new_values ->> 'sqlstate' = '55P02'}), 'SELECT UPDATE none', 'with their commands');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_db_role_setting}), '0', 'nothing was set');
+$node->{refused_seen} = count_refused($node);
+foreach my $command (q{DO $$ BEGIN PERFORM set_config('AUDIT_TRAIL.Guard', 'off', true); EXCEPTION WHEN OTHERS THEN NULL; END $$},
+	q{SAVEPOINT s\; SELECT set_config('audit_trail.guard', 'off', false)}, q{ALTER ROLE clerk SET shared_preload_libraries = ''},
+	q{SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY\; SELECT set_config('audit_trail.guard', 'off', false)})
+{
+	refuse($node, "BEGIN\\; $command", '-U', 'postgres', '-v', 'ON_ERROR_STOP=1');
+	like(refused($node, q{new_values ->> 'sqlstate', new_values ->> 'object'}), qr/^55P02\|setting (?:audit_trail\.guard|shared_preload_libraries)$/, "on record: $command");
+}
+refuse($node, q{SELECT set_config('audit_trail.guard', 'off', false)}, '-U', 'clerk');
+is(refused($node, 'login_user'), 'clerk', 'and who it was, whatever audit_trail.record_denials says');
+start('audit_trail.guard=off', '-U', 'clerk');
+is(refused($node, 'login_user'), 'clerk', 'also of a session that never began');
+refuse($node, q{SELECT set_config('max_connections', '5', false)});
 $node->{refused_seen} = count_refused($node);
 like(refuse($node, 'SET audit_trail.seal_interval = 10', '-U', 'clerk'), qr/cannot set audit_trail.seal_interval by SET/, 'an ordinary role is told the same');
 is(refused($node, 'login_user'), 'clerk', 'and is on record');
@@ -125,6 +144,16 @@ is($node->safe_psql('postgres', 'SELECT object FROM audit.verify()'), 'ok', 'the
 
 $node->stop;
 done_testing();
+
+# What somebody is told whose session begins with a setting.
+sub start
+{
+	my ($setting, @as) = @_;
+	my $error = '';
+
+	IPC::Run::run([ 'psql', '-X', '-d', $node->connstr('postgres') . " options='-c $setting'", @as, '-c', 'SELECT 1' ], '>', \my $out, '2>', \$error);
+	return $error;
+}
 
 # The names of what the last entry has.
 sub sealed
