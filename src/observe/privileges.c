@@ -3,6 +3,10 @@
  *		Commands about roles, privileges, policies, owners, settings and
  *		functions are events.
  *
+ * What decides which code a session runs, set for a role or a database, is one
+ * whatever audit_trail.record_privileges says, and an alarm: it is what ALTER
+ * SYSTEM does to the whole server.
+ *
  * What a command drops is known to the object-access hook, whatever command it
  * is; the rest is in the command itself, and is looked up when it has succeeded.
  *
@@ -29,6 +33,7 @@
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "ledger/dispatch.h"
+#include "ledger/hooks.h"
 #include "ledger/kind.h"
 #include "observe/command_facts.h"
 #include "observe/privileges.h"
@@ -61,6 +66,7 @@ static void utility(PlannedStmt *pstmt, const char *text, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
 static bool is_watched(Node *statement);
+static bool decides_code(Node *statement);
 static bool is_ours(Node *statement);
 static void access_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id,
 						  void *arg);
@@ -127,8 +133,30 @@ utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilit
 static bool
 is_watched(Node *statement)
 {
-	return at_guc_record_privileges && GetCommandLogLevel(statement) == LOGSTMT_DDL &&
-		   !IsBinaryUpgrade && !IsParallelWorker() && IsTransactionState() && !is_ours(statement);
+	return (at_guc_record_privileges || decides_code(statement)) &&
+		   GetCommandLogLevel(statement) == LOGSTMT_DDL && !IsBinaryUpgrade &&
+		   !IsParallelWorker() && IsTransactionState() && !is_ours(statement);
+}
+
+/* Does it set, for a role or a database, what is loaded or which triggers fire? */
+static bool
+decides_code(Node *statement)
+{
+	static const char *const names[] = {"allow_system_table_mods", "dynamic_library_path",
+										"local_preload_libraries", "session_preload_libraries",
+										"session_replication_role"};
+	const VariableSetStmt *set = NULL;
+
+	if (IsA(statement, AlterRoleSetStmt))
+		set = castNode(AlterRoleSetStmt, statement)->setstmt;
+	else if (IsA(statement, AlterDatabaseSetStmt))
+		set = castNode(AlterDatabaseSetStmt, statement)->setstmt;
+	if (set == NULL || set->name == NULL)
+		return false;
+	for (int i = 0; i < lengthof(names); i++)
+		if (pg_strcasecmp(set->name, names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Our script, and what we do to the ledger as its owner, are no news; what we do to roles is. */
@@ -198,8 +226,13 @@ tell_facts(List *facts, Node *statement)
 		if (IsA(statement, AlterSystemStmt))
 			at_dispatch_send(&dispatch);
 		else if (recorded)
+		{
 			(void) at_kind_append(fact->resource_type, 'P', fact->event_type, fact->key,
 								  fact->values);
+			if (decides_code(statement) && at_alarm_hook != NULL)
+				at_alarm_hook("settings", "warning",
+							  psprintf("%s was set for a role or a database", fact->key));
+		}
 		else if (fact->of_server)
 			send_at_commit(&dispatch);
 	}
