@@ -38,20 +38,20 @@ GRANT EXECUTE ON FUNCTION audit.has_context(json) TO PUBLIC;
 CREATE FUNCTION audit.create_ledger() RETURNS void
 	LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $ledger$
 
-CREATE SEQUENCE audit.session_id_seq AS bigint;
+CREATE SEQUENCE audit.session_id_seq AS bigint CYCLE;
 COMMENT ON SEQUENCE audit.session_id_seq IS 'names sessions that wrote (audit.session.session_id)';
-CREATE SEQUENCE audit.target_id_seq AS int;
+CREATE SEQUENCE audit.target_id_seq AS int CYCLE;
 COMMENT ON SEQUENCE audit.target_id_seq IS 'names versions of audited tables (audit.target.target_id)';
-CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8;
+CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8 CYCLE;
 COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id)';
-CREATE SEQUENCE audit.alert_action_id_seq AS bigint;
+CREATE SEQUENCE audit.alert_action_id_seq AS bigint CYCLE;
 COMMENT ON SEQUENCE audit.alert_action_id_seq IS 'numbers what is done about alerts (audit.alert_action.action_id)';
 CREATE SEQUENCE audit.alert_delivery_id_seq AS bigint;
 COMMENT ON SEQUENCE audit.alert_delivery_id_seq IS 'numbers deliveries of alerts (audit.alert_delivery.delivery_id)';
 CREATE SEQUENCE audit.store_id_seq AS int;
 COMMENT ON SEQUENCE audit.store_id_seq IS 'names cold stores (audit.segment.store_id)';
 
-CREATE SEQUENCE audit.keeper_run_id_seq AS bigint;
+CREATE SEQUENCE audit.keeper_run_id_seq AS bigint CYCLE;
 COMMENT ON SEQUENCE audit.keeper_run_id_seq IS 'names rows of audit.keeper_run';
 
 CREATE TABLE audit.incarnation (

@@ -7,31 +7,187 @@
  * next 32 numbers are in the WAL already. After a crash they are drawn again
  * (PostgreSQL 15; CREATE SEQUENCE and nextval() in one transaction show it).
  * The ledger's first numbers are drawn in the transaction that creates it.
+ *
+ * setval() asks no hook, and who may write all tables may set all sequences: it
+ * would make each write fail that needs a number. So a number is looked up in
+ * the table that it is for, and one that is there already means that the sequence was
+ * set back: then it is set behind the largest. The sequences begin again at their
+ * end, so that it does not help to set one there either.
+ *
+ * Locks: whoever sets a sequence right holds ShareUpdateExclusiveLock on it meanwhile.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
+#include "access/table.h"
 #include "access/xlog.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/errors.h"
+#include "ledger/attempt.h"
 #include "ledger/number.h"
 #include "ledger/owner.h"
 
+/* Numbers that sessions may have drawn and not used yet when a sequence is set right. */
+#define AHEAD 1000
+
+/* A sequence, and the unique index on the numbers of the table that it is for. */
+typedef struct Numbered
+{
+	const char *sequence;
+	AtLedgerTable table;
+	const char *index;
+	bool is_int;
+} Numbered;
+
+static const Numbered numbered[] = {
+	{"session_id_seq", AT_LEDGER_SESSION, "session_pkey", false},
+	{"target_id_seq", AT_LEDGER_TARGET, "target_pkey", true},
+	{"alert_id_seq", AT_LEDGER_ALERT, "alert_pkey", false},
+	{"alert_action_id_seq", AT_LEDGER_ALERT_ACTION, "alert_action_pkey", false},
+	{"keeper_run_id_seq", AT_LEDGER_KEEPER_RUN, "keeper_run_pkey", false},
+};
+
+static const Numbered *find_numbered(const char *sequence);
+static int64 draw_right(const Numbered *of, Oid sequence);
+static void tell(const Numbered *of, int64 number);
+static bool is_used(const Numbered *of, int64 number);
+static int64 largest_used(const Numbered *of);
+static void init_key(const Numbered *of, ScanKey key, StrategyNumber strategy, int64 number);
+static void set_to(Oid sequence, int64 number);
 static void forget_logged(Oid sequence, int64 number);
 
 int64
 at_number_draw(const char *sequence)
 {
 	Oid relid = at_audit_relid(sequence);
+	const Numbered *of = find_numbered(sequence);
 	int64 number = nextval_internal(relid, false);
 
+	if (of != NULL && is_used(of, number))
+	{
+		tell(of, number);
+		number = draw_right(of, relid);
+	}
 	if (!XLogIsNeeded())
 		forget_logged(relid, number);
 	return number;
+}
+
+static const Numbered *
+find_numbered(const char *sequence)
+{
+	for (int i = 0; i < lengthof(numbered); i++)
+		if (strcmp(numbered[i].sequence, sequence) == 0)
+			return &numbered[i];
+	return NULL;
+}
+
+/* Another session may have set it right meanwhile. What this one has cached of it goes. */
+static int64
+draw_right(const Numbered *of, Oid sequence)
+{
+	int64 number;
+
+	LockRelationOid(sequence, ShareUpdateExclusiveLock);
+	number = nextval_internal(sequence, false);
+	if (is_used(of, number))
+	{
+		set_to(sequence, largest_used(of) + AHEAD);
+		number = nextval_internal(sequence, false);
+	}
+	UnlockRelationOid(sequence, ShareUpdateExclusiveLock);
+	return number;
+}
+
+/* Who did it is not known: the record says so, and is of the session that met it. */
+static void
+tell(const Numbered *of, int64 number)
+{
+	const char *message =
+		psprintf("sequence audit.%s was set back: number " INT64_FORMAT " is in use already",
+				 of->sequence, number);
+
+	ereport(LOG, (errmsg_internal("%s", message)));
+	if (MyBackendType == B_BACKEND)
+		at_attempt_tell(ERRCODE_AT_GUARDED, message, psprintf("sequence audit.%s", of->sequence));
+}
+
+/* By anybody, also in a transaction that is running or was rolled back. */
+static bool
+is_used(const Numbered *of, int64 number)
+{
+	Relation rel = table_open(at_ledger_relid(of->table), AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool found;
+
+	init_key(of, &key, BTEqualStrategyNumber, number);
+	scan = systable_beginscan(rel, at_audit_relid(of->index), true, SnapshotAny, 1, &key);
+	found = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	return found;
+}
+
+/* In the lower half: who sets the sequence near its end has some in the upper one. */
+static int64
+largest_used(const Numbered *of)
+{
+	Relation rel = table_open(at_ledger_relid(of->table), AccessShareLock);
+	Relation index = index_open(at_audit_relid(of->index), AccessShareLock);
+	int64 largest = 0;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	bool isnull;
+
+	init_key(of, &key, BTLessStrategyNumber, of->is_int ? PG_INT32_MAX / 2 : PG_INT64_MAX / 2);
+	scan = systable_beginscan_ordered(rel, index, SnapshotAny, 1, &key);
+	tuple = systable_getnext_ordered(scan, BackwardScanDirection);
+	if (HeapTupleIsValid(tuple))
+	{
+		Datum value =
+			heap_getattr(tuple, index->rd_index->indkey.values[0], RelationGetDescr(rel), &isnull);
+
+		largest = of->is_int ? DatumGetInt32(value) : DatumGetInt64(value);
+	}
+	systable_endscan_ordered(scan);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	return largest;
+}
+
+/* The column of a key is that of the index, or of the table if a scan looks it up. */
+static void
+init_key(const Numbered *of, ScanKey key, StrategyNumber strategy, int64 number)
+{
+	bool equal = strategy == BTEqualStrategyNumber;
+
+	if (of->is_int)
+		ScanKeyInit(key, 1, strategy, equal ? F_INT4EQ : F_INT4LT, Int32GetDatum((int32) number));
+	else
+		ScanKeyInit(key, 1, strategy, equal ? F_INT8EQ : F_INT8LT, Int64GetDatum(number));
+}
+
+static void
+set_to(Oid sequence, int64 number)
+{
+	AtOwnerState state;
+
+	at_owner_enter(&state);
+	DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(number));
+	at_owner_leave(&state);
 }
 
 /* setval() clears the page's note, so that the next nextval() writes WAL. */
@@ -42,12 +198,6 @@ forget_logged(Oid sequence, int64 number)
 	bool logged = RelationNeedsWAL(rel);
 
 	relation_close(rel, NoLock);
-	if (logged)
-		return;
-
-	AtOwnerState state;
-
-	at_owner_enter(&state);
-	DirectFunctionCall2(setval_oid, ObjectIdGetDatum(sequence), Int64GetDatum(number));
-	at_owner_leave(&state);
+	if (!logged)
+		set_to(sequence, number);
 }

@@ -228,10 +228,15 @@ at_archive_month(int16 retention_class, TimestampTz before, AtArchived *archived
 static int32
 make_store(void)
 {
-	int32 store_id = DatumGetInt64(
-		DirectFunctionCall1(nextval_oid, ObjectIdGetDatum(at_audit_relid("store_id_seq"))));
-	char *name = psprintf("segment_%d", store_id);
+	int32 store_id;
+	char *name;
 
+	do /* somebody may have set the sequence back */
+	{
+		store_id = DatumGetInt64(
+			DirectFunctionCall1(nextval_oid, ObjectIdGetDatum(at_audit_relid("store_id_seq"))));
+		name = psprintf("segment_%d", store_id);
+	} while (OidIsValid(get_relname_relid(name, at_audit_schema())));
 	at_own_command(psprintf(
 		"CREATE TABLE audit.%s (LIKE audit.segment INCLUDING STORAGE) USING audit_worm", name));
 	at_shield_partition(name, "segment");
