@@ -170,6 +170,8 @@ append_match(const Match *match)
 void
 at_judge_pass(void)
 {
+	static const AtLedgerTable written[] = {AT_LEDGER_ALERT, AT_LEDGER_ALERT_JUDGEMENT};
+
 	if (RecoveryInProgress() || at_clock_ms() - judge.judged_ms < PAUSE_MS)
 		return;
 	judge.judged_ms = at_clock_ms();
@@ -178,6 +180,7 @@ at_judge_pass(void)
 	if (at_ledger_exists() && at_incarnation_begun() && any_rules())
 	{
 		at_ledger_lock_passes(AT_LEDGER_ALERT_JUDGEMENT);
+		at_ledger_lock_to_write(written, lengthof(written));
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
 		judge_as_reader();

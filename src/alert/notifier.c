@@ -157,14 +157,16 @@ try_pass(Done *done)
 	PG_END_TRY();
 }
 
-/* Tell a portion. The snapshot comes after the lock. */
+/* Tell a portion. The snapshot comes after the locks. */
 static void
 tell(Done *done)
 {
+	static const AtLedgerTable written[] = {AT_LEDGER_ALERT_DELIVERY, AT_LEDGER_ALERT_PASS};
 	Cursor cursor;
 	int limit = at_tell_limit();
 
 	at_ledger_lock_passes(AT_LEDGER_ALERT_PASS);
+	at_ledger_lock_to_write(written, lengthof(written));
 	use_indexes();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();

@@ -22,6 +22,7 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_class_d.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_namespace.h"
 #include "commands/defrem.h"
 #include "commands/extension.h"
@@ -170,6 +171,18 @@ void
 at_ledger_lock_passes(AtLedgerTable table)
 {
 	LockDatabaseObject(RelationRelationId, at_ledger_relid(table), 0, ExclusiveLock);
+}
+
+void
+at_ledger_lock_to_write(const AtLedgerTable *tables, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		Oid relid = at_ledger_relid(tables[i]);
+
+		LockRelationOid(relid, RowExclusiveLock);
+		list_free(find_all_inheritors(relid, RowExclusiveLock, NULL)); /* which does not lock it */
+	}
 }
 
 Oid

@@ -59,6 +59,13 @@ extern Oid at_ledger_relid(AtLedgerTable table);
  */
 extern void at_ledger_lock_passes(AtLedgerTable table);
 
+/*
+ * Lock tables and their partitions as whoever writes them, before anything of them is read. REINDEX
+ * locks a table first and its indexes then, and would wait for a lock on an index that a reader has
+ * who waits for one on the table.
+ */
+extern void at_ledger_lock_to_write(const AtLedgerTable *tables, int count);
+
 /* Does this session hold a lock on the relation, of this mode or one behind it in their list? */
 extern bool at_lock_is_held(Oid relid, LOCKMODE first);
 

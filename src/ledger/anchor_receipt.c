@@ -35,9 +35,11 @@ static bool find_kind(AtText name, AtReceiptKind *kind);
 void
 at_anchor_receipts_append(const AtAnchorReceipt *receipts, int count)
 {
+	static const AtLedgerTable table = AT_LEDGER_ANCHOR_RECEIPT;
 	int64 id;
 
 	at_ledger_lock_passes(AT_LEDGER_ANCHOR_RECEIPT);
+	at_ledger_lock_to_write(&table, 1);
 	id = last_id();
 	for (int i = 0; i < count; i++)
 	{

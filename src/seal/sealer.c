@@ -27,7 +27,6 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
-#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
@@ -153,11 +152,6 @@ seal_settled(void)
 	at_keying_sealed();
 }
 
-/*
- * As whoever writes them, before anything of them is read: REINDEX locks a table
- * first and its indexes then, and would wait for a lock on an index that we have
- * while we wait for one on the table.
- */
 static void
 lock_tables(void)
 {
@@ -165,8 +159,7 @@ lock_tables(void)
 		AT_LEDGER_EVENT,     AT_LEDGER_TRANSACTION, AT_LEDGER_SESSION,   AT_LEDGER_LOG_ENTRY,
 		AT_LEDGER_LEAF_TILE, AT_LEDGER_LOG_TILE,    AT_LEDGER_CHECKPOINT};
 
-	for (int i = 0; i < lengthof(tables); i++)
-		list_free(find_all_inheritors(at_ledger_relid(tables[i]), RowExclusiveLock, NULL));
+	at_ledger_lock_to_write(tables, lengthof(tables));
 }
 
 /* Has a transaction of this server and database been recorded? */
