@@ -206,6 +206,8 @@ WITH RECURSIVE way (kind, role) AS (
 				(CASE WHEN a.rolsuper THEN 'superuser' END),
 				(CASE WHEN a.rolcreaterole THEN 'createrole' END),
 				(CASE WHEN a.rolbypassrls THEN 'bypassrls' END),
+				(CASE WHEN a.rolcanlogin AND a.oid = (SELECT c.relowner FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass('audit.event'))
+					THEN 'login of the owner' END),
 				(CASE WHEN a.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
 					THEN a.rolname::text END)
 			) k (kind)
@@ -221,7 +223,7 @@ FROM way w
 	JOIN pg_catalog.pg_roles a ON a.oid = w.role;
 COMMENT ON VIEW audit.role_reach IS
 	'who could get at the audit trail, its keys or its checkpoints by another way than its roles, directly or through other roles; who comes to it or leaves is an event';
-COMMENT ON COLUMN audit.role_reach.kind IS 'superuser, createrole, bypassrls, owner of the ledger, or a role of PostgreSQL that reads or writes files or runs programs';
+COMMENT ON COLUMN audit.role_reach.kind IS 'superuser, createrole, bypassrls, owner of the ledger, login of the owner if it has become able to, or a role of PostgreSQL that reads or writes files or runs programs';
 COMMENT ON COLUMN audit.role_reach.holder IS 'a role that has it';
 REVOKE ALL ON audit.role_reach FROM PUBLIC;
 
@@ -330,9 +332,10 @@ SELECT format('Table %s is not write-once any more: its access method was exchan
 FROM pg_class c
 	JOIN pg_am m ON m.oid = c.relam
 WHERE c.relnamespace = 'audit'::regnamespace AND m.amname <> 'audit_worm' AND c.relkind = 'r'
-	AND (c.relname ~ '^(event|transaction)_' OR c.relname IN ('session', 'target', 'log_entry', 'leaf_tile', 'log_tile', 'checkpoint', 'anchor_receipt',
-		'incarnation', 'alert', 'alert_delivery', 'deletion'))
-	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+	AND (c.relispartition OR c.relname IN (
+		SELECT made[1]
+		FROM pg_proc p, regexp_matches(p.prosrc, 'CREATE TABLE audit\.(\w+) \([^;]*\) USING audit_worm', 'g') made
+		WHERE p.oid = 'audit.create_ledger()'::regprocedure))
 UNION ALL
 SELECT format('Row security of %s is not in force.', c.oid::regclass), 'SELECT audit.shield();'
 FROM pg_class c
@@ -340,7 +343,8 @@ FROM pg_class c
 WHERE c.relnamespace = 'audit'::regnamespace AND (m.amname = 'audit_worm' AND c.relkind = 'r' OR c.relkind = 'p')
 	AND NOT (c.relrowsecurity AND c.relforcerowsecurity)
 UNION ALL
-SELECT format('The owner of the ledger, "%s", may log in, or no row security binds it.', o.rolname), 'SELECT audit.shield();'
+SELECT format('The owner of the ledger, "%s", may log in, or no row security binds it.', o.rolname),
+	CASE WHEN o.rolsuper THEN 'SELECT audit.shield();' ELSE format('ALTER ROLE %I NOLOGIN NOBYPASSRLS;', o.rolname) END
 FROM pg_roles o
 WHERE (o.rolcanlogin OR o.rolsuper OR o.rolbypassrls) AND o.oid IN (
 	SELECT c.relowner FROM pg_class c WHERE c.oid IN (to_regclass('audit.event'), to_regclass('audit.events')))
