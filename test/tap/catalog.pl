@@ -98,8 +98,8 @@ foreach my $command (
 	'CLUSTER pg_trigger USING pg_trigger_oid_index',
 	'REVOKE EXECUTE ON FUNCTION pg_catalog.pg_sleep(float8) FROM PUBLIC',
 	q{SELECT pg_import_system_collations('pg_catalog')},
-	'CREATE EXTENSION adminpack',
-	'DROP EXTENSION adminpack',
+	'DROP EXTENSION plpgsql', # it has functions in pg_catalog
+	'CREATE EXTENSION plpgsql',
 	'SELECT * FROM pg_class FOR UPDATE', 'CREATE CAST (int AS text) WITH INOUT AS IMPLICIT', 'DROP CAST (int AS text)',
 	q{SET session_replication_role = replica; CREATE TEMP TABLE t (id serial PRIMARY KEY); DROP TABLE t},
 	'REFRESH MATERIALIZED VIEW matter', 'CREATE DATABASE another', 'DROP DATABASE another')
@@ -115,7 +115,7 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
 		IF tg_tag = 'CREATE FUNCTION' THEN UPDATE pg_trigger SET tgenabled = 'D'; END IF; END $$;
 	CREATE EVENT TRIGGER meddle ON ddl_command_end EXECUTE FUNCTION meddle()});
-like(refuse($node, 'CREATE EXTENSION adminpack'), qr/cannot change "pg_trigger" directly/, 'nor is what a script causes');
+like(refuse($node, 'CREATE EXTENSION pageinspect'), qr/cannot change "pg_trigger" directly/, 'nor is what a script causes');
 $node->safe_psql('postgres', 'DROP EVENT TRIGGER meddle; DROP FUNCTION meddle()');
 like($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT status, ',') FROM audit.doctor() WHERE "check" = 'capture'}), qr/^ok$/, 'all is captured still');
 
