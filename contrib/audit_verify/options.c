@@ -21,6 +21,7 @@ static const char help[] =
 	"FILE is one of these:\n"
 	"  the proof of an event, which audit.prove() gave\n"
 	"  a checkpoint of a log, which audit.checkpoint() gave\n"
+	"  a certificate of destruction, which audit.export_deletion() gave\n"
 	"  a directory with a whole log, which audit.export_tlog() wrote, or with a whole\n"
 	"  trail, which audit.export_archive() wrote\n"
 	"  a bundle of evidence, which audit.export_evidence() made: a directory or an archive\n"

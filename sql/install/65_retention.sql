@@ -219,3 +219,15 @@ CREATE FUNCTION audit.request_purge(reason text) RETURNS bigint
 COMMENT ON FUNCTION audit.request_purge(text) IS
 	'asks for what audit.retention_plan() says to be purged; returns the request, which another must approve';
 REVOKE ALL ON FUNCTION audit.request_purge(text) FROM PUBLIC;
+
+CREATE FUNCTION audit.export_deletion(deletion_id bigint) RETURNS text
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_deletion';
+COMMENT ON FUNCTION audit.export_deletion(bigint) IS
+	'the certificate of a purge or an erasure that was carried out: request, approval, order and completion with proofs, what has gone, and the signed checkpoint; contrib/audit_verify checks it without a server';
+REVOKE ALL ON FUNCTION audit.export_deletion(bigint) FROM PUBLIC;
+
+CREATE FUNCTION audit.export_deletion_bytes(deletion_id bigint) RETURNS bytea
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_deletion_bytes';
+COMMENT ON FUNCTION audit.export_deletion_bytes(bigint) IS
+	'the same as export_deletion(), for databases whose encoding cannot represent it as a text';
+REVOKE ALL ON FUNCTION audit.export_deletion_bytes(bigint) FROM PUBLIC;

@@ -83,6 +83,11 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_SESSION] = "a session is not the one that the transaction behind it names",
 	[AT_ERR_BATCH_ROOT] = "the events and transactions of a batch do not give its root",
 	[AT_ERR_COUNTS] = "counts or times are not those of the content",
+
+	[AT_ERR_DESTRUCTION] = "a line of the certificate is not what it should be, or is missing",
+	[AT_ERR_DESTRUCTION_PARTS] =
+		"the entries are not request, approval by another, order and completion of one destruction",
+	[AT_ERR_DESTRUCTION_LIST] = "the lists of leaves and sessions are not those of the order",
 };
 
 const char *

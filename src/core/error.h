@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * error.h
- *		What can be wrong with a key, a note, a checkpoint, a proof, a tile or a
- *		bundle of evidence.
+ *		What can be wrong with a key, a note, a checkpoint, a proof, a tile, a
+ *		bundle of evidence or a certificate.
  *
  * The functions of these modules return AT_OK or the first error that they
  * meet; what they were to fill in is then undefined.
@@ -97,6 +97,11 @@ typedef enum AtError
 	AT_ERR_SESSION,
 	AT_ERR_BATCH_ROOT,
 	AT_ERR_COUNTS,
+
+	/* certificates of destruction */
+	AT_ERR_DESTRUCTION,
+	AT_ERR_DESTRUCTION_PARTS,
+	AT_ERR_DESTRUCTION_LIST,
 
 	AT_ERR_COUNT
 } AtError;
