@@ -13,6 +13,7 @@
 #include "core/note.h"
 #include "describe.h"
 #include "file.h"
+#include "gone.h"
 #include "log_entry.h"
 #include "message.h"
 #include "verify_archive.h"
@@ -29,6 +30,7 @@ typedef struct ArchiveCheck
 	AtCheckpoint checkpoint; /* not verified before the end */
 	AtArchive archive;
 	AtLogWalk walk;
+	AtGone gone;
 	uint64_t segments;
 } ArchiveCheck;
 
@@ -38,6 +40,7 @@ static AtError check_items(ArchiveCheck *check, AtText content);
 static void compare_kept(ArchiveCheck *check);
 static bool check_root(ArchiveCheck *check);
 static bool check_transactions(ArchiveCheck *check);
+static void note_gone(ArchiveCheck *check, char kind, AtSpan bytes);
 static void say_proved(ArchiveCheck *check);
 
 void
@@ -56,9 +59,11 @@ at_verify_archive(AtResult *result, const char *directory, const AtUserTrust *tr
 
 	if (at_log_read_checkpoint(result, directory, trust, &check->note, &check->checkpoint) &&
 		check_segments(check) && check_root(check) && check_transactions(check) &&
+		at_gone_check(&check->gone, result) &&
 		at_key_chain_open(&check->walk.keys, trust, check->note, AT_LOG_CHECKPOINT,
 						  &check->checkpoint, result))
 		say_proved(check);
+	at_gone_free(&check->gone);
 	at_key_chain_free(&check->walk.keys);
 	free((char *) check->note.data);
 	free(check);
@@ -140,6 +145,9 @@ check_items(ArchiveCheck *check, AtText content)
 		if (error == AT_OK)
 			error = at_archive_add(&check->archive, kind, bytes);
 
+		if (error == AT_OK)
+			note_gone(check, kind, bytes);
+
 		/* an entry that a segment repeats is not new */
 		if (error == AT_OK && check->archive.log.size > size)
 		{
@@ -148,6 +156,17 @@ check_items(ArchiveCheck *check, AtText content)
 		}
 	}
 	return error;
+}
+
+static void
+note_gone(ArchiveCheck *check, char kind, AtSpan bytes)
+{
+	if (kind == AT_ARCHIVE_GONE)
+		at_gone_add(&check->gone, &check->archive);
+	else if (kind == AT_ARCHIVE_ORDERED)
+		at_gone_order(&check->gone, &check->archive, bytes);
+	else if (kind == AT_ARCHIVE_ENTRY)
+		at_gone_entry(&check->gone, bytes);
 }
 
 static void
@@ -203,6 +222,13 @@ say_proved(ArchiveCheck *check)
 				  "all of these %" PRIu64 " events, %" PRIu64 " transactions and their %" PRIu64
 				  " sessions are here as they were sealed, in %" PRIu64 " segments",
 				  archive->events, archive->transactions, archive->sessions, check->segments);
+	if (archive->gone_events + archive->gone_transactions > 0)
+		at_result_add(check->result, AT_PROVED,
+					  "PURGED: %" PRIu64 " events and %" PRIu64
+					  " transactions more were sealed and "
+					  "are not here; orders in the log, which tell who asked and who approved, "
+					  "name each of them",
+					  archive->gone_events, archive->gone_transactions);
 	at_kept_compare_end(check->result, check->kept, check->next_kept, &check->checkpoint,
 						AT_LOG_CHECKPOINT);
 	at_result_add(check->result, AT_NOT_PROVED,

@@ -7,13 +7,20 @@
  *-------------------------------------------------------------------------
  */
 #include "core/archive.h"
+#include "core/bytes.h"
+#include "core/json_text.h"
 
 static AtError add_entry(AtArchive *archive, AtSpan bytes);
 static AtError begin_batch(AtArchive *archive, const AtEntryBody *entry);
+static void note_order(AtArchive *archive, const AtEntryBody *entry);
+static AtError add_ordered(AtArchive *archive, AtSpan bytes);
+static AtError begin_transaction(AtArchive *archive, uint64_t tx_id);
+static AtError add_gone(AtArchive *archive, AtSpan bytes);
 static AtError add_event(AtArchive *archive, AtSpan bytes);
 static AtError add_session(AtArchive *archive, AtSpan bytes);
 static AtError add_transaction(AtArchive *archive, AtSpan bytes);
 static AtError add_leaf(AtArchive *archive, const AtHash *leaf, int64_t tx_at);
+static AtError count_leaf(AtArchive *archive, const AtHash *leaf);
 static AtError end_batch(AtArchive *archive);
 
 void
@@ -62,6 +69,8 @@ at_archive_add(AtArchive *archive, char kind, AtSpan bytes)
 {
 	if (kind == AT_ARCHIVE_ENTRY)
 		return add_entry(archive, bytes);
+	if (kind == AT_ARCHIVE_ORDERED)
+		return add_ordered(archive, bytes);
 	if (archive->repeats_entry || archive->leaf_count == 0 ||
 		(archive->has_session && kind != AT_ARCHIVE_TRANSACTION))
 		return AT_ERR_ITEM;
@@ -73,6 +82,8 @@ at_archive_add(AtArchive *archive, char kind, AtSpan bytes)
 			return add_session(archive, bytes);
 		case AT_ARCHIVE_TRANSACTION:
 			return add_transaction(archive, bytes);
+		case AT_ARCHIVE_GONE:
+			return add_gone(archive, bytes);
 		default:
 			return AT_ERR_ITEM;
 	}
@@ -127,7 +138,53 @@ begin_batch(AtArchive *archive, const AtEntryBody *entry)
 	archive->batch_events = 0;
 	archive->batch_first_tx_at = 0;
 	archive->batch_last_tx_at = 0;
+	archive->batch_gone = 0;
+	note_order(archive, entry);
 	return entry->leaf_count == 0 ? end_batch(archive) : AT_OK;
+}
+
+/* Is it an order to purge, behind which its list may come? */
+static void
+note_order(AtArchive *archive, const AtEntryBody *entry)
+{
+	AtText payload = {entry->payload.data, entry->payload.len};
+	AtText sha256;
+
+	archive->has_order =
+		at_text_equal((AtText){entry->kind.data, entry->kind.len}, at_text("purge")) &&
+		payload.data != NULL && at_json_text_check(payload) &&
+		at_json_text_find(payload, "gaps_sha256", &sha256) && at_json_text_unquote(&sha256) &&
+		sha256.len == sizeof(archive->order_sha256);
+	if (!archive->has_order)
+		return;
+	archive->order = entry->log_index;
+	memcpy(archive->order_sha256, sha256.data, sha256.len);
+}
+
+/* The list of leaves that the order has the hash of. */
+static AtError
+add_ordered(AtArchive *archive, AtSpan bytes)
+{
+	char hex[AT_HASH_HEX_LEN];
+	AtHash hash;
+
+	if (!archive->has_order)
+		return AT_ERR_ITEM;
+	archive->has_order = false;
+	if (!at_hash(bytes.data, bytes.len, &hash))
+		return AT_ERR_LIBCRYPTO;
+	at_hash_hex(&hash, hex);
+	return memcmp(hex, archive->order_sha256, sizeof(hex)) == 0 ? AT_OK : AT_ERR_DESTRUCTION_LIST;
+}
+
+static AtError
+begin_transaction(AtArchive *archive, uint64_t tx_id)
+{
+	archive->in_transaction = true;
+	archive->tx_id = tx_id;
+	archive->ordinal = 0;
+	archive->is_broken = false;
+	return at_chain_start(archive->log_id, tx_id, &archive->chain) ? AT_OK : AT_ERR_LIBCRYPTO;
 }
 
 /* Events stand in their transaction by ordinal; where they do not it was broken. */
@@ -136,21 +193,16 @@ add_event(AtArchive *archive, AtSpan bytes)
 {
 	AtEventBody event;
 	AtHash leaf;
+	AtError error;
 
 	if (!at_event_body_read(&event, bytes.data, bytes.len) ||
 		(archive->in_transaction && event.tx_id != archive->tx_id))
 		return AT_ERR_ITEM;
 	if (!is_ours(archive, event.log_id))
 		return AT_ERR_LEDGER;
-	if (!archive->in_transaction)
-	{
-		archive->in_transaction = true;
-		archive->tx_id = event.tx_id;
-		archive->ordinal = 0;
-		archive->is_broken = false;
-		if (!at_chain_start(event.log_id, event.tx_id, &archive->chain))
-			return AT_ERR_LIBCRYPTO;
-	}
+	error = archive->in_transaction ? AT_OK : begin_transaction(archive, event.tx_id);
+	if (error != AT_OK)
+		return error;
 	archive->is_broken = archive->is_broken || event.ordinal != archive->ordinal + 1;
 	archive->ordinal = event.ordinal;
 	archive->batch_events++;
@@ -192,7 +244,9 @@ static AtError
 add_transaction(AtArchive *archive, AtSpan bytes)
 {
 	AtTransactionBody transaction;
+	bool is_first;
 	AtHash leaf;
+	AtError error;
 
 	if (!at_transaction_body_read(&transaction, bytes.data, bytes.len) ||
 		(archive->in_transaction && transaction.tx_id != archive->tx_id))
@@ -201,13 +255,9 @@ add_transaction(AtArchive *archive, AtSpan bytes)
 		return AT_ERR_LEDGER;
 	if (archive->has_session && !has_own_session(archive, &transaction))
 		return AT_ERR_SESSION;
-	if (!archive->in_transaction)
-	{
-		archive->ordinal = 0;
-		archive->is_broken = false;
-		if (!at_chain_start(transaction.log_id, transaction.tx_id, &archive->chain))
-			return AT_ERR_LIBCRYPTO;
-	}
+	error = archive->in_transaction ? AT_OK : begin_transaction(archive, transaction.tx_id);
+	if (error != AT_OK)
+		return error;
 	archive->is_broken = archive->is_broken || transaction.event_count != archive->ordinal ||
 						 memcmp(&transaction.digest, &archive->chain, sizeof(AtHash)) != 0 ||
 						 (!archive->has_session && transaction.session_digest.data != NULL);
@@ -218,13 +268,56 @@ add_transaction(AtArchive *archive, AtSpan bytes)
 	archive->batch_transactions++;
 	archive->segment_transactions++;
 	archive->transactions++;
-	if (archive->batch_transactions == 1 || transaction.tx_at < archive->batch_first_tx_at)
+	is_first = archive->batch_transactions - archive->batch_gone == 1;
+	if (is_first || transaction.tx_at < archive->batch_first_tx_at)
 		archive->batch_first_tx_at = transaction.tx_at;
-	if (archive->batch_transactions == 1 || transaction.tx_at > archive->batch_last_tx_at)
+	if (is_first || transaction.tx_at > archive->batch_last_tx_at)
 		archive->batch_last_tx_at = transaction.tx_at;
 	if (!at_hash_leaf(bytes.data, bytes.len, &leaf))
 		return AT_ERR_LIBCRYPTO;
 	return add_leaf(archive, &leaf, transaction.tx_at);
+}
+
+void
+at_archive_gone_write(uint64_t tx_id, uint32_t ordinal, const AtHash *hash, uint8_t *out)
+{
+	memcpy(at_put_u32(at_put_u64(out, tx_id), ordinal), hash, AT_HASH_LEN);
+}
+
+/* An event goes on with the chain of its transaction; that of one that is gone nobody can compare.
+ */
+static AtError
+add_gone(AtArchive *archive, AtSpan bytes)
+{
+	uint64_t tx_id;
+	uint32_t ordinal;
+	AtHash leaf;
+	AtError error;
+
+	if (bytes.len != AT_ARCHIVE_GONE_LEN)
+		return AT_ERR_ITEM;
+	tx_id = at_get_u64(bytes.data);
+	ordinal = at_get_u32((const uint8_t *) bytes.data + 8);
+	memcpy(&leaf, (const uint8_t *) bytes.data + 12, AT_HASH_LEN);
+	if (archive->in_transaction && tx_id != archive->tx_id)
+		return AT_ERR_ITEM;
+	archive->gone = archive->place;
+	if (ordinal == 0)
+	{
+		archive->in_transaction = false;
+		archive->batch_transactions++;
+		archive->batch_gone++;
+		archive->gone_transactions++;
+		return count_leaf(archive, &leaf);
+	}
+	error = archive->in_transaction ? AT_OK : begin_transaction(archive, tx_id);
+	if (error != AT_OK)
+		return error;
+	archive->is_broken = archive->is_broken || ordinal != archive->ordinal + 1;
+	archive->ordinal = ordinal;
+	archive->batch_events++;
+	archive->gone_events++;
+	return at_chain_add(&archive->chain, &leaf) ? count_leaf(archive, &leaf) : AT_ERR_LIBCRYPTO;
 }
 
 static AtError
@@ -236,10 +329,28 @@ add_leaf(AtArchive *archive, const AtHash *leaf, int64_t tx_at)
 		archive->segment_first_tx_at = tx_at;
 	if (is_first || tx_at > archive->segment_last_tx_at)
 		archive->segment_last_tx_at = tx_at;
+	return count_leaf(archive, leaf);
+}
+
+static AtError
+count_leaf(AtArchive *archive, const AtHash *leaf)
+{
 	if (!at_merkle_add(&archive->batch, leaf))
 		return AT_ERR_LIBCRYPTO;
 	archive->place.leaf++;
 	return archive->place.leaf == archive->leaf_count ? end_batch(archive) : AT_OK;
+}
+
+/* Those of the transactions; where some are gone these are bounds. */
+static bool
+times_fit(const AtArchive *archive)
+{
+	if (archive->batch_gone == 0)
+		return archive->batch_first_tx_at == archive->first_tx_at &&
+			   archive->batch_last_tx_at == archive->last_tx_at;
+	return archive->batch_gone == archive->batch_transactions ||
+		   (archive->batch_first_tx_at >= archive->first_tx_at &&
+			archive->batch_last_tx_at <= archive->last_tx_at);
 }
 
 static AtError
@@ -252,9 +363,7 @@ end_batch(AtArchive *archive)
 	if (memcmp(&root, &archive->root, sizeof(root)) != 0)
 		return AT_ERR_BATCH_ROOT;
 	if (archive->in_transaction || archive->batch_transactions != archive->tx_count ||
-		archive->batch_events != archive->event_count ||
-		archive->batch_first_tx_at != archive->first_tx_at ||
-		archive->batch_last_tx_at != archive->last_tx_at)
+		archive->batch_events != archive->event_count || !times_fit(archive))
 		return AT_ERR_COUNTS;
 	archive->leaf_count = 0;
 	archive->place.log_index++;

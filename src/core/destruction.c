@@ -243,18 +243,13 @@ verify_lists(const AtDestruction *destruction, AtDestroyed *destroyed)
 static AtError
 verify_hash(const AtEntryBody *order, const char *name, AtText list)
 {
-	static const char digits[] = "0123456789abcdef";
-	char hex[AT_HASH_LEN * 2];
+	char hex[AT_HASH_HEX_LEN];
 	AtText sealed;
 	AtHash hash;
 
 	if (!at_hash(list.data, list.len, &hash))
 		return AT_ERR_LIBCRYPTO;
-	for (int i = 0; i < AT_HASH_LEN; i++)
-	{
-		hex[2 * i] = digits[hash.bytes[i] >> 4];
-		hex[2 * i + 1] = digits[hash.bytes[i] & 15];
-	}
+	at_hash_hex(&hash, hex);
 	return at_destruction_member(order, name, &sealed) &&
 				   at_text_equal(sealed, (AtText){hex, sizeof(hex)})
 			   ? AT_OK

@@ -143,6 +143,18 @@ at_hash_node(const AtHash *left, const AtHash *right, AtHash *out)
 	return hash_two(block, sizeof(block), NULL, 0, out);
 }
 
+void
+at_hash_hex(const AtHash *hash, char out[AT_HASH_HEX_LEN])
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (int i = 0; i < AT_HASH_LEN; i++)
+	{
+		*out++ = digit[hash->bytes[i] >> 4];
+		*out++ = digit[hash->bytes[i] & 15];
+	}
+}
+
 /* SHA-256 of two pieces; libcrypto does nothing for a piece of length 0. */
 static bool
 hash_two(const void *first, size_t first_len, const void *second, size_t second_len, AtHash *out)

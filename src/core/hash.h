@@ -53,4 +53,8 @@ extern bool at_hash_leaf(const void *data, size_t len, AtHash *out);
 /* RFC 6962 node hash: SHA-256(0x01 | left | right). */
 extern bool at_hash_node(const AtHash *left, const AtHash *right, AtHash *out);
 
+/* The hash in lower-case digits, without a zero byte behind them. */
+#define AT_HASH_HEX_LEN (2 * AT_HASH_LEN)
+extern void at_hash_hex(const AtHash *hash, char out[AT_HASH_HEX_LEN]);
+
 #endif

@@ -103,6 +103,7 @@ run_step(TimestampTz deadline)
 	}
 	else if (may_carry_out(month.deletion_id))
 	{
+		at_debug_point("purge-anchored");
 		at_keeper_limit_locks();
 		at_control_begin(&control);
 		if (is_overtaken(&month))

@@ -14,6 +14,8 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
+#include "core/bytes.h"
+#include "ledger/gap.h"
 #include "ledger/log_read.h"
 #include "ledger/owner.h"
 #include "ledger/read.h"
@@ -130,6 +132,36 @@ add_session(AtExhibit *exhibit, AtSessionReader *reader, uint64 session_id)
 	};
 }
 
+/* Nobody vouches for the session: since its first transaction was purged, or for no good reason. */
+pg_noreturn static void
+no_writer(uint64 session_id)
+{
+	const AtGaps *gaps = at_gaps_read(GetActiveSnapshot());
+
+	for (int i = 0; i < gaps->ndeletions; i++)
+	{
+		const AtDeletion *deletion = &gaps->deletion[i];
+
+		for (size_t at = 0; deletion->problem == NULL && at < deletion->sessions_len;
+			 at += AT_SESSION_LEN)
+			if (at_get_u64(deletion->sessions + at) == session_id)
+				ereport(
+					ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("there is no evidence of session " UINT64_FORMAT " as a whole any more",
+							session_id),
+					 errdetail(
+						 "The transaction that vouched for it was purged, by deletion " INT64_FORMAT
+						 ".",
+						 deletion->deletion_id),
+					 errhint("SELECT audit.prove(event_id) proves an event without its "
+							 "session; SELECT audit.export_deletion(" INT64_FORMAT
+							 ") tells of the purge.",
+							 deletion->deletion_id)));
+	}
+	at_exhibit_broken(psprintf("No transaction wrote session " UINT64_FORMAT ".", session_id));
+}
+
 /*
  * The transaction that wrote each session: one of ours, or else by the index over sessions. It is
  * read as the ledger's owner, since who may make evidence need not be able to read tables.
@@ -176,8 +208,7 @@ find_writers(AtExhibit *exhibit)
 		if (plan == NULL)
 			plan = SPI_prepare(sql, 1, types);
 		if (SPI_execute_plan(plan, &id, NULL, true, 1) != SPI_OK_SELECT || SPI_processed == 0)
-			at_exhibit_broken(psprintf("No transaction wrote session " UINT64_FORMAT ".",
-									   (uint64) session->session_id));
+			no_writer(session->session_id);
 		session->tx_id =
 			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 		SPI_freetuptable(SPI_tuptable);

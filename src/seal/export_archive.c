@@ -57,6 +57,11 @@ typedef struct ArchiveExport
 	AtLeafReader *leaves;
 	AtSessionReader *sessions;
 	uint64 tx_id; /* whose leaves are being read; 0: nobody's */
+
+	/* what was purged */
+	const AtGaps *gaps;
+	AtTileReader *gap_tiles;
+	AtGhost *ghosts; /* of the batch */
 } ArchiveExport;
 
 static void go_on(ArchiveExport *export);
@@ -64,6 +69,9 @@ static void write_entries(ArchiveExport *export);
 static void write_batch(ArchiveExport *export);
 static void write_run(ArchiveExport *export, const AtRun *run);
 static void put_event(ArchiveExport *export, const AtEventBody *body);
+static void put_gone(ArchiveExport *export, const AtLeaf *leaf);
+static void put_ordered(ArchiveExport *export, int64 deletion_id);
+static void demand_signed(const ArchiveExport *export, uint64 log_index);
 static void put_transaction(ArchiveExport *export, const AtLeaf *leaf);
 static void put(ArchiveExport *export, char kind, AtSpan bytes);
 static void begin_segment(ArchiveExport *export);
@@ -142,6 +150,8 @@ write_entries(ArchiveExport *export)
 	const AtEntryRow *row;
 	AtHash root;
 
+	export->gaps = at_gaps_read(export->common.snapshot);
+	export->gap_tiles = at_tile_reader_open(export->common.snapshot);
 	export->tiles = at_tile_reader_open(export->common.snapshot);
 	export->leaves = at_leaf_reader_open(export->common.snapshot);
 	export->sessions = at_session_reader_open(export->common.snapshot);
@@ -157,6 +167,8 @@ write_entries(ArchiveExport *export)
 		put(export, AT_ARCHIVE_ENTRY, (AtSpan){export->entry.data, export->entry.len});
 		if (row->body.leaf_count > 0)
 			write_batch(export);
+		if (export->archive.has_order)
+			put_ordered(export, row->body.log_index);
 	}
 	if (export->in_segment)
 		end_segment(export);
@@ -169,6 +181,7 @@ write_entries(ArchiveExport *export)
 	at_session_reader_close(export->sessions);
 	at_leaf_reader_close(export->leaves);
 	at_tile_reader_close(export->tiles);
+	at_tile_reader_close(export->gap_tiles);
 	at_entry_reader_close(entries);
 }
 
@@ -178,7 +191,12 @@ write_batch(ArchiveExport *export)
 {
 	uint64 log_index = export->archive.place.log_index;
 	const AtTileRow *row;
+	uint64 nghosts;
 
+	nghosts = at_gaps_ghosts(export->gaps, export->gap_tiles, log_index, &export->ghosts);
+	if (nghosts > 0)
+		demand_signed(export, log_index);
+	at_leaf_reader_set_ghosts(export->leaves, export->ghosts, nghosts);
 	export->tx_id = 0;
 	at_tile_reader_start(export->tiles, log_index, log_index);
 	while ((row = at_tile_reader_next(export->tiles)) != NULL)
@@ -190,6 +208,22 @@ write_batch(ArchiveExport *export)
 	}
 	if (export->archive.place.log_index == log_index)
 		broken_batch(export, "a tile of its leaves is missing");
+	at_leaf_reader_set_ghosts(export->leaves, NULL, 0);
+	if (export->ghosts != NULL)
+		pfree(export->ghosts);
+}
+
+/* Purged meanwhile, by an order that the checkpoint does not have: the next one will have it. */
+static void
+demand_signed(const ArchiveExport *export, uint64 log_index)
+{
+	for (uint64 i = 0; i < export->gaps->count; i++)
+		if (export->gaps->gap[i].log_index == log_index && export->gaps->gap[i].is_done &&
+			(uint64) export->gaps->gap[i].deletion_id >= export->common.checkpoint.size)
+			ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+							errmsg("events of batch " UINT64_FORMAT " were just purged", log_index),
+							errdetail("No signed checkpoint has the order yet."),
+							errhint("Export again when the log is signed.")));
 }
 
 /* A transaction that goes on in the next tile is read on. */
@@ -205,6 +239,11 @@ write_run(ArchiveExport *export, const AtRun *run)
 	{
 		CHECK_FOR_INTERRUPTS();
 		leaf = at_leaf_reader_next(export->leaves);
+		if (leaf != NULL && leaf->is_purged && leaf->ordinal == run->first_ordinal + i)
+		{
+			put_gone(export, leaf);
+			continue;
+		}
 		if (leaf == NULL || leaf->event == NULL || leaf->ordinal != run->first_ordinal + i)
 			broken_batch(export, psprintf("event " UINT64_FORMAT ".%u is missing or was added",
 										  (uint64) run->tx_id, run->first_ordinal + i));
@@ -213,6 +252,12 @@ write_run(ArchiveExport *export, const AtRun *run)
 	if (!run->closes)
 		return;
 	leaf = at_leaf_reader_next(export->leaves);
+	if (leaf != NULL && leaf->is_purged && leaf->ordinal == 0)
+	{
+		put_gone(export, leaf);
+		export->tx_id = 0;
+		return;
+	}
 	if (leaf == NULL || leaf->transaction == NULL)
 		broken_batch(export, psprintf("transaction " UINT64_FORMAT
 									  " is missing, or an event of it was added",
@@ -227,6 +272,35 @@ put_event(ArchiveExport *export, const AtEventBody *body)
 	uint8 *out = reserve(&export->body, at_event_body_size(body));
 
 	put(export, AT_ARCHIVE_EVENT, written(&export->body, at_event_body_write(body, out)));
+}
+
+/* What was purged leaves its hash. */
+static void
+put_gone(ArchiveExport *export, const AtLeaf *leaf)
+{
+	uint8 bytes[AT_ARCHIVE_GONE_LEN];
+
+	at_archive_gone_write(leaf->tx_id, leaf->ordinal, &leaf->hash, bytes);
+	put(export, AT_ARCHIVE_GONE, (AtSpan){bytes, sizeof(bytes)});
+}
+
+/* The list of leaves of an order, behind it. */
+static void
+put_ordered(ArchiveExport *export, int64 deletion_id)
+{
+	for (int i = 0; i < export->gaps->ndeletions; i++)
+	{
+		const AtDeletion *deletion = &export->gaps->deletion[i];
+
+		if (deletion->log_index == deletion_id && deletion->problem == NULL)
+		{
+			put(export, AT_ARCHIVE_ORDERED, (AtSpan){deletion->gaps, deletion->gaps_len});
+			return;
+		}
+	}
+	at_export_broken(psprintf("The list of what deletion " INT64_FORMAT
+							  " has removed is missing or was changed.",
+							  deletion_id));
 }
 
 /* With its session, if that is the one it was sealed with. */
@@ -266,7 +340,8 @@ put(ArchiveExport *export, char kind, AtSpan bytes)
 	content->len += len;
 
 	/* between two leaves or entries */
-	if (kind == AT_ARCHIVE_SESSION || (kind == AT_ARCHIVE_ENTRY && export->archive.leaf_count > 0))
+	if (kind == AT_ARCHIVE_SESSION ||
+		(kind == AT_ARCHIVE_ENTRY && (export->archive.leaf_count > 0 || export->archive.has_order)))
 		return;
 	if (export->archive.segment_events >= SEGMENT_EVENTS || content->len >= SEGMENT_BYTES)
 		end_segment(export);

@@ -12,10 +12,13 @@ use Test::More;
 my $text = slurp_file(dirname(abs_path(__FILE__)) . '/../../doc/retention.md');
 my @examples = $text =~ /^```sql\n(.*?)^```$/msg;
 my $node = PostgreSQL::Test::Cluster->new('retention_examples');
+my $folder = PostgreSQL::Test::Utils::tempdir;
+my @when_done;
 
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'audit_trail'\nmax_worker_processes = 20\n"
-	  . "audit_trail.seal_interval = 50ms\naudit_trail.purge_anchor = off\naudit_trail.keeper_interval = 0\n");
+	  . "audit_trail.seal_interval = 50ms\naudit_trail.purge_anchor = off\naudit_trail.keeper_interval = 0\n"
+	  . "audit_trail.signing_key_file = '$folder/key'\naudit_trail.checkpoint_file = '$folder/checkpoints'\n");
 $node->start;
 $node->safe_psql('postgres', q{SET audit_trail.debug_clock = 1; CREATE EXTENSION audit_trail; SELECT audit.init();
 	SELECT count(*) FROM audit.create_roles();
@@ -28,10 +31,17 @@ $node->safe_psql('postgres', q{SET audit_trail.debug_clock = 1; CREATE EXTENSION
 	INSERT INTO orders SELECT g, 'n' FROM generate_series(1, 20) g;
 	SELECT audit.seal_now()});
 
+my $vkey = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/key', 'example.org/shop')");
 cmp_ok(scalar @examples, '>=', 6, 'there are examples');
 foreach my $example (@examples)
 {
-	my ($login, $later) = $example =~ /^-- as (\w+)(, eight years later)?$/m or die "whose example is this?\n$example";
+	my ($login, $later, $done) = $example =~ /^-- as (\w+)(?:(, eight years later)|(, when it is done))?$/m or die "whose example is this?\n$example";
+
+	if ($done)
+	{
+		push @when_done, [ $login, $example ];
+		next;
+	}
 
 	if ($later)
 	{
@@ -57,5 +67,13 @@ is($node->safe_psql('postgres', q{SELECT string_agg(finding || ' ' || object, ',
 	'and verify tells so');
 is($node->safe_psql('postgres', q{SELECT string_agg(status, ' ') FROM audit.doctor() WHERE "check" IN ('retention', 'holds')}), 'ok ok', 'the doctor has nothing to say')
   or diag($node->safe_psql('postgres', q{SELECT * FROM audit.doctor() WHERE status <> 'ok'}));
+is(scalar @when_done, 1, 'an example is about what was done');
+foreach my $example (@when_done)
+{
+	my $certificate = $node->safe_psql('postgres', $example->[1], extra_params => [ '-U', $example->[0] ]);
+
+	append_to_file("$folder/certificate", "$certificate\n");
+	command_like([ 'audit_verify', '--key', $vkey, "$folder/certificate" ], qr/PURGED: 19 events/, 'and its certificate is valid');
+}
 $node->stop;
 done_testing();

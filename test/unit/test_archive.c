@@ -30,6 +30,7 @@ static Item item[MAX_ITEMS];
 static int nitems;
 static AtArchive archive;
 static AtHash log_root;
+static const char *order; /* payload of the second control record, an order to purge; or NULL */
 
 static AtSpan
 text(const char *string)
@@ -101,9 +102,15 @@ fill_entry(int at, AtMerkle *log, AtHash *previous)
 						 .incarnation = 1,
 						 .kind = text(at + 1 < nitems ? "events" : "guard"),
 						 .previous = *previous};
+	bool is_order = order != NULL && item[at].log_index == 2;
 	AtMerkle batch;
 	AtHash leaf;
 
+	if (is_order)
+	{
+		entry.kind = text("purge");
+		entry.payload = text(order);
+	}
 	at_merkle_init(&batch);
 	for (int i = at + 1; i < nitems; i++)
 	{
@@ -457,6 +464,86 @@ test_strange_items(void)
 		  "entries follow one another by number");
 }
 
+/* The item is purged: what is left of it is the hash of its leaf, under a name. */
+static void
+let_go(int at, uint64_t tx_id, uint32_t ordinal)
+{
+	AtHash leaf;
+
+	at_hash_leaf(item[at].bytes, item[at].len, &leaf);
+	item[at].kind = AT_ARCHIVE_GONE;
+	item[at].len = AT_ARCHIVE_GONE_LEN;
+	at_archive_gone_write(tx_id, ordinal, &leaf, item[at].bytes);
+}
+
+static void
+test_gone(void)
+{
+	let_go(3, 9, 2);
+	check(read_all() == AT_OK && archive.gone_events == 1 && archive.events == 3 &&
+			  archive.broken == 0 && archive.gone.log_index == 1 && archive.gone.leaf == 1,
+		  "an event that was purged leaves its hash, which goes on with the chain");
+	let_go(7, 8, 1);
+	let_go(8, 8, 0);
+	check(read_all() == AT_OK && archive.gone_transactions == 1 && archive.transactions == 2 &&
+			  archive.gone.leaf == 5,
+		  "so does a transaction");
+	let_go(11, 12, 0);
+	check(read_all() == AT_OK && archive.gone_transactions == 2, "or all of a batch");
+	item[11].bytes[AT_ARCHIVE_GONE_LEN - 1]++;
+	check(read_all() == AT_ERR_BATCH_ROOT, "the hash is that of the leaf");
+
+	make_log(0);
+	let_go(2, 9, 1);
+	check(read_all() == AT_OK, "the first event of a transaction");
+	let_go(3, 9, 3);
+	check(read_all() == AT_OK && archive.broken == 1, "under its own name");
+	make_log(0);
+	let_go(3, 8, 2);
+	check(read_all() == AT_ERR_ITEM, "within its own transaction");
+	make_log(0);
+	let_go(6, 9, 0);
+	check(read_all() == AT_ERR_ITEM, "behind a session there is its transaction");
+	make_log(0);
+	let_go(3, 9, 2);
+	item[3].len--;
+	check(read_all() == AT_ERR_ITEM, "and it has its length");
+	make_log(0);
+}
+
+/* Behind an order to purge its list may stand, and nothing else may pass for one. */
+static void
+test_ordered(void)
+{
+	static const char payload[] = "{\"events\":1,\"gaps_sha256\":\""
+								  "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+								  "\"}";
+	AtSpan list = text("abc");
+	AtSpan other = text("abd");
+
+	order = payload;
+	make_log(0);
+	at_archive_init(&archive);
+	check(read_segment(0, 10) == AT_OK && archive.has_order && archive.order == 2,
+		  "an order is told");
+	check(at_archive_add(&archive, AT_ARCHIVE_ORDERED, list) == AT_OK, "its list has its hash");
+	check(at_archive_add(&archive, AT_ARCHIVE_ORDERED, list) == AT_ERR_ITEM, "and comes once");
+	at_archive_init(&archive);
+	check(read_segment(0, 10) == AT_OK &&
+			  at_archive_add(&archive, AT_ARCHIVE_ORDERED, other) == AT_ERR_DESTRUCTION_LIST,
+		  "another list does not");
+	check(read_all() == AT_OK && !archive.has_order, "it may be missing");
+	order = "{\"events\":1}";
+	make_log(0);
+	check(read_all() == AT_OK, "an order of another kind");
+	order = NULL;
+	make_log(0);
+	at_archive_init(&archive);
+	check(read_segment(0, 10) == AT_OK &&
+			  at_archive_add(&archive, AT_ARCHIVE_ORDERED, list) == AT_ERR_ITEM,
+		  "what is no order has no list");
+}
+
 /* What was broken when it was sealed is archived as it is. */
 static void
 test_broken(void)
@@ -507,11 +594,30 @@ reads_all(void)
 	return read_all() == AT_OK;
 }
 
+static bool
+call_read(void)
+{
+	return read_all() != AT_ERR_LIBCRYPTO;
+}
+
+static bool
+call_ordered(void)
+{
+	archive.has_order = true;
+	return at_archive_add(&archive, AT_ARCHIVE_ORDERED, text("abc")) != AT_ERR_LIBCRYPTO;
+}
+
 static void
 test_failures(void)
 {
 	int calls = 0;
 	bool all = true;
+
+	check_failures(call_ordered, 4, "a list needs libcrypto");
+	let_go(2, 9, 1);
+	let_go(3, 9, 2);
+	check_failures(call_read, 124, "so do hashes of what has gone");
+	make_log(0);
 
 	/* as many calls as it takes */
 	for (;; calls++)
@@ -538,6 +644,8 @@ main(void)
 	test_each_item();
 	test_header();
 	test_strange_items();
+	test_gone();
+	test_ordered();
 	test_broken();
 	test_batch();
 	test_failures();
