@@ -200,24 +200,31 @@ REVOKE ALL ON audit.holds FROM PUBLIC;
 -- What goes, and on whose authority.
 
 CREATE FUNCTION audit.retention_plan(
+	ahead interval DEFAULT '0',
 	OUT action text,
+	OUT retention_class smallint,
 	OUT since timestamptz,
 	OUT before timestamptz,
+	OUT objects bigint,
 	OUT events bigint,
 	OUT transactions bigint,
 	OUT held bigint,
 	OUT kept bigint,
-	OUT bytes bigint
+	OUT bytes bigint,
+	OUT holds text[],
+	OUT reason text,
+	OUT needs text,
+	OUT not_before timestamptz
 ) RETURNS SETOF record
 	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_retention_plan';
-COMMENT ON FUNCTION audit.retention_plan() IS
-	'what could be purged now, month by month, without doing it: events and transactions that would go, events that holds keep, events that stay anyway, and about how many bytes become free';
-REVOKE ALL ON FUNCTION audit.retention_plan() FROM PUBLIC;
+COMMENT ON FUNCTION audit.retention_plan(interval) IS
+	'what the next run of the keeper will do, or all of them until so much later, without doing it: partitions to be made, months to be archived or purged, empty partitions to be dropped, keys of persons to be destroyed; with counts, about how many bytes become free, why, what holds keep, what it needs, and from when on';
+REVOKE ALL ON FUNCTION audit.retention_plan(interval) FROM PUBLIC;
 
 CREATE FUNCTION audit.request_purge(reason text) RETURNS bigint
 	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_request_purge';
 COMMENT ON FUNCTION audit.request_purge(text) IS
-	'asks for what audit.retention_plan() says to be purged; returns the request, which another must approve';
+	'asks for what audit.retention_plan() says may be purged now; returns the request, which another must approve';
 REVOKE ALL ON FUNCTION audit.request_purge(text) FROM PUBLIC;
 
 CREATE FUNCTION audit.export_deletion(deletion_id bigint) RETURNS text

@@ -52,7 +52,7 @@ at_doctor_retention(const AtDoctor *doctor, const char *name)
 		"(SELECT pg_catalog.count(*) FROM audit.deletion AS d WHERE d.phase = 'ordered' "
 		"AND NOT EXISTS (SELECT FROM audit.deletion AS x WHERE x.deletion_id = d.deletion_id "
 		"AND x.phase <> 'ordered')), coalesce((SELECT pg_catalog.sum(p.events) "
-		"FROM audit.retention_plan() AS p), 0)";
+		"FROM audit.retention_plan() AS p WHERE p.action = 'purge'), 0)";
 	char *expired;
 	bool any;
 

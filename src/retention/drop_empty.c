@@ -35,21 +35,9 @@
 /* So many at a time. */
 #define PORTION 10
 
-/*
- * Months that a carried out deletion was of, and of which there are partitions without a page;
- * never one that may still be written to.
- */
 static const char candidates_query[] =
-	"SELECT c.oid::pg_catalog.int8 FROM pg_catalog.pg_class AS c "
-	"LEFT JOIN pg_catalog.pg_foreign_table AS f ON f.ftrelid = c.oid "
-	"WHERE c.relnamespace = 'audit'::pg_catalog.regnamespace AND c.relispartition "
-	"AND c.relname ~ '^(event|transaction)_[0-9]+_[0-9]{6}$' "
-	"AND CASE c.relkind WHEN 'r' THEN pg_catalog.pg_relation_size(c.oid) = 0 "
-	"ELSE 'segments=0' = ANY (f.ftoptions) END AND pg_catalog.right(c.relname, 6) IN (SELECT "
-	"pg_catalog.to_char((o.certificate ->> 'from')::timestamptz AT TIME ZONE 'UTC', 'YYYYMM') "
-	"FROM audit.deletion AS o WHERE o.phase = 'done') AND pg_catalog.right(c.relname, 6) < "
-	"pg_catalog.to_char(pg_catalog.timezone('UTC', $1) - interval '2 months', 'YYYYMM') "
-	"ORDER BY c.relname LIMIT $2";
+	"SELECT c.oid::pg_catalog.int8 FROM (" AT_DROP_CANDIDATES("$1") ") AS c "
+																	"ORDER BY c.relname LIMIT $2";
 
 static bool run_step(TimestampTz deadline);
 static int find_candidates(Oid *found);

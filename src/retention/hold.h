@@ -31,14 +31,17 @@
  * Is an event e of target g and transaction t held by one of a relation "hold" of these? As a
  * condition.
  */
-#define AT_IS_HELD                                                                                 \
-	"EXISTS (SELECT FROM hold AS h WHERE (h.contexts IS NULL OR g.context = ANY (h.contexts)) "    \
+#define AT_IS_HELD "EXISTS (SELECT FROM hold AS h WHERE " AT_HOLD_FITS ")"
+
+/* Is it held by the hold h? Likewise. */
+#define AT_HOLD_FITS                                                                               \
+	"(h.contexts IS NULL OR g.context = ANY (h.contexts)) "                                        \
 	"AND (h.lineages IS NULL OR g.lineage = ANY (h.lineages)) "                                    \
 	"AND (h.records IS NULL OR e.record_key = ANY (h.records)) "                                   \
 	"AND (h.actors IS NULL OR t.actor = ANY (h.actors) OR t.db_user = ANY (h.actors) "             \
 	"OR (audit.has_context(e.extra) AND "                                                          \
 	"audit.to_jsonb(e.extra) -> 'context' ->> 'actor' = ANY (h.actors))) "                         \
-	"AND (h.since IS NULL OR e.tx_at >= h.since) AND (h.before IS NULL OR e.tx_at < h.before))"
+	"AND (h.since IS NULL OR e.tx_at >= h.since) AND (h.before IS NULL OR e.tx_at < h.before)"
 
 /* Register the kind of request. */
 extern void at_hold_init(void);

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * plan.c
- *		audit.retention_plan(), and asking for what it says.
+ *		Asking for what may go to be purged.
  *
  * A request for a purge names months and how many events of each went by the
  * plan. What is carried out may be less, if holds were placed or policies made
@@ -23,42 +23,11 @@
 #include "ledger/request.h"
 #include "retention/plan.h"
 
-/* What goes, month by month; parameters as of AT_FATES. */
-#define PLAN                                                                                       \
-	"WITH " AT_FATES ", month AS (SELECT m.month, pg_catalog.sum(m.going)::int8 AS events, "       \
-	"pg_catalog.count(*) FILTER (WHERE m.going = m.events) AS transactions, "                      \
-	"pg_catalog.sum(m.held)::int8 AS held, pg_catalog.sum(m.events)::int8 AS all_events "          \
-	"FROM tx AS m GROUP BY 1), size AS (SELECT pg_catalog.right(c.relname, 6) AS month, "          \
-	"pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))::float8 AS bytes "                   \
-	"FROM pg_catalog.pg_class AS c WHERE c.relnamespace = 'audit'::regnamespace "                  \
-	"AND c.relkind = 'r' AND c.relname ~ '^(event|transaction)_[0-9]+_[0-9]{6}$' GROUP BY 1) "
-
-#define ROWS                                                                                       \
-	"SELECT 'purge', m.month, " AT_MONTH_END(                                                      \
-		"m.month") ", m.events, m.transactions, m.held, "                                          \
-				   "m.all_events - m.events - m.held, coalesce(z.bytes * m.events / "              \
-				   "m.all_events, 0)::int8 "                                                       \
-				   "FROM month AS m LEFT JOIN size AS z "                                          \
-				   "ON z.month = pg_catalog.to_char(m.month AT TIME ZONE 'UTC', 'YYYYMM') "        \
-				   "WHERE m.events > 0 OR m.held > 0 ORDER BY m.month"
-
-#define REQUEST                                                                                    \
-	"SELECT pg_catalog.json_build_object('at', " AT_UTC_TEXT(                                      \
-		"$3") ", "                                                                                 \
-			  "'events', pg_catalog.sum(m.events), 'months', pg_catalog.json_agg("                 \
-			  "pg_catalog.json_build_object('from', " AT_UTC_TEXT(                                 \
-				  "m.month") ", "                                                                  \
-							 "'until', " AT_UTC_TEXT(AT_MONTH_END(                                 \
-								 "m.month")) ", 'events', m.events) ORDER BY m.month)) "           \
-											 "FROM month AS m WHERE m.events > 0 HAVING "          \
-											 "pg_catalog.count(*) > 0"
-
 static void check_purge(const AtApproval *approval);
 
 static const AtRequestKind purge_kind = {
 	.name = AT_KIND_PURGE, .approver = "purge_approver", .run = check_purge};
 
-PG_FUNCTION_INFO_V1(at_retention_plan);
 PG_FUNCTION_INFO_V1(at_request_purge);
 
 void
@@ -84,43 +53,24 @@ plan_values(Datum *values)
 	values[3] = Int64GetDatum(PG_INT64_MAX);
 }
 
-/* retention_plan(): (action, from, until, events, transactions, held, kept, bytes) */
-Datum
-at_retention_plan(PG_FUNCTION_ARGS)
-{
-	Oid types[] = PLAN_TYPES;
-	Datum values[lengthof(types)];
-
-	plan_values(values);
-	at_owner_query(
-		fcinfo,
-		PLAN "SELECT 'purge', m.month, " AT_MONTH_END(
-			"m.month") ", m.events, "
-					   "m.transactions, m.held, m.all_events - m.events - m.held, "
-					   "coalesce(z.bytes * m.events / m.all_events, 0)::int8 FROM month AS m "
-					   "LEFT JOIN size AS z ON z.month = pg_catalog.to_char(m.month AT TIME ZONE "
-					   "'UTC', 'YYYYMM') WHERE m.events > 0 OR m.held > 0 ORDER BY m.month",
-		lengthof(types), types, values);
-	return (Datum) 0;
-}
-
 /* request_purge(reason): the request */
 Datum
 at_request_purge(PG_FUNCTION_ARGS)
 {
-	static const char query[] = PLAN "SELECT pg_catalog.json_build_object('at', " AT_UTC_TEXT(
-		"$3") ", 'events', pg_catalog.sum(m.events), "
-			  "'months', pg_catalog.json_agg(pg_catalog.json_build_object('from', " AT_UTC_TEXT(
-				  "m.month") ", 'until', " AT_UTC_TEXT(AT_MONTH_END("m.month")) ", 'events', "
-																				"m.events) "
-																				"ORDER BY "
-																				"m.month)) "
-																				"FROM month AS "
-																				"m WHERE "
-																				"m.events > 0 "
-																				"HAVING "
-																				"pg_catalog."
-																				"count(*) > 0";
+	static const char query[] =
+		AT_PURGE_PLAN "SELECT pg_catalog.json_build_object('at', " AT_UTC_TEXT(
+			"$3") ", 'events', pg_catalog.sum(m.events), "
+				  "'months', pg_catalog.json_agg(pg_catalog.json_build_object('from', " AT_UTC_TEXT(
+					  "m.month") ", 'until', " AT_UTC_TEXT(AT_MONTH_END("m.month")) ", 'events', "
+																					"m.events) "
+																					"ORDER BY "
+																					"m.month)) "
+																					"FROM month AS "
+																					"m WHERE "
+																					"m.events > 0 "
+																					"HAVING "
+																					"pg_catalog."
+																					"count(*) > 0";
 	Oid types[] = PLAN_TYPES;
 	Datum values[lengthof(types)];
 	AtControl control;

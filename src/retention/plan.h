@@ -79,6 +79,19 @@
 										   "FILTER (WHERE f.expired AND NOT f.held) "              \
 										   "AS ordinals FROM fate AS f GROUP BY 1, 2, 3)"
 
+/*
+ * What goes, month by month; parameters as of AT_FATES: "month" (month, events, transactions,
+ * held, all_events), and "size" (month as YYYYMM, bytes of its hot partitions).
+ */
+#define AT_PURGE_PLAN                                                                              \
+	"WITH " AT_FATES ", month AS (SELECT m.month, pg_catalog.sum(m.going)::int8 AS events, "       \
+	"pg_catalog.count(*) FILTER (WHERE m.going = m.events) AS transactions, "                      \
+	"pg_catalog.sum(m.held)::int8 AS held, pg_catalog.sum(m.events)::int8 AS all_events "          \
+	"FROM tx AS m GROUP BY 1), size AS (SELECT pg_catalog.right(c.relname, 6) AS month, "          \
+	"pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))::float8 AS bytes "                   \
+	"FROM pg_catalog.pg_class AS c WHERE c.relnamespace = 'audit'::regnamespace "                  \
+	"AND c.relkind = 'r' AND c.relname ~ '^(event|transaction)_[0-9]+_[0-9]{6}$' GROUP BY 1) "
+
 /* The text of a time in certificates and requests: UTC, whatever the session has set. */
 #define AT_UTC_TEXT(at)                                                                            \
 	"pg_catalog.to_char(" at " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"

@@ -83,7 +83,7 @@ foreach my $year (1 .. $years)
 	$day--;
 	set_clock();
 	sql('SELECT audit.seal_now()');
-	if (sql('SELECT count(*) FROM audit.retention_plan() WHERE events > 0') > 0)
+	if (sql(q{SELECT count(*) FROM audit.retention_plan() WHERE action = 'purge' AND events > 0}) > 0)
 	{
 		my $id = as('mona', q{SELECT audit.request_purge('end of the year')});
 		as('bob', "SELECT audit.approve($id, 'fine')");
