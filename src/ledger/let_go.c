@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * let_go.c
- *		Rows of events and transactions that leave the ledger: the one place.
+ *		Rows of events and transactions that leave their partition: the one place.
  *
  * Rows that stay are written anew as frozen: whoever has an older snapshot and
  * comes to read them after the commit finds them as before, and does not take
@@ -49,7 +49,7 @@ typedef struct Sieve
 
 static void open_partition(Sieve *sieve, Oid partition, LOCKMODE mode);
 static uint64 sift(Sieve *sieve);
-static void keep(Sieve *sieve, TupleTableSlot *slot);
+static void keep(Relation rel, Tuplestorestate *into, TupleTableSlot *slot);
 static void write_back(Relation rel, Tuplestorestate *rows);
 
 uint64
@@ -77,6 +77,41 @@ at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes)
 	if (bytes != NULL)
 		*bytes = (before - (int64) RelationGetNumberOfBlocks(sieve.rel)) * BLCKSZ;
 	tuplestore_end(sieve.stay);
+	table_close(sieve.rel, NoLock);
+	at_let_go_reindex(partition);
+	return count;
+}
+
+uint64
+at_let_go_to(Oid partition, Relation to, AtChosen is_chosen, void *arg)
+{
+	Sieve sieve = {0};
+	Tuplestorestate *stay = tuplestore_begin_heap(false, false, maintenance_work_mem);
+	Tuplestorestate *go = tuplestore_begin_heap(false, false, maintenance_work_mem);
+	Snapshot snapshot;
+	TupleTableSlot *slot;
+	TableScanDesc scan;
+	uint64 count = 0;
+
+	open_partition(&sieve, partition, AccessExclusiveLock);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	slot = table_slot_create(sieve.rel, NULL);
+	scan = table_beginscan(sieve.rel, snapshot, 0, NULL);
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		bool chosen = is_chosen(slot, arg);
+
+		CHECK_FOR_INTERRUPTS();
+		keep(sieve.rel, chosen ? go : stay, slot);
+		count += chosen;
+	}
+	table_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(slot);
+	at_let_go_replace(sieve.rel, stay);
+	write_back(to, go);
+	tuplestore_end(stay);
+	tuplestore_end(go);
 	table_close(sieve.rel, NoLock);
 	at_let_go_reindex(partition);
 	return count;
@@ -124,7 +159,7 @@ sift(Sieve *sieve)
 		if (sieve->goes(tx_id, ordinal, sieve->arg))
 			count++;
 		else if (sieve->stay != NULL)
-			keep(sieve, slot);
+			keep(sieve->rel, sieve->stay, slot);
 	}
 	table_endscan(scan);
 	UnregisterSnapshot(snapshot);
@@ -134,15 +169,14 @@ sift(Sieve *sieve)
 
 /* A copy that does not lead into storage that will be gone. */
 static void
-keep(Sieve *sieve, TupleTableSlot *slot)
+keep(Relation rel, Tuplestorestate *into, TupleTableSlot *slot)
 {
 	bool should_free;
 	HeapTuple tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
-	HeapTuple flat = HeapTupleHasExternal(tuple)
-						 ? toast_flatten_tuple(tuple, RelationGetDescr(sieve->rel))
-						 : tuple;
+	HeapTuple flat =
+		HeapTupleHasExternal(tuple) ? toast_flatten_tuple(tuple, RelationGetDescr(rel)) : tuple;
 
-	tuplestore_puttuple(sieve->stay, flat);
+	tuplestore_puttuple(into, flat);
 	if (flat != tuple)
 		heap_freetuple(flat);
 	if (should_free)

@@ -1,16 +1,18 @@
 /*-------------------------------------------------------------------------
  * let_go.h
- *		Rows of events and transactions that leave the ledger: the one place.
+ *		Rows of events and transactions that leave their partition: the one place.
  *
- * A purge that was ordered, approved and sealed comes here, and nothing else
- * does. The storage of a partition is replaced by one with the rows that stay,
- * byte for byte as they were; without any it stays empty. It happens when the
- * transaction commits, or not at all.
+ * A purge that was ordered, approved and sealed comes here, and what moves rows of default
+ * partitions to others of the same table; nothing else does. The storage of a partition is replaced
+ *by one with the rows that stay, byte for byte as they were; without any it stays empty. It happens
+ *when the transaction commits, or not at all.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_LET_GO_H
 #define AT_LET_GO_H
 
+#include "executor/tuptable.h"
+#include "utils/relcache.h"
 #include "utils/tuplestore.h"
 
 #include "base/catalog.h"
@@ -25,6 +27,14 @@ typedef bool (*AtLetGo)(uint64 tx_id, uint32 ordinal, void *arg);
  * of: they write into another.
  */
 extern uint64 at_let_go(Oid partition, AtLetGo goes, void *arg, int64 *bytes);
+
+/*
+ * Move those rows of a partition that are chosen to a new table, which the caller has made to be
+ * attached in this transaction, and locked; returns how many. Takes AccessExclusiveLock on the
+ * partition.
+ */
+typedef bool (*AtChosen)(TupleTableSlot *slot, void *arg);
+extern uint64 at_let_go_to(Oid partition, Relation to, AtChosen is_chosen, void *arg);
 
 /*
  * For at_let_go() of archived partitions: put these rows in the place of all that a table has,

@@ -8,8 +8,9 @@
  * default partition; writers hold locks on neither, except those few that
  * write into the default partition.
  *
- * Caveat: a month whose first rows went to the default partition (nobody made
- * it ahead of time) cannot be made any more; its rows stay where they are.
+ * A month whose first rows went to the default partition (nobody made it ahead of
+ * time) is made when it is over, and its rows are moved to it: until then others may
+ * come.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,13 +24,17 @@
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/debug_point.h"
 #include "base/errors.h"
+#include "ledger/default_rows.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
 #include "ledger/partition.h"
@@ -150,23 +155,50 @@ current_month(int *year, int *month)
 	*month = tm.tm_mon - 1;
 }
 
-/* Make one month's partition; false if it is there already. */
+static bool
+is_there(const char *partition)
+{
+	return OidIsValid(get_relname_relid(partition, at_audit_schema()));
+}
+
+/* The first moment of a month (from 0), UTC. */
+static TimestampTz
+start_of(int year, int month)
+{
+	return (TimestampTz) (date2j(year + month / 12, month % 12 + 1, 1) - POSTGRES_EPOCH_JDATE) *
+		   USECS_PER_DAY;
+}
+
+/* Make one month's partition, and move what the default one has of it there; returns how many. */
+static uint64
+make_month(const char *table, int class, int year, int month)
+{
+	char *name = psprintf("%s_%d_%04d%02d", table, class, year, month + 1);
+	TimestampTz from = start_of(year, month);
+	TimestampTz until = start_of(year, month + 1);
+	uint64 moved = 0;
+
+	at_own_command(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
+	if (at_default_has(table, class, from, until))
+		moved = at_default_move(table, class, from, until, name);
+	at_debug_point("default-moved");
+	at_shield_partition(name, table);
+	at_own_command(psprintf(
+		"ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
+		"FOR VALUES FROM ('%04d-%02d-01 00:00:00+00') TO ('%04d-%02d-01 00:00:00+00')",
+		table, class, name, year, month + 1, year + (month + 1) / 12, (month + 1) % 12 + 1));
+	return moved;
+}
+
+/* The same ahead of time; false if it is there already, or may yet come into the default partition.
+ */
 static bool
 create_month(const char *table, int class, int year, int month)
 {
-	char *name = psprintf("%s_%d_%04d%02d", table, class, year, month + 1);
-	int next_year = month == 11 ? year + 1 : year;
-	int next_month = month == 11 ? 0 : month + 1;
-
-	if (OidIsValid(get_relname_relid(name, get_namespace_oid(AT_SCHEMA, false))))
+	if (is_there(psprintf("%s_%d_%04d%02d", table, class, year, month + 1)) ||
+		at_default_has(table, class, start_of(year, month), start_of(year, month + 1)))
 		return false;
-
-	at_own_command(psprintf("CREATE TABLE audit.%s (LIKE audit.%s) USING audit_worm", name, table));
-	at_shield_partition(name, table);
-	at_own_command(
-		psprintf("ALTER TABLE audit.%s_%d ATTACH PARTITION audit.%s "
-				 "FOR VALUES FROM ('%04d-%02d-01 00:00:00+00') TO ('%04d-%02d-01 00:00:00+00')",
-				 table, class, name, year, month + 1, next_year, next_month + 1));
+	(void) make_month(table, class, year, month);
 	return true;
 }
 
@@ -177,7 +209,7 @@ create_class(const char *table, int class)
 	char *name = psprintf("%s_%d", table, class);
 	char *rest = psprintf("%s_%d_default", table, class);
 
-	if (OidIsValid(get_relname_relid(name, get_namespace_oid(AT_SCHEMA, false))))
+	if (is_there(name))
 		return;
 	at_own_command(
 		psprintf("CREATE TABLE audit.%s (LIKE audit.%s) PARTITION BY RANGE (tx_at)", name, table));
@@ -224,6 +256,52 @@ at_partitions_create_months(int months_ahead)
 		created += create_months(classes[i], months_ahead);
 	SPI_finish();
 	return created;
+}
+
+/* The months of a class that are over; this one, whose rows may be on their way, is left. */
+static bool
+make_for_rows_of(int class, char **partition, uint64 *rows)
+{
+	int this_year;
+	int this_month;
+	bool made = false;
+
+	current_month(&this_year, &this_month);
+	for (int j = 0; j < lengthof(partitioned) && !made; j++)
+	{
+		const char *table = at_ledger_names[partitioned[j]];
+		TimestampTz first;
+		struct pg_tm tm;
+		fsec_t fsec;
+
+		if (!at_default_first_month(table, class, &first) ||
+			first >= start_of(this_year, this_month) ||
+			timestamp2tm(first, NULL, &tm, &fsec, NULL, NULL) != 0)
+			continue;
+		*rows = make_month(table, class, tm.tm_year, tm.tm_mon - 1);
+		*partition = MemoryContextStrdup(
+			TopTransactionContext, psprintf("%s_%d_%04d%02d", table, class, tm.tm_year, tm.tm_mon));
+		made = true;
+	}
+	return made;
+}
+
+bool
+at_partitions_make_for_rows(char **partition, uint64 *rows)
+{
+	AtOwnerState state;
+	int16 *classes;
+	int count = at_retention_classes(&classes);
+	bool made;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	made = make_for_rows_of(AT_RETENTION_CLASS_DEFAULT, partition, rows);
+	for (int i = 0; i < count && !made; i++)
+		made = make_for_rows_of(classes[i], partition, rows);
+	SPI_finish();
+	at_owner_leave(&state);
+	return made;
 }
 
 int

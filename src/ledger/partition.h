@@ -42,6 +42,13 @@ extern void at_partitions_create_roots(void);
  */
 extern int at_partitions_create_months(int months_ahead);
 
+/*
+ * Give the oldest month that is over, and of which a default partition has rows, partitions of its
+ * own, as the ledger's owner; false if there is none. Tells which one and how many rows
+ * came there, until the end of the transaction.
+ */
+extern bool at_partitions_make_for_rows(char **partition, uint64 *rows);
+
 /* The keeper's duty, in a transaction of the caller: months ahead, as the ledger's owner. */
 extern int at_partitions_upkeep(void);
 

@@ -3,7 +3,7 @@
  *		Which months of the ledger may be archived.
  *
  * Partitions are known by their names, which ledger/partition.c gives them.
- * What is in default partitions stays there: it has no month of its own.
+ * What is in default partitions gets partitions of its own first (ledger/default_rows.h).
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"

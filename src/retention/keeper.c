@@ -29,6 +29,7 @@
 #include "base/catalog.h"
 #include "base/clock.h"
 #include "base/columns.h"
+#include "base/debug_point.h"
 #include "base/guc.h"
 #include "base/shmem.h"
 #include "base/worker.h"
@@ -83,8 +84,11 @@ static void report_failure(const AtKeeperStep *step, const ErrorData *error);
 static void record(const AtKeeperStep *step);
 static void rest(void);
 static bool make_partitions(TimestampTz deadline);
+static bool sort_default(TimestampTz deadline);
 
 static const AtKeeperStep partitions_step = {.name = "partitions", .run = make_partitions};
+static const AtKeeperStep default_step = {
+	.name = "default", .in_window = true, .run = sort_default};
 
 PG_FUNCTION_INFO_V1(at_keeper_now);
 PG_FUNCTION_INFO_V1(at_read_keeper_progress);
@@ -94,6 +98,7 @@ at_keeper_init(void)
 {
 	at_worker_register(AT_WORKER_KEEPER, run_pass);
 	at_keeper_register(&partitions_step);
+	at_keeper_register(&default_step);
 }
 
 void
@@ -333,6 +338,30 @@ make_partitions(TimestampTz deadline)
 	if (made > 0)
 		at_keeper_did(made, "%d partitions made", made);
 	return false;
+}
+
+/*
+ * The second step: what default partitions have of months that are over gets partitions, one a
+ * portion, so that it can be archived. Who writes into the default one, or reads all, waits for it.
+ */
+static bool
+sort_default(TimestampTz deadline)
+{
+	char *partition;
+	uint64 rows;
+	bool made;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	at_keeper_limit_locks();
+	made = at_partitions_make_for_rows(&partition, &rows);
+	at_debug_point("default-before-commit");
+	PopActiveSnapshot();
+	if (made)
+		at_keeper_did(rows, UINT64_FORMAT " rows of the default partition are in %s", rows,
+					  partition);
+	CommitTransactionCommand();
+	return made;
 }
 
 /* keeper_now(): a run that starts after the call */
