@@ -150,6 +150,7 @@ FROM (VALUES
 		('admin', '{add_context,add_event_type,change_event_type,deprecate_event_type,map_event,unmap_event}'),
 		('writer', '{emit,emit_now}'),
 		('maintenance', '{archive_now,archive_to_file}'),
+		('auditor', '{attach_archive,detach_archive,verify_attached,read_attached,attached_events,search_attached}'),
 		('maintenance', '{create_partitions,seal_now,notify_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
 	) f (kind, names)
 	JOIN pg_proc p ON p.proname = ANY (f.names)

@@ -31,9 +31,9 @@
 PG_FUNCTION_INFO_V1(at_init);
 
 /* Configuration tables, whose changes are events too. */
-static const char *const configuration[] = {"policy",         "automatic", "alert_rule", "role",
-											"context_source", "grant",     "context",    "category",
-											"event_type",     "event_map"};
+static const char *const configuration[] = {
+	"policy",  "automatic", "alert_rule", "role",      "context_source",  "grant",
+	"context", "category",  "event_type", "event_map", "attached_archive"};
 
 static void create_objects(const char *owner);
 static void begin_log(void);

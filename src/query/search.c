@@ -1,6 +1,7 @@
 /*-------------------------------------------------------------------------
  * search.c
- *		audit.search(): events by any combination of dimensions, newest first.
+ *		audit.search(): events by any combination of dimensions, newest first; and
+ *		audit.search_attached().
  *
  * The view audit.events is a union of joins, and PostgreSQL hands no ORDER BY ... LIMIT down into
  * it: where the conditions leave a million events, all of them would be joined before the newest
@@ -115,6 +116,7 @@ typedef struct Params
 
 typedef struct Search
 {
+	const char *source;   /* what is read: FROM this */
 	StringInfoData where; /* conditions that hold in every stretch, each with AND before it */
 	Params params;
 	bool is_narrow;   /* one stretch is enough */
@@ -128,8 +130,11 @@ typedef struct Search
 } Search;
 
 PG_FUNCTION_INFO_V1(at_search);
+PG_FUNCTION_INFO_V1(at_search_attached);
 
 static void read_arguments(Search *search, FunctionCallInfo fcinfo);
+static void read_span(Search *search, FunctionCallInfo fcinfo, int since, int max_rows);
+static void add_condition(Search *search, Datum path);
 static void add_filter(Search *search, Jsonb *filter);
 static const Dimension *find_dimension(const JsonbValue *key);
 static void add_dimension(Search *search, const Dimension *dimension, const JsonbValue *value);
@@ -147,7 +152,7 @@ Datum
 at_search(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Search search = {0};
+	Search search = {.source = "audit.events"};
 	int64 transactions;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -169,26 +174,68 @@ at_search(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-static void
-read_arguments(Search *search, FunctionCallInfo fcinfo)
+/*
+ * search_attached(archive, filter, since, until, condition, max_rows): the same of an archive of
+ * another server, which is read once.
+ */
+Datum
+at_search_attached(PG_FUNCTION_ARGS)
 {
-	search->since = PG_ARGISNULL(ARG_SINCE) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(ARG_SINCE);
-	search->until = PG_ARGISNULL(ARG_UNTIL) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(ARG_UNTIL);
-	search->wanted = PG_ARGISNULL(ARG_MAX_ROWS) ? 0 : PG_GETARG_INT32(ARG_MAX_ROWS);
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	Search search = {.source = "audit.attached_events($1, $2, $3)", .is_narrow = true};
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	initStringInfo(&search.where);
+	SPI_connect();
+	read_span(&search, fcinfo, 2, 5);
+	add_param(&search.params, TEXTOID, PG_GETARG_DATUM(0));
+	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.since));
+	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.until));
+	if (!PG_ARGISNULL(1))
+		add_filter(&search, PG_GETARG_JSONB_P(1));
+	if (!PG_ARGISNULL(4))
+		add_condition(&search, PG_GETARG_DATUM(4));
+	read_stretch(&search, search.since, result);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* Since when, until when, and how many; numbers of arguments, of which the second follows the
+ * first. */
+static void
+read_span(Search *search, FunctionCallInfo fcinfo, int since, int max_rows)
+{
+	search->since = PG_ARGISNULL(since) ? DT_NOBEGIN : PG_GETARG_TIMESTAMPTZ(since);
+	search->until = PG_ARGISNULL(since + 1) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(since + 1);
+	search->wanted = PG_ARGISNULL(max_rows) ? 0 : PG_GETARG_INT32(max_rows);
 	if (search->wanted < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("max_rows must be at least 1"),
 				 errhint("To go on after them, give the last event_id as before.")));
+}
+
+static void
+add_condition(Search *search, Datum path)
+{
+	appendStringInfo(&search->where,
+					 " AND jsonb_path_exists(jsonb_build_object('old', "
+					 "audit.to_jsonb(old_values), 'new', audit.to_jsonb(new_values)), $%d, "
+					 "silent => true)",
+					 add_param(&search->params, JSONPATHOID, path));
+}
+
+static void
+read_arguments(Search *search, FunctionCallInfo fcinfo)
+{
+	read_span(search, fcinfo, ARG_SINCE, ARG_MAX_ROWS);
 	if (!PG_ARGISNULL(ARG_FILTER))
 		add_filter(search, PG_GETARG_JSONB_P(ARG_FILTER));
 	if (!PG_ARGISNULL(ARG_TARGET))
 		add_target(search, PG_GETARG_OID(ARG_TARGET));
 	if (!PG_ARGISNULL(ARG_CONDITION))
-		appendStringInfo(&search->where,
-						 " AND jsonb_path_exists(jsonb_build_object('old', "
-						 "audit.to_jsonb(old_values), 'new', audit.to_jsonb(new_values)), $%d, "
-						 "silent => true)",
-						 add_param(&search->params, JSONPATHOID, PG_GETARG_DATUM(ARG_CONDITION)));
+		add_condition(search, PG_GETARG_DATUM(ARG_CONDITION));
 	if (!PG_ARGISNULL(ARG_BEFORE))
 		start_before(search, text_to_cstring(PG_GETARG_TEXT_PP(ARG_BEFORE)));
 }
@@ -400,7 +447,7 @@ read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result)
 	StringInfoData command;
 
 	initStringInfo(&command);
-	appendStringInfoString(&command, "SELECT " COLUMNS " FROM audit.events WHERE true");
+	appendStringInfo(&command, "SELECT " COLUMNS " FROM %s WHERE true", search->source);
 	if (from > DT_NOBEGIN)
 		appendStringInfo(&command, " AND tx_at >= $%d",
 						 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(from)));
