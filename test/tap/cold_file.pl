@@ -64,6 +64,8 @@ is(value('SELECT object FROM audit.verify()'), 'ok', 'and nothing is lost');
 my $size = value(q{SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = 'audit.segment'::regclass});
 my ($partition, $file, $bytes) = split /\|/, as('mona', 'SELECT * FROM audit.archive_to_file()');
 is(-s "$folder/$file", $bytes, 'a file has the segments');
+my ($printed) = run_command([ 'audit_segment', '--print', "$folder/$file" ]);
+is(scalar(() = $printed =~ /^\{"tx_id":\d+,.*\}$/mg), value("SELECT count(*) FROM audit.$partition"), 'and has the rows without a server');
 is((stat "$folder/$file")[2] & 07777, 0600, 'which the server alone can read');
 my ($other) = as('mona', 'SELECT file FROM audit.archive_to_file()');
 is(as('mona', 'SELECT count(file) FROM audit.archive_to_file()'), 0, 'then nothing is left to be moved');
