@@ -74,7 +74,7 @@ forget_told($node);
 	run_as($node, 'postgres', '', '-w', '-U', 'anna', '-d', "host=127.0.0.1 port=$port dbname=postgres");
 }
 like(told($node, 1, q{client_ip, client_port > 0, db_user, login_user IS NULL, new_values ->> 'detail'}, q{event_type = 'session.refused'}),
-	qr/^127\.0\.0\.1\|t\|unknown\|t\|Connection matched pg_hba\.conf line/, 'by its address; nobody was authenticated');
+	qr/^127\.0\.0\.1\|t\|unknown\|t\|Connection matched (?:file ".*)?pg_hba\.conf"? line/, 'by its address; nobody was authenticated');
 told_soon($node, sub { run_as($node, 'postgres', '', '-w', '-U', 'bob') }, 1, q{event_type = 'session.refused'}, 'a failed login');
 forget_told($node);
 isnt($node->psql('postgres', '', extra_params => [ '-w', '-U', 'anna' ]), 0, 'a client that has no password');
