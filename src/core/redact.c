@@ -29,6 +29,8 @@ static const char *const words[] = {
 	"credential", "crypt",  "api_key", "apikey", "private", "://",
 };
 
+static size_t redact(const char *text, size_t len, bool numbers, char *out);
+static bool skip_number(Reader *reader);
 static bool skip_comment(Reader *reader);
 static bool skip_quoted(Reader *reader, char quote);
 static bool skip_dollar_quoted(Reader *reader);
@@ -80,6 +82,18 @@ at_redact_size(size_t len)
 size_t
 at_redact(const char *text, size_t len, char *out)
 {
+	return redact(text, len, false, out);
+}
+
+size_t
+at_redact_values(const char *text, size_t len, char *out)
+{
+	return redact(text, len, true, out);
+}
+
+static size_t
+redact(const char *text, size_t len, bool numbers, char *out)
+{
 	Reader reader = {text, len, 0};
 	size_t written = 0;
 	bool was_literal = false;
@@ -100,6 +114,11 @@ at_redact(const char *text, size_t len, char *out)
 			continue;
 		}
 		was_literal = false;
+		if (numbers && skip_number(&reader))
+		{
+			out[written++] = '0';
+			continue;
+		}
 		if (!skip_comment(&reader) && !skip_quoted(&reader, '"'))
 			reader.at++;
 		memcpy(out + written, text + from, reader.at - from);
@@ -114,6 +133,20 @@ static bool
 is_here(const Reader *reader, const char *word)
 {
 	return begins_with(reader->text + reader->at, reader->len - reader->at, word);
+}
+
+/* A number, with fraction, exponent and what else is written on to it; no name, no parameter. */
+static bool
+skip_number(Reader *reader)
+{
+	const char *text = reader->text;
+	char before = reader->at > 0 ? text[reader->at - 1] : ' ';
+
+	if (text[reader->at] < '0' || text[reader->at] > '9' || is_word(before) || before == '$')
+		return false;
+	while (reader->at < reader->len && (is_word(text[reader->at]) || text[reader->at] == '.'))
+		reader->at++;
+	return true;
 }
 
 static bool

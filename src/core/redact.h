@@ -27,4 +27,7 @@ extern size_t at_redact_size(size_t len);
  */
 extern size_t at_redact(const char *text, size_t len, char *out);
 
+/* The same, with 0 for each number as well: for those whose values are not to be told. */
+extern size_t at_redact_values(const char *text, size_t len, char *out);
+
 #endif

@@ -11,7 +11,6 @@
 
 #include "base/catalog.h"
 #include "base/ring.h"
-#include "core/redact.h"
 #include "ledger/attempt.h"
 #include "ledger/context.h"
 #include "ledger/dispatch.h"
@@ -161,13 +160,7 @@ append_statement(bool without_literals, StringInfo values)
 	if (text == NULL)
 		return;
 	bytes = len;
-	if (without_literals || at_mentions_secret(text, len))
-	{
-		char *left = palloc_extended(at_redact_size(len), MCXT_ALLOC_HUGE);
-
-		len = at_redact(text, len, left);
-		text = left;
-	}
+	text = at_statement_shown(text, &len, without_literals);
 	at_member_text(values, "statement", at_context_clean_part(text, len, AT_MAX_DISPATCH_TEXT));
 	if (bytes > AT_MAX_DISPATCH_TEXT)
 		at_member_number(values, "statement_bytes", bytes);

@@ -24,8 +24,10 @@
 #include "utils/portal.h"
 
 #include "base/compat.h"
+#include "core/redact.h"
 #include "ledger/context.h"
 #include "ledger/statement.h"
+#include "ledger/subject_key.h"
 
 /* A table for which the text was given. */
 typedef struct Told
@@ -129,17 +131,34 @@ at_statement_query(Oid relid)
 
 	const char *text;
 	int len;
+	int bytes;
 
 	if (portal == NULL || portal->stmts == NIL || !is_first(portal, relid))
 		return NULL;
 	text = at_statement_text(&len);
+	bytes = len;
+	if (at_subject_keys_used())
+		text = at_statement_shown(text, &len, false);
 
 	initStringInfo(&json);
 	appendStringInfoString(&json, "\"query\":");
 	escape_json(&json, at_context_clean_part(text, len, AT_MAX_QUERY_LENGTH));
-	if (len > AT_MAX_QUERY_LENGTH)
-		appendStringInfo(&json, ",\"query_bytes\":%d", len);
+	if (bytes > AT_MAX_QUERY_LENGTH)
+		appendStringInfo(&json, ",\"query_bytes\":%d", bytes);
 	return json.data;
+}
+
+const char *
+at_statement_shown(const char *text, int *len, bool without_literals)
+{
+	bool no_values = at_subject_keys_used();
+	char *left;
+
+	if (!no_values && !without_literals && !at_mentions_secret(text, *len))
+		return text;
+	left = palloc_extended(at_redact_size(*len), MCXT_ALLOC_HUGE);
+	*len = no_values ? at_redact_values(text, *len, left) : at_redact(text, *len, left);
+	return left;
 }
 
 MemoryContext

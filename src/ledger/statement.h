@@ -47,6 +47,13 @@ extern void at_statement_presume(CommandTag tag);
 /* The text of the command, as it was sent; *len gets its length. NULL if none is known. */
 extern const char *at_statement_text(int *len);
 
+/*
+ * A text of a command as the trail may have it: without literals if the caller wants that, or if it
+ * mentions a secret; and where personal values are kept under keys of persons, without any value,
+ * since an erasure could not reach it. In the current context, or the text itself.
+ */
+extern const char *at_statement_shown(const char *text, int *len, bool without_literals);
+
 /* Memory that lives as long as the command, its rollback included. NULL if none is known. */
 extern MemoryContext at_statement_memory(void);
 

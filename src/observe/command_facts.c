@@ -26,6 +26,7 @@
 #include "core/redact.h"
 #include "ledger/context.h"
 #include "ledger/dispatch.h"
+#include "ledger/statement.h"
 #include "observe/command_facts.h"
 #include "observe/object_names.h"
 
@@ -155,17 +156,12 @@ statement_text(PlannedStmt *pstmt, const char *text)
 {
 	int location = pstmt->stmt_location;
 	int len = pstmt->stmt_len;
-	char *left;
 
 	if (text == NULL)
 		return NULL;
 	text = CleanQuerytext(text, &location, &len);
-	left = palloc_extended(at_redact_size(len), MCXT_ALLOC_HUGE);
-	if (at_mentions_secret(text, len))
-		len = at_redact(text, len, left);
-	else
-		memcpy(left, text, len);
-	return at_context_clean_part(left, len, AT_MAX_DISPATCH_TEXT);
+	text = at_statement_shown(text, &len, false);
+	return at_context_clean_part(text, len, AT_MAX_DISPATCH_TEXT);
 }
 
 /* The values are members of a JSON object, to which the text of the command comes. */

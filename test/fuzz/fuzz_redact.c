@@ -23,6 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	twice = malloc(at_redact_size(len));
 	expect(twice != NULL);
 	expect(at_redact(once, len, twice) == len && memcmp(once, twice, len) == 0);
+	len = at_redact_values(copy.data, size, once);
+	expect(len < at_redact_size(size) && once[len] == '\0');
 	free(twice);
 	free(once);
 	free((char *) copy.data);

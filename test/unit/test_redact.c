@@ -66,6 +66,25 @@ run(const Case *c)
 	free(out);
 }
 
+/* Values are numbers too; names and parameters are none. */
+static void
+test_values(void)
+{
+	static const char *const texts[][2] = {
+		{"SELECT 'x', 4711 FROM t1 WHERE a2 = 3.14e5 AND b = $1",
+		 "SELECT '***', 0 FROM t1 WHERE a2 = 0 AND b = $1"},
+		{"UPDATE t SET a[12] = -7, \"c 5\" = 0xff", "UPDATE t SET a[0] = -0, \"c 5\" = 0"},
+		{"5", "0"},
+		{"SELECT 1-- 2", "SELECT 0-- 2"},
+	};
+	char out[200];
+
+	for (size_t i = 0; i < lengthof(texts); i++)
+		check(at_redact_values(texts[i][0], strlen(texts[i][0]), out) == strlen(texts[i][1]) &&
+				  strcmp(out, texts[i][1]) == 0,
+			  texts[i][0]);
+}
+
 /* However short its literals are, the text fits. */
 static void
 test_size(void)
@@ -90,6 +109,7 @@ main(void)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		run(&cases[i]);
+	test_values();
 	test_size();
 	return check_done();
 }
