@@ -218,7 +218,7 @@ CREATE FUNCTION audit.retention_plan(
 ) RETURNS SETOF record
 	LANGUAGE c STABLE STRICT AS 'MODULE_PATHNAME', 'at_retention_plan';
 COMMENT ON FUNCTION audit.retention_plan(interval) IS
-	'what the next run of the keeper will do, or all of them until so much later, without doing it: partitions to be made, months to be archived or purged, empty partitions to be dropped, keys of persons to be destroyed; with counts, about how many bytes become free, why, what holds keep, what it needs, and from when on';
+	'what the next run of the keeper will do, or all of them until so much later, without doing it: partitions to be made, months to be archived, moved to files or purged, empty partitions to be dropped, keys of persons to be destroyed; with counts, about how many bytes become free, why, what holds keep, what it needs, and from when on';
 REVOKE ALL ON FUNCTION audit.retention_plan(interval) FROM PUBLIC;
 
 CREATE FUNCTION audit.request_purge(reason text) RETURNS bigint

@@ -24,7 +24,8 @@
 
 /*
  * Parameters behind those of AT_FATES, of which $3 is the end of the time looked at: $5 the next
- * time in a maintenance window, $6 now, $7 how many months ahead there are partitions.
+ * time in a maintenance window, $6 now, $7 how many months ahead there are partitions, $8 the time
+ * before which months ended that go to files.
  */
 
 /* Partitions by their names: of which table, class and month. */
@@ -110,151 +111,239 @@
 		"m.month", "p.keep") ") AS at FROM policy AS p WHERE p.\"then\" = 'purge' "                \
 							 "AND " AT_KEPT_UNTIL("m.month", "p.keep") " <= $3) AS x "
 
+/*
+ * Archived partitions that go to files, as of archive_files.c, with the holds that keep them; what
+ * this run archives before goes too.
+ */
+#define MOVED                                                                                      \
+	", moved AS (SELECT p.class, p.month, pg_catalog.count(*) AS parts, "                          \
+	"pg_catalog.sum(s.bytes) AS bytes, k.holds FROM part AS p "                                    \
+	"LEFT JOIN (SELECT g.partition_name AS name, pg_catalog.sum(g.stored_bytes) AS bytes "         \
+	"FROM audit.segment AS g WHERE g.file IS NULL GROUP BY 1) AS s "                               \
+	"ON s.name = p.relname AND p.relkind = 'f' "                                                   \
+	"LEFT JOIN due AS d ON d.class = p.class AND d.month = p.month AND p.relkind = 'r' "           \
+	"AND pg_catalog.pg_relation_size(p.oid) > 0 "                                                  \
+	"CROSS JOIN LATERAL (SELECT pg_catalog.array_agg(DISTINCT h.name ORDER BY h.name) AS holds "   \
+	"FROM audit.event AS e LEFT JOIN audit.target AS g ON g.target_id = e.target_id "              \
+	"LEFT JOIN audit.transaction AS t ON t.tx_at = e.tx_at AND t.tx_id = e.tx_id "                 \
+	"JOIN hold AS h ON " AT_HOLD_FITS " WHERE EXISTS (SELECT FROM hold) AND e.tx_at >= p.month "   \
+	"AND e.tx_at < " AT_MONTH_END(                                                                 \
+		"p.month") " AND (e.tableoid = p.oid OR t.tableoid = p.oid)"                               \
+				   ") AS k WHERE (s.name IS NOT NULL OR d.class IS NOT NULL) AND " AT_MONTH_END(   \
+					   "p.month") " <= $8 GROUP BY p.class, p.month, k.holds) "
+
 /* One branch a step of the keeper; columns as of the function. */
-#define STEPS                                                                                                                                                                                     \
-	"SELECT 1 AS place, 'partitions' AS action, n.class, pg_catalog.min(n.month) AS since, "                                                                                                      \
-	"pg_catalog.max(" AT_MONTH_END(                                                                                                                                                               \
-		"n.month") ") AS before, pg_catalog.count(*) AS objects, "                                                                                                                                \
-				   "NULL::int8 AS events, NULL::int8 AS transactions, NULL::int8 AS held, "                                                                                                       \
-				   "NULL::int8 AS kept, "                                                                                                                                                         \
-				   "0::int8 AS bytes, NULL::text[] AS holds, 'there are partitions for ' || $7 "                                                                                                  \
-				   "|| "                                                                                                                                                                          \
-				   "' months ahead' AS reason, NULL AS needs, greatest($6, "                                                                                                                      \
-				   "pg_catalog.min((n.month AT TIME ZONE "                                                                                                                                        \
-				   "'UTC' - pg_catalog.make_interval(months => $7)) AT TIME ZONE 'UTC')) AS "                                                                                                     \
-				   "not_before "                                                                                                                                                                  \
-				   "FROM new AS n GROUP BY n.class "                                                                                                                                              \
-				   "UNION ALL SELECT 2, 'archive', d.class, d.month, " AT_MONTH_END(                                                                                                              \
-					   "d.month") ", d.parts, "                                                                                                                                                   \
-								  "coalesce(d.events, 0)::int8, coalesce(d.transactions, "                                                                                                        \
-								  "0)::int8, NULL, NULL, "                                                                                                                                        \
-								  "greatest(d.bytes, 0)::int8, NULL, d.scopes || ': hot for ' || "                                                                                                \
-								  "d.hot, NULL, "                                                                                                                                                 \
-								  "greatest($5, " AT_MONTH_END(                                                                                                                                   \
-									  "d.month") " + d.hot) FROM due AS d "                                                                                                                       \
-												 "UNION ALL SELECT 4, 'purge', NULL, "                                                                                                            \
-												 "m.month, " AT_MONTH_END(                                                                                                                        \
-													 "m.month") ", NULL, m.events, "                                                                                                              \
-																"m.transactions, m.held, "                                                                                                        \
-																"m.all_events - m.events - "                                                                                                      \
-																"m.held, "                                                                                                                        \
-																"coalesce(z.bytes * m.events / "                                                                                                  \
-																"m.all_events, 0)::int8, "                                                                                                        \
-																"CASE WHEN m.held > 0 "                                                                                                           \
-																"THEN " HOLDERS " END, x.why, "                                                                                                   \
-																"CASE WHEN m.events = 0 THEN "                                                                                                    \
-																"'the release of what holds it' "                                                                                                 \
-																"WHEN a.approved IS NOT NULL "                                                                                                    \
-																"THEN NULL "                                                                                                                      \
-																"WHEN a.open IS NOT NULL THEN "                                                                                                   \
-																"'the approval of request ' || "                                                                                                  \
-																"a.open "                                                                                                                         \
-																"ELSE 'audit.request_purge(), "                                                                                                   \
-																"and its approval' END, "                                                                                                         \
-																"greatest($5, x.at) "                                                                                                             \
-																"FROM month AS m LEFT JOIN size "                                                                                                 \
-																"AS z ON z.month = "                                                                                                              \
-																"pg_catalog.to_char(m.month AT "                                                                                                  \
-																"TIME ZONE 'UTC', 'YYYYMM') "                                                                                                     \
-																"LEFT JOIN asked AS a ON a.month "                                                                                                \
-																"= " AT_UTC_TEXT(                                                                                                                 \
-																	"m.month") " " EXPIRY                                                                                                         \
-																			   "WHERE m.events > "                                                                                                \
-																			   "0 OR m.held > 0 "                                                                                                 \
-																			   "UNION ALL SELECT "                                                                                                \
-																			   "5, 'drop', "                                                                                                      \
-																			   "p.class, "                                                                                                        \
-																			   "p.month,"                                                                                                         \
-																			   " " AT_MONTH_END(                                                                                                  \
-																				   "p.month") ", "                                                                                                \
-																							  "pg"                                                                                                \
-																							  "_c"                                                                                                \
-																							  "at"                                                                                                \
-																							  "al"                                                                                                \
-																							  "og"                                                                                                \
-																							  ".c"                                                                                                \
-																							  "ou"                                                                                                \
-																							  "nt"                                                                                                \
-																							  "(*"                                                                                                \
-																							  "),"                                                                                                \
-																							  " N"                                                                                                \
-																							  "UL"                                                                                                \
-																							  "L,"                                                                                                \
-																							  " N"                                                                                                \
-																							  "UL"                                                                                                \
-																							  "L,"                                                                                                \
-																							  " N"                                                                                                \
-																							  "UL"                                                                                                \
-																							  "L,"                                                                                                \
-																							  " N"                                                                                                \
-																							  "UL"                                                                                                \
-																							  "L,"                                                                                                \
-																							  " "                                                                                                 \
-																							  "pg"                                                                                                \
-																							  "_c"                                                                                                \
-																							  "at"                                                                                                \
-																							  "al"                                                                                                \
-																							  "og"                                                                                                \
-																							  ".s"                                                                                                \
-																							  "um"                                                                                                \
-																							  "(p"                                                                                                \
-																							  "g_"                                                                                                \
-																							  "ca"                                                                                                \
-																							  "ta"                                                                                                \
-																							  "lo"                                                                                                \
-																							  "g."                                                                                                \
-																							  "pg"                                                                                                \
-																							  "_t"                                                                                                \
-																							  "ot"                                                                                                \
-																							  "al"                                                                                                \
-																							  "_r"                                                                                                \
-																							  "el"                                                                                                \
-																							  "at"                                                                                                \
-																							  "io"                                                                                                \
-																							  "n_"                                                                                                \
-																							  "si"                                                                                                \
-																							  "ze"                                                                                                \
-																							  "(c"                                                                                                \
-																							  ".o"                                                                                                \
-																							  "id"                                                                                                \
-																							  "))"                                                                                                \
-																							  "::"                                                                                                \
-																							  "in"                                                                                                \
-																							  "t8"                                                                                                \
-																							  ", "                                                                                                \
-																							  "NU"                                                                                                \
-																							  "LL"                                                                                                \
-																							  ", "                                                                                                \
-																							  "'n"                                                                                                \
-																							  "ot"                                                                                                \
-																							  "hi"                                                                                                \
-																							  "ng"                                                                                                \
-																							  " i"                                                                                                \
-																							  "s "                                                                                                \
-																							  "le"                                                                                                \
-																							  "ft"                                                                                                \
-																							  " o"                                                                                                \
-																							  "f "                                                                                                \
-																							  "it"                                                                                                \
-																							  "',"                                                                                                \
-																							  " N"                                                                                                \
-																							  "UL"                                                                                                \
-																							  "L,"                                                                                                \
-																							  " $"                                                                                                \
-																							  "5 "                                                                                                \
-																							  "FR"                                                                                                \
-																							  "OM"                                                                                                \
-																							  " "                                                                                                 \
-																							  "(" AT_DROP_CANDIDATES(                                                                             \
-																								  "$3") ") AS c "                                                                                 \
-																										"JOIN part AS p ON p.oid = c.oid GROUP BY p.class, p.month "                              \
-																										"UNION ALL SELECT 6, 'erase', NULL, o.sealed_at, NULL, "                                  \
-																										"pg_catalog.json_array_length(o.payload -> 'keys'), NULL, NULL, NULL, NULL, 0, NULL, "    \
-																										"o.payload ->> 'legal_basis', NULL, $6 FROM audit.log_entry AS o WHERE o.kind = 'erase' " \
-																										"AND NOT EXISTS (SELECT FROM audit.log_entry AS d WHERE d.kind = 'erased' "               \
-																										"AND (d.payload ->> 'erase')::int8 = o.log_index)"
+#define STEPS                                                                                                                                                                                                    \
+	"SELECT 1 AS place, 'partitions' AS action, n.class, pg_catalog.min(n.month) AS since, "                                                                                                                     \
+	"pg_catalog.max(" AT_MONTH_END(                                                                                                                                                                              \
+		"n.month") ") AS before, pg_catalog.count(*) AS objects, "                                                                                                                                               \
+				   "NULL::int8 AS events, NULL::int8 AS transactions, NULL::int8 AS held, "                                                                                                                      \
+				   "NULL::int8 AS kept, "                                                                                                                                                                        \
+				   "0::int8 AS bytes, NULL::text[] AS holds, 'there are partitions for ' || $7 "                                                                                                                 \
+				   "|| "                                                                                                                                                                                         \
+				   "' months ahead' AS reason, NULL AS needs, greatest($6, "                                                                                                                                     \
+				   "pg_catalog.min((n.month AT TIME ZONE "                                                                                                                                                       \
+				   "'UTC' - pg_catalog.make_interval(months => $7)) AT TIME ZONE 'UTC')) AS "                                                                                                                    \
+				   "not_before "                                                                                                                                                                                 \
+				   "FROM new AS n GROUP BY n.class "                                                                                                                                                             \
+				   "UNION ALL SELECT 2, 'archive', d.class, d.month, " AT_MONTH_END(                                                                                                                             \
+					   "d.month") ", d.parts, "                                                                                                                                                                  \
+								  "coalesce(d.events, 0)::int8, coalesce(d.transactions, "                                                                                                                       \
+								  "0)::int8, NULL, NULL, "                                                                                                                                                       \
+								  "greatest(d.bytes, 0)::int8, NULL, d.scopes || ': hot for ' || "                                                                                                               \
+								  "d.hot, NULL, "                                                                                                                                                                \
+								  "greatest($5, " AT_MONTH_END(                                                                                                                                                  \
+									  "d.month") " + d.hot) FROM due AS d "                                                                                                                                      \
+												 "UNION ALL SELECT 3, 'files', v.class, "                                                                                                                        \
+												 "v.month, " AT_MONTH_END(                                                                                                                                       \
+													 "v.month") ", v.parts, NULL, NULL, NULL, "                                                                                                                  \
+																"NULL, v.bytes::int8, v.holds, "                                                                                                                 \
+																"'archived months go to files', "                                                                                                                \
+																"CASE WHEN v.holds IS NOT NULL "                                                                                                                 \
+																"THEN 'the release of what holds "                                                                                                               \
+																"it' END, $5 FROM moved AS v "                                                                                                                   \
+																"UNION ALL SELECT 4, 'purge', "                                                                                                                  \
+																"NULL, "                                                                                                                                         \
+																"m.month, " AT_MONTH_END(                                                                                                                        \
+																	"m.month") ", NULL, "                                                                                                                        \
+																			   "m.events, "                                                                                                                      \
+																			   "m.transactions, "                                                                                                                \
+																			   "m.held, "                                                                                                                        \
+																			   "m.all_events - "                                                                                                                 \
+																			   "m.events - "                                                                                                                     \
+																			   "m.held, "                                                                                                                        \
+																			   "coalesce(z.bytes "                                                                                                               \
+																			   "* m.events / "                                                                                                                   \
+																			   "m.all_events, "                                                                                                                  \
+																			   "0)::int8, "                                                                                                                      \
+																			   "CASE WHEN m.held "                                                                                                               \
+																			   "> 0 "                                                                                                                            \
+																			   "THEN " HOLDERS                                                                                                                   \
+																			   " END, x.why, "                                                                                                                   \
+																			   "CASE WHEN "                                                                                                                      \
+																			   "m.events = 0 "                                                                                                                   \
+																			   "THEN "                                                                                                                           \
+																			   "'the release of "                                                                                                                \
+																			   "what holds it' "                                                                                                                 \
+																			   "WHEN a.approved "                                                                                                                \
+																			   "IS NOT NULL "                                                                                                                    \
+																			   "THEN NULL "                                                                                                                      \
+																			   "WHEN a.open IS "                                                                                                                 \
+																			   "NOT NULL THEN "                                                                                                                  \
+																			   "'the approval of "                                                                                                               \
+																			   "request ' || "                                                                                                                   \
+																			   "a.open "                                                                                                                         \
+																			   "ELSE "                                                                                                                           \
+																			   "'audit.request_"                                                                                                                 \
+																			   "purge(), "                                                                                                                       \
+																			   "and its "                                                                                                                        \
+																			   "approval' END, "                                                                                                                 \
+																			   "greatest($5, "                                                                                                                   \
+																			   "x.at) "                                                                                                                          \
+																			   "FROM month AS m "                                                                                                                \
+																			   "LEFT JOIN size "                                                                                                                 \
+																			   "AS z ON z.month "                                                                                                                \
+																			   "= "                                                                                                                              \
+																			   "pg_catalog.to_"                                                                                                                  \
+																			   "char(m.month AT "                                                                                                                \
+																			   "TIME ZONE 'UTC', "                                                                                                               \
+																			   "'YYYYMM') "                                                                                                                      \
+																			   "LEFT JOIN asked "                                                                                                                \
+																			   "AS a ON a.month "                                                                                                                \
+																			   "= " AT_UTC_TEXT(                                                                                                                 \
+																				   "m.month") " " EXPIRY                                                                                                         \
+																							  "WH"                                                                                                               \
+																							  "ER"                                                                                                               \
+																							  "E "                                                                                                               \
+																							  "m."                                                                                                               \
+																							  "ev"                                                                                                               \
+																							  "en"                                                                                                               \
+																							  "ts"                                                                                                               \
+																							  " >"                                                                                                               \
+																							  " "                                                                                                                \
+																							  "0 "                                                                                                               \
+																							  "OR"                                                                                                               \
+																							  " m"                                                                                                               \
+																							  ".h"                                                                                                               \
+																							  "el"                                                                                                               \
+																							  "d "                                                                                                               \
+																							  "> "                                                                                                               \
+																							  "0 "                                                                                                               \
+																							  "UN"                                                                                                               \
+																							  "IO"                                                                                                               \
+																							  "N "                                                                                                               \
+																							  "AL"                                                                                                               \
+																							  "L "                                                                                                               \
+																							  "SE"                                                                                                               \
+																							  "LE"                                                                                                               \
+																							  "CT"                                                                                                               \
+																							  " "                                                                                                                \
+																							  "5,"                                                                                                               \
+																							  " '"                                                                                                               \
+																							  "dr"                                                                                                               \
+																							  "op"                                                                                                               \
+																							  "',"                                                                                                               \
+																							  " "                                                                                                                \
+																							  "p."                                                                                                               \
+																							  "cl"                                                                                                               \
+																							  "as"                                                                                                               \
+																							  "s,"                                                                                                               \
+																							  " "                                                                                                                \
+																							  "p."                                                                                                               \
+																							  "mo"                                                                                                               \
+																							  "nt"                                                                                                               \
+																							  "h,"                                                                                                               \
+																							  " " AT_MONTH_END(                                                                                                  \
+																								  "p.month") ", "                                                                                                \
+																											 "pg"                                                                                                \
+																											 "_c"                                                                                                \
+																											 "at"                                                                                                \
+																											 "al"                                                                                                \
+																											 "og"                                                                                                \
+																											 ".c"                                                                                                \
+																											 "ou"                                                                                                \
+																											 "nt"                                                                                                \
+																											 "(*"                                                                                                \
+																											 "),"                                                                                                \
+																											 " N"                                                                                                \
+																											 "UL"                                                                                                \
+																											 "L,"                                                                                                \
+																											 " N"                                                                                                \
+																											 "UL"                                                                                                \
+																											 "L,"                                                                                                \
+																											 " N"                                                                                                \
+																											 "UL"                                                                                                \
+																											 "L,"                                                                                                \
+																											 " N"                                                                                                \
+																											 "UL"                                                                                                \
+																											 "L,"                                                                                                \
+																											 " "                                                                                                 \
+																											 "pg"                                                                                                \
+																											 "_c"                                                                                                \
+																											 "at"                                                                                                \
+																											 "al"                                                                                                \
+																											 "og"                                                                                                \
+																											 ".s"                                                                                                \
+																											 "um"                                                                                                \
+																											 "(p"                                                                                                \
+																											 "g_"                                                                                                \
+																											 "ca"                                                                                                \
+																											 "ta"                                                                                                \
+																											 "lo"                                                                                                \
+																											 "g."                                                                                                \
+																											 "pg"                                                                                                \
+																											 "_t"                                                                                                \
+																											 "ot"                                                                                                \
+																											 "al"                                                                                                \
+																											 "_r"                                                                                                \
+																											 "el"                                                                                                \
+																											 "at"                                                                                                \
+																											 "io"                                                                                                \
+																											 "n_"                                                                                                \
+																											 "si"                                                                                                \
+																											 "ze"                                                                                                \
+																											 "(c"                                                                                                \
+																											 ".o"                                                                                                \
+																											 "id"                                                                                                \
+																											 "))"                                                                                                \
+																											 "::"                                                                                                \
+																											 "in"                                                                                                \
+																											 "t8"                                                                                                \
+																											 ", "                                                                                                \
+																											 "NU"                                                                                                \
+																											 "LL"                                                                                                \
+																											 ", "                                                                                                \
+																											 "'n"                                                                                                \
+																											 "ot"                                                                                                \
+																											 "hi"                                                                                                \
+																											 "ng"                                                                                                \
+																											 " i"                                                                                                \
+																											 "s "                                                                                                \
+																											 "le"                                                                                                \
+																											 "ft"                                                                                                \
+																											 " o"                                                                                                \
+																											 "f "                                                                                                \
+																											 "it"                                                                                                \
+																											 "',"                                                                                                \
+																											 " N"                                                                                                \
+																											 "UL"                                                                                                \
+																											 "L,"                                                                                                \
+																											 " $"                                                                                                \
+																											 "5 "                                                                                                \
+																											 "FR"                                                                                                \
+																											 "OM"                                                                                                \
+																											 " "                                                                                                 \
+																											 "(" AT_DROP_CANDIDATES(                                                                             \
+																												 "$3") ") AS c "                                                                                 \
+																													   "JOIN part AS p ON p.oid = c.oid GROUP BY p.class, p.month "                              \
+																													   "UNION ALL SELECT 6, 'erase', NULL, o.sealed_at, NULL, "                                  \
+																													   "pg_catalog.json_array_length(o.payload -> 'keys'), NULL, NULL, NULL, NULL, 0, NULL, "    \
+																													   "o.payload ->> 'legal_basis', NULL, $6 FROM audit.log_entry AS o WHERE o.kind = 'erase' " \
+																													   "AND NOT EXISTS (SELECT FROM audit.log_entry AS d WHERE d.kind = 'erased' "               \
+																													   "AND (d.payload ->> 'erase')::int8 = o.log_index)"
 
 static TimestampTz next_window(TimestampTz now);
+static TimestampTz files_before(TimestampTz now);
 
 PG_FUNCTION_INFO_V1(at_retention_plan);
 
@@ -265,12 +354,12 @@ PG_FUNCTION_INFO_V1(at_retention_plan);
 Datum
 at_retention_plan(PG_FUNCTION_ARGS)
 {
-	static const char query[] = AT_PURGE_PLAN PARTS NEW DUE ASKED
+	static const char query[] = AT_PURGE_PLAN PARTS NEW DUE MOVED ASKED
 		"SELECT s.action, s.class, s.since, s.before, s.objects, s.events, s.transactions, s.held, "
 		"s.kept, s.bytes, s.holds, s.reason, s.needs, s.not_before FROM (" STEPS
 		") AS s ORDER BY s.place, s.since, s.class";
 	Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8OID,
-				   TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID};
+				   TIMESTAMPTZOID, TIMESTAMPTZOID, INT4OID,        TIMESTAMPTZOID};
 	TimestampTz now = at_clock_now();
 	Datum until =
 		DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), PG_GETARG_DATUM(0));
@@ -280,7 +369,8 @@ at_retention_plan(PG_FUNCTION_ARGS)
 					  Int64GetDatum(PG_INT64_MAX),
 					  TimestampTzGetDatum(next_window(now)),
 					  TimestampTzGetDatum(now),
-					  Int32GetDatum(AT_PARTITION_MONTHS_AHEAD)};
+					  Int32GetDatum(AT_PARTITION_MONTHS_AHEAD),
+					  TimestampTzGetDatum(files_before(DatumGetTimestampTz(until)))};
 
 	if (DatumGetTimestampTz(until) < now)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -304,4 +394,13 @@ next_window(TimestampTz now)
 		(from < until ? minute >= from && minute < until : minute >= from || minute < until))
 		return now;
 	return day + from * USECS_PER_MINUTE + (minute < from ? 0 : USECS_PER_DAY);
+}
+
+/* Months that ended before this time go to files; none, if nothing says where. */
+static TimestampTz
+files_before(TimestampTz now)
+{
+	if (at_guc_archive_directory[0] == '\0' || at_guc_archive_file_age < 0)
+		return DT_NOBEGIN;
+	return now - at_guc_archive_file_age * USECS_PER_SEC;
 }
