@@ -51,15 +51,18 @@ read_file(const char *path, AtText *bytes)
 		return AT_UNKNOWN;
 	}
 	data = malloc((size_t) status.st_size + 1);
-	if (data == NULL || fread(data, 1, (size_t) status.st_size, file) != (size_t) status.st_size)
+	if (data == NULL)
 	{
-		free(data);
 		fclose(file);
 		return fatal("read", path);
 	}
+	bytes->data = data;
+	bytes->len = fread(data, 1, (size_t) status.st_size, file);
 	fclose(file);
-	*bytes = (AtText){data, (size_t) status.st_size};
-	return AT_WHOLE;
+	if (bytes->len == (size_t) status.st_size)
+		return AT_WHOLE;
+	free(data);
+	return fatal("read", path);
 }
 
 int
