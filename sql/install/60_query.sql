@@ -455,7 +455,7 @@ COMMENT ON FUNCTION audit.history(regclass, text) IS
 	'the life of one row, oldest first, through changes of its key and of the table, with the business events that were told of it; key as in audit.events.resource_id';
 REVOKE ALL ON FUNCTION audit.history(regclass, text) FROM PUBLIC;
 
--- A session may have two rows: what it does itself, and what others record for it before that is committed.
+-- A session is one row, but may have another where its first event went into a prepared transaction (ledger/session.c).
 CREATE FUNCTION audit.session_parts(session_id bigint) RETURNS SETOF bigint
 	LANGUAGE sql STABLE STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 SELECT o.session_id

@@ -68,6 +68,9 @@ static const IndexSpec index_specs[] = {
 										{Anum_leaf_tile_log_index, Anum_leaf_tile_tile}},
 	[AT_SCAN_LOG_ENTRY_BY_LOG_INDEX] = {AT_LEDGER_LOG_ENTRY, 1, {Anum_log_entry_log_index}},
 	[AT_SCAN_LOG_TILE_BY_TILE] = {AT_LEDGER_LOG_TILE, 2, {Anum_log_tile_tile, Anum_log_tile_level}},
+	[AT_SCAN_SESSION_BY_BACKEND] = {AT_LEDGER_SESSION,
+									2,
+									{Anum_session_started_at, Anum_session_backend_pid}},
 	[AT_SCAN_SESSION_BY_SESSION_ID] = {AT_LEDGER_SESSION, 1, {Anum_session_session_id}},
 	[AT_SCAN_TRANSACTION_BY_TX_ID] = {AT_LEDGER_TRANSACTION, 1, {Anum_transaction_tx_id}},
 };

@@ -31,7 +31,8 @@ typedef enum AtScanBy
 	AT_SCAN_EVENT_BY_TX_ID,         /* then ordinal */
 	AT_SCAN_LEAF_TILE_BY_LOG_INDEX, /* then tile */
 	AT_SCAN_LOG_ENTRY_BY_LOG_INDEX,
-	AT_SCAN_LOG_TILE_BY_TILE, /* then level */
+	AT_SCAN_LOG_TILE_BY_TILE,   /* then level */
+	AT_SCAN_SESSION_BY_BACKEND, /* started_at, which is eight bytes too; then backend_pid */
 	AT_SCAN_SESSION_BY_SESSION_ID,
 	AT_SCAN_TRANSACTION_BY_TX_ID
 } AtScanBy;

@@ -3,9 +3,15 @@
  *		The row of audit.session: what the server knows of who is connected.
  *
  * The row is written by the first transaction of the backend that records
- * events and commits. Nobody can tell here whether a prepared transaction
- * will be committed, so a backend whose row went into one draws a new
- * session id for what follows: it may have several rows, never none.
+ * events and commits, or by the process that first records something for
+ * it. Both look whether the row is there already, and hold a lock that names the session from then
+ * until they have committed. So a session is one row.
+ *
+ * Nobody can tell here whether a prepared transaction will be committed, so a backend whose row
+ * went into one draws a new session id for what follows; and nobody waits long for that lock, lest
+ * a commit depend on another process: then too a session may have several rows, never none.
+ *
+ * Locks: an advisory lock of a class of its own, which no SQL function can take.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -16,20 +22,30 @@
 #include "common/ip.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker_internals.h"
+#include "storage/lock.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/clock.h"
 #include "base/columns.h"
 #include "ledger/append.h"
 #include "ledger/context.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
+#include "ledger/scan.h"
 #include "ledger/session.h"
 
 /* Sessions that another process remembers to have written a row of. */
-#define OTHERS 64
+#define OTHERS 256
+
+/* How long a session's lock is waited for. */
+#define LOCK_TIMEOUT_MS 1000
+
+/* The class of these locks; those of SQL functions are 1 and 2. */
+#define LOCK_CLASS 0xA7
 
 typedef struct Other
 {
@@ -50,19 +66,47 @@ static struct
 	int next_other; /* to be forgotten for a new one */
 } session;
 
+static uint64 find_row(TimestampTz started_at, int backend_pid);
 static void read_client(AtSessionFacts *facts);
 static void append_row(uint64 id, const AtSessionFacts *facts, AtHash *digest);
 static void end_others(bool committed);
 
+/* Keep others from writing the row of this session until the transaction ends; not at all costs. */
+static void
+lock_session(TimestampTz started_at, int backend_pid)
+{
+	int64 until = at_clock_ms() + LOCK_TIMEOUT_MS;
+	LOCKTAG tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, backend_pid, (uint32) started_at, LOCK_CLASS);
+	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL &&
+		   at_clock_ms() < until)
+	{
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(1000L);
+	}
+}
+
 uint64
-at_session_join(AtHash *digest, bool *digest_set)
+at_session_join(bool prepares, AtHash *digest, bool *digest_set)
 {
 	*digest_set = false;
 	if (session.committed)
 		return session.id;
 
 	AtSessionFacts facts;
+	uint64 found;
 
+	/* a prepared transaction would keep the lock for as long as it likes */
+	if (!prepares)
+		lock_session(MyStartTimestamp, MyProcPid);
+	found = find_row(MyStartTimestamp, MyProcPid);
+	if (found != 0)
+	{
+		session.id = found;
+		session.committed = true;
+		return found;
+	}
 	if (session.id == 0)
 		session.id = at_number_draw("session_id_seq");
 	at_session_facts(&facts);
@@ -76,6 +120,7 @@ uint64
 at_session_join_other(const AtSessionFacts *facts, AtHash *digest, bool *digest_set)
 {
 	Other *other = &session.other[session.next_other];
+	uint64 found;
 
 	*digest_set = false;
 	for (int i = 0; i < OTHERS; i++)
@@ -83,15 +128,40 @@ at_session_join_other(const AtSessionFacts *facts, AtHash *digest, bool *digest_
 			session.other[i].started_at == facts->started_at)
 			return session.other[i].id;
 
+	lock_session(facts->started_at, facts->backend_pid);
+	found = find_row(facts->started_at, facts->backend_pid);
 	*other = (Other){
 		.started_at = facts->started_at,
 		.backend_pid = facts->backend_pid,
-		.id = at_number_draw("session_id_seq"),
+		.id = found != 0 ? found : at_number_draw("session_id_seq"),
+		.committed = found != 0,
 	};
 	session.next_other = (session.next_other + 1) % OTHERS;
+	if (found != 0)
+		return found;
 	append_row(other->id, facts, digest);
 	*digest_set = true;
 	return other->id;
+}
+
+/* The id in a row of the session that is committed; 0 if there is none. */
+static uint64
+find_row(TimestampTz started_at, int backend_pid)
+{
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	AtScan *scan = at_scan_open(AT_SCAN_SESSION_BY_BACKEND, snapshot);
+	uint64 found = 0;
+
+	at_scan_start_within(scan, started_at, backend_pid);
+	while (found == 0 && at_scan_next(scan) && scan->place == backend_pid)
+	{
+		bool isnull;
+
+		found = DatumGetInt64(slot_getattr(scan->slot, Anum_session_session_id, &isnull));
+	}
+	at_scan_close(scan);
+	UnregisterSnapshot(snapshot);
+	return found;
 }
 
 uint64

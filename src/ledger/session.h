@@ -31,12 +31,12 @@ extern uint64 at_session_known(void);
 /*
  * Id of this backend's session. Where its row is not committed yet it is
  * appended in this transaction, and *digest gets its hash; else *digest_set
- * becomes false. Call it when the transaction is about to commit, and at
- * its top level.
+ * becomes false. Call it when the transaction is about to commit or to be prepared, and at
+ * its top level. Waits a second at most for another process that is about to commit the row.
  */
-extern uint64 at_session_join(AtHash *digest, bool *digest_set);
+extern uint64 at_session_join(bool prepares, AtHash *digest, bool *digest_set);
 
-/* The same for another session that has no row that is known; remembers some of those it wrote. */
+/* The same for another session that has no row that is known; remembers some of those it met. */
 extern uint64 at_session_join_other(const AtSessionFacts *facts, AtHash *digest, bool *digest_set);
 
 /*

@@ -73,7 +73,7 @@ static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTrans
 							   void *arg);
 static void roll_back_to(int level);
 static void hand_up(int level);
-static void append_row(void);
+static void append_row(bool prepares);
 
 void
 at_transaction_init(void)
@@ -300,7 +300,7 @@ end_transaction(XactEvent event, void *arg)
 				/* a procedure that commits goes on with its own context */
 				MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
 
-				append_row();
+				append_row(event == XACT_EVENT_PRE_PREPARE);
 				MemoryContextSwitchTo(save);
 			}
 			return;
@@ -322,10 +322,10 @@ end_transaction(XactEvent event, void *arg)
 
 /* The session that the row names. */
 static uint64
-join_session(AtHash *digest, bool *opens_session)
+join_session(bool prepares, AtHash *digest, bool *opens_session)
 {
 	if (state.origin == NULL)
-		return at_session_join(digest, opens_session);
+		return at_session_join(prepares, digest, opens_session);
 	*opens_session = false;
 	if (state.origin->session_id != 0)
 		return state.origin->session_id;
@@ -334,7 +334,7 @@ join_session(AtHash *digest, bool *opens_session)
 
 /* The row of audit.transaction. */
 static void
-append_row(void)
+append_row(bool prepares)
 {
 	AtContext *context = &state.tx.context;
 	Datum values[Natts_transaction];
@@ -343,7 +343,7 @@ append_row(void)
 	bool opens_session;
 	TimestampTz now = at_clock_now();
 	uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
-	uint64 session_id = join_session(&session_digest, &opens_session);
+	uint64 session_id = join_session(prepares, &session_digest, &opens_session);
 
 	if (state.origin == NULL)
 		at_context_complete(context);
