@@ -494,7 +494,13 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 		'{actor} read the audit trail', true),
 	('audit.lost', 1, 'system', 'security', 'critical',
 		'Records for the audit trail found no room and are lost.',
-		'{new.lost} records for the audit trail were lost', true),
+		'{new.lost} records for the audit trail were lost[, and those in {new.file} were set aside]', true),
+	('trail_access.gained', 1, 'system', 'security', 'warning',
+		'A role has got a role of the audit trail, directly or through others, or reaches it by another way.',
+		'{resource_id} gained trail access[ as {new.kind}], since {actor} changed roles', true),
+	('trail_access.lost', 1, 'system', 'security', 'warning',
+		'A role has a role of the audit trail no more, nor reaches it by that way.',
+		'{resource_id} lost trail access[ as {new.kind}], since {actor} changed roles', true),
 	('evidence.exported', 1, 'system', 'access', 'warning',
 		'A bundle of evidence was made of the audit trail.',
 		'{actor} exported evidence', true);
@@ -503,7 +509,7 @@ INSERT INTO audit.event_type (event_type, version, context, category, severity, 
 UPDATE audit.event_type
 SET reserved = true
 WHERE resource_type IN ('session', 'role', 'privilege', 'default_privileges', 'policy', 'owner', 'access', 'setting', 'function', 'audit',
-	'evidence', 'maintenance', 'change', 'alert');
+	'evidence', 'maintenance', 'change', 'alert', 'trail_access');
 
 -- Of these, some values are not for the trail, whoever emits them.
 UPDATE audit.event_type t

@@ -6,7 +6,9 @@
  * A command that may change memberships is carried out, and undone by an error
  * if audit.role_conflicts has a row that it did not have before: who becomes
  * a member of what by it, through how many roles, only the catalog knows. So
- * the holders are compared too, and each that came or went is an event.
+ * the holders are compared too, and each that came or went is an event. That is another fact than
+ *the command, of which there is an event too (role.granted): one command may give access to many,
+ *through other roles, or to none.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -34,7 +36,7 @@
 #include "ledger/target.h"
 
 /* What the events are about. */
-#define ROLE_TYPE "role"
+#define ACCESS_TYPE "trail_access"
 
 /* Of the trail's roles, and of what reaches it by another way. */
 #define HOLDERS                                                                                    \
@@ -171,9 +173,9 @@ record_holders(Datum before)
 	run_query("WITH now AS (SELECT pg_catalog.jsonb_build_object('kind', h.kind, 'holder', "
 			  "h.holder) AS value FROM " HOLDERS "), former AS (SELECT value FROM "
 			  "pg_catalog.jsonb_array_elements($1 -> 'holders') AS f (value)) "
-			  "SELECT 'role.granted', n.value ->> 'holder', n.value::text FROM now AS n "
+			  "SELECT 'trail_access.gained', n.value ->> 'holder', n.value::text FROM now AS n "
 			  "WHERE n.value NOT IN (SELECT f.value FROM former AS f) UNION ALL "
-			  "SELECT 'role.revoked', f.value ->> 'holder', f.value::text FROM former AS f "
+			  "SELECT 'trail_access.lost', f.value ->> 'holder', f.value::text FROM former AS f "
 			  "WHERE f.value NOT IN (SELECT n.value FROM now AS n) ORDER BY 1, 3",
 			  before);
 	at_owner_leave(&state);
@@ -191,13 +193,13 @@ record_holders(Datum before)
 static void
 find_target(AtTarget *target)
 {
-	if (at_target_find(ROLE_TYPE, target))
+	if (at_target_find(ACCESS_TYPE, target))
 		return;
 	*target = (AtTarget){
 		.retention_class = AT_RETENTION_CLASS_DEFAULT,
 		.table_schema = AT_SCHEMA,
 		.table_name = "role_holders",
-		.resource_type = ROLE_TYPE,
+		.resource_type = ACCESS_TYPE,
 		.context = "system",
 		.key_columns = "[\"holder\"]",
 		.columns = "[]",

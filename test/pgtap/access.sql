@@ -200,22 +200,22 @@ SELECT is((SELECT count(*)::int FROM audit.events WHERE table_name = 'grant' AND
 
 -- who gets a role, and who loses it, is on record, through other roles too; a table of that type is not taken for it
 CREATE TABLE public.impostor ();
-SELECT audit.enable('public.impostor', resource_type => 'role', context => 'theirs');
+SELECT audit.enable('public.impostor', resource_type => 'trail_access', context => 'theirs');
 CREATE ROLE tap_team;
 CREATE ROLE tap_member ROLE tap_dba IN ROLE tap_team;
 GRANT at_auditor TO tap_team;
 REVOKE tap_team FROM tap_member;
 DROP ROLE tap_team;
 SELECT results_eq($$SELECT event_type, resource_id COLLATE "default", new_values ->> 'kind', context, actor COLLATE "default" FROM audit.events
-	WHERE resource_type = 'role' AND tx_id = audit.current_tx_id() AND resource_id ~ '^tap_(team|member|dba)$' ORDER BY ordinal$$,
-	$$VALUES ('role.granted', 'tap_dba', 'auditor', 'system', NULL), ('role.granted', 'tap_member', 'auditor', 'system', NULL),
-		('role.granted', 'tap_team', 'auditor', 'system', NULL), ('role.revoked', 'tap_dba', 'auditor', 'system', NULL),
-		('role.revoked', 'tap_member', 'auditor', 'system', NULL), ('role.revoked', 'tap_team', 'auditor', 'system', NULL)$$,
+	WHERE resource_type = 'trail_access' AND tx_id = audit.current_tx_id() AND resource_id ~ '^tap_(team|member|dba)$' ORDER BY ordinal$$,
+	$$VALUES ('trail_access.gained', 'tap_dba', 'auditor', 'system', NULL), ('trail_access.gained', 'tap_member', 'auditor', 'system', NULL),
+		('trail_access.gained', 'tap_team', 'auditor', 'system', NULL), ('trail_access.lost', 'tap_dba', 'auditor', 'system', NULL),
+		('trail_access.lost', 'tap_member', 'auditor', 'system', NULL), ('trail_access.lost', 'tap_team', 'auditor', 'system', NULL)$$,
 	'roles of the trail that come and go are events');
 SAVEPOINT undone;
 GRANT at_auditor TO tap_dba;
 ROLLBACK TO undone;
-SELECT is((SELECT count(*)::int FROM audit.events WHERE resource_type = 'role' AND resource_id = 'tap_dba'), 2, 'not those that are undone');
+SELECT is((SELECT count(*)::int FROM audit.events WHERE resource_type = 'trail_access' AND resource_id = 'tap_dba'), 2, 'not those that are undone');
 
 -- roles that exclude each other
 SELECT throws_ok('GRANT at_auditor TO tap_carl', 'TR007', 'role "tap_carl" cannot be admin and auditor of the audit trail', 'an admin is no auditor');

@@ -67,7 +67,7 @@ FROM unnest(ARRAY['thing.created', 'thing.sent', 'thing.resent', 'thing.written_
 
 -- every type that our own code writes
 CREATE TEMP TABLE written (event_type text);	-- test/lint/event_types finds them in the code
-INSERT INTO written VALUES ('maintenance.counted'), ('audit.refused'), ('audit.read'), ('audit.lost'), ('evidence.exported'), ('role.granted'), ('role.revoked'),
+INSERT INTO written VALUES ('maintenance.counted'), ('audit.refused'), ('audit.read'), ('audit.lost'), ('evidence.exported'), ('trail_access.gained'), ('trail_access.lost'), ('role.granted'), ('role.revoked'),
 	('session.started'), ('session.refused'), ('session.ended'), ('session.terminated'), ('role.assumed'), ('role.created'), ('role.altered'),
 	('role.dropped'), ('privilege.granted'), ('privilege.revoked'), ('default_privileges.changed'), ('policy.created'), ('policy.altered'),
 	('policy.dropped'), ('owner.changed'), ('setting.changed'), ('function.created'), ('function.altered'), ('function.dropped'), ('access.denied'), ('change.blocked'),

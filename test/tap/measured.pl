@@ -59,10 +59,10 @@ foreach my $role (qw(audit_ledger pg_execute_server_program))
 	like(refuse($node, "GRANT $role TO maker", '-U', 'maker'), qr/permission denied to grant role/, "CREATEROLE does not grant itself $role") if $granter ne 'maker';
 	is(refuse($node, "GRANT $role TO maker", '-U', $granter), '', "$granter grants it $role");
 	my $kind = $role eq 'audit_ledger' ? 'owner of the ledger' : $role;
-	is($node->safe_psql('postgres', qq{SELECT new_values ->> 'kind', login_user FROM audit.events WHERE event_type = 'role.granted' AND resource_id = 'maker'
+	is($node->safe_psql('postgres', qq{SELECT new_values ->> 'kind', login_user FROM audit.events WHERE event_type = 'trail_access.gained' AND resource_id = 'maker'
 		ORDER BY tx_id DESC, ordinal DESC LIMIT 1}), "$kind|$granter", 'that is an event');
 }
-like($listener->query('SELECT 1'), qr/role\.granted/, 'and an alert');
+like($listener->query('SELECT 1'), qr/trail_access\.gained/, 'and an alert');
 like(doctor($node, 'postgres', 'access'), qr/maker.* is a member of the owner of the ledger/, 'the doctor shows it');
 foreach my $command ('TRUNCATE audit.event', 'DROP TABLE audit.event CASCADE', 'ALTER TABLE audit.event NO FORCE ROW LEVEL SECURITY',
 	'ALTER TABLE audit.event OWNER TO maker', 'DROP POLICY readers ON audit.event', 'GRANT SELECT ON audit.event TO PUBLIC')
@@ -81,7 +81,7 @@ foreach my $attribute (qw(SUPERUSER BYPASSRLS CREATEROLE))
 {
 	$node->safe_psql('postgres', "CREATE ROLE other; ALTER ROLE other $attribute; DROP ROLE other");
 	is($node->safe_psql('postgres', qq{SELECT string_agg(event_type, ' ' ORDER BY tx_id, ordinal) FROM audit.events WHERE resource_id = 'other' AND new_values ->> 'kind' = '} . lc($attribute) . q{'}),
-		'role.granted role.revoked', "who is given $attribute, and loses it, is on record");
+		'trail_access.gained trail_access.lost', "who is given $attribute, and loses it, is on record");
 }
 $node->safe_psql('postgres', 'CREATE ROLE boss SUPERUSER; CREATE ROLE friend; GRANT boss TO friend');
 is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.events WHERE resource_id = 'friend' AND new_values ->> 'kind' = 'superuser'}), '1', 'also by way of another role');
