@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include "catalog/pg_collation_d.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
@@ -43,6 +46,13 @@ at_debug_point(const char *name)
 	}
 	PG_END_TRY();
 	DirectFunctionCall2(pg_advisory_unlock_int4, lock_class, lock_id);
+}
+
+void
+at_debug_kill(const char *name)
+{
+	if (unlikely(at_debug_point_is_on(name)))
+		kill(getpid(), SIGKILL);
 }
 
 /* Is the name one of the comma-separated items of the setting? */

@@ -14,6 +14,9 @@
 
 extern void at_debug_point(const char *name);
 
+/* End the process there as kill -9 does, if the setting names it. Needs no transaction. */
+extern void at_debug_kill(const char *name);
+
 /* Does the setting name it? For what a test cannot bring about otherwise. */
 extern bool at_debug_point_is_on(const char *name);
 

@@ -176,6 +176,8 @@ at_launcher_round(void)
 static void
 at_launcher_read_databases(void)
 {
+	Oid heard[AT_MAX_DATABASES]; /* looked up first: who comes after this is not missed below */
+	int nheard;
 	Relation relation;
 	TableScanDesc scan;
 	HeapTuple tuple;
@@ -186,6 +188,7 @@ at_launcher_read_databases(void)
 	pgstat_report_activity(STATE_RUNNING, "reading pg_database");
 
 	at_launcher.round++;
+	nheard = at_ring_databases(heard);
 	relation = table_open(DatabaseRelationId, AccessShareLock);
 	scan = table_beginscan_catalog(relation, 0, NULL);
 	while ((tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
@@ -195,6 +198,9 @@ at_launcher_read_databases(void)
 	CommitTransactionCommand();
 
 	at_launcher_forget_dropped();
+	for (int i = 0; i < nheard; i++)
+		if (hash_search(at_launcher.known, &heard[i], HASH_FIND, NULL) == NULL)
+			at_ring_forget(heard[i]);
 	pgstat_report_stat(true);
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
@@ -223,7 +229,6 @@ at_launcher_forget_dropped(void)
 	{
 		if (known->round == at_launcher.round)
 			continue;
-		at_ring_forget(known->database);
 		hash_search(at_launcher.known, &known->database, HASH_REMOVE, NULL);
 	}
 }
@@ -293,6 +298,8 @@ at_launcher_tend_slot(int slot)
 	{
 		if (!at_launcher_has_worker(slot, &view))
 			known->absent = at_slot_free(slot, &view);
+		if (known->absent)
+			at_ring_forget(view.database);
 		return;
 	}
 	if (view.presence == AT_PRESENCE_YES)

@@ -2,17 +2,23 @@
  * ring.c
  *		Records that survive a rollback, in shared memory.
  *
- * The memory is cut into cells. A record is a chain of cells, and all records
- * are one list, the oldest first; the cells that are left are another.
- * A collector walks the list and takes what is its database's, so a
+ * A record is a chain of cells, and all records are one list, the oldest
+ * first (base/ring_cells.h). A collector walks the list and takes what is its database's, so a
  * database without one holds up nobody, as long as there are cells.
+ *
+ * The cells and what is known of each database are in the file and outlive the server; the
+ * lock and the list are in its shared memory, and made anew whenever that is, from the cells alone.
+ * So it does not matter where a process was killed. In the file nothing
+ * is changed in steps of which one without the other would be wrong.
  *
  * Locks: one LWLock (tranche "audit_trail ring") for everything, held while a
  * record is copied. Nothing raises an error, waits or runs others' code
- * under it, so a process cannot end with a record half written.
+ * under it.
  *
- * Caveat: the list is walked as a whole to find the records of one database.
- * It is as long as the collectors are behind, which is short.
+ * Caveats: the list is walked as a whole to find the records of one database.
+ * It is as long as the collectors are behind, which is short. The kernel writes the file's changed
+ * pages to disk every half minute or so; where that is too much, pg_dynshmem may be in memory
+ *(tmpfs).
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -28,13 +34,12 @@
 #include "base/clock.h"
 #include "base/guc.h"
 #include "base/ring.h"
+#include "base/ring_cells.h"
+#include "base/ring_file.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 
 #define AT_RING_TRANCHE "audit_trail ring"
-
-#define CELL_SIZE 1024
-#define NO_CELL   PG_UINT32_MAX
 
 /* How often somebody who waits for room looks for it. */
 #define POLL_MS 5
@@ -42,45 +47,37 @@
 /* How often somebody who waits for a record wakes the collector again. */
 #define WAIT_MS 1000
 
-/* The head of a record, in its first cell. */
-typedef struct Record
-{
-	uint64 number;
-	Oid database;
-	uint32 len;
-	uint32 next; /* first cell of the next record */
-} Record;
-
-#define HEAD_SIZE MAXALIGN(sizeof(Record))
-
 /* What one database has in the ring. */
 typedef struct Share
 {
 	Oid database; /* InvalidOid: unused */
 	uint32 cells;
-	AtRingLoss loss; /* that nobody has told of */
 	uint64 recorded; /* all records up to this number were removed */
 	bool served;     /* it has a collector, or had one when the server was stopped */
 	bool looks;      /* the collector will soon look by itself: nobody needs to wake it */
 	NameData name;   /* right while it is served */
+
+	/* all that was lost, and how much of it was told; after the teller's commit it is `telling` */
+	AtRingLoss lost;
+	AtRingLoss told;
+	AtRingWriter teller;
+	AtRingLoss telling;
 } Share;
+
+/* What is in the file; the cells follow. */
+typedef struct Kept
+{
+	uint64 number;     /* of the newest record */
+	AtRingAside aside; /* what this file came in the place of */
+	Share share[AT_MAX_DATABASES];
+} Kept;
+
+#define KEPT_SIZE TYPEALIGN(AT_CELL_SIZE, sizeof(Kept))
 
 typedef struct Ring
 {
-	/* constant */
-	LWLock *lock;
-	uint32 ncells;
-	uint32 *following; /* of each cell, the next one of its chain */
-	char *cells;
-
-	/* under the lock */
-	uint32 unused; /* first of the chain of unused cells */
-	uint32 nunused;
-	uint32 first; /* first cells of the oldest and the newest record */
-	uint32 last;
-	uint64 number; /* of the newest record */
-	Share share[AT_MAX_DATABASES];
-
+	LWLock *lock; /* of all of this, and of what is in the file */
+	AtCells cells;
 	ConditionVariable removed; /* broadcast when records were removed */
 } Ring;
 
@@ -89,10 +86,14 @@ typedef struct BatchHead
 {
 	uint64 number;
 	uint32 len;
+	uint32 cell;
+	AtRingWriter writer;
 } BatchHead;
 
 /* Set by the start-up hook in the postmaster, inherited by everyone. */
 static Ring *ring = NULL;
+static Kept *kept = NULL;
+
 /* What this process has put last. */
 static struct
 {
@@ -105,14 +106,15 @@ static shmem_startup_hook_type previous_startup_hook = NULL;
 
 static void request(void);
 static void start_up(void);
-static uint32 count_cells(void);
-static Size ring_size(void);
-static void clear(void);
+static void take_file(void);
+static bool owes_aside(void);
+static void set_aside(Size wanted, AtRingFile *file, AtRingAside *aside);
+static uint32 rebuild(char *area, Size size);
+static void note_found(const AtCellRecord *record, uint32 ncells);
 static bool try_put(Oid database, const char *record, Size len, bool last_try, bool *looks);
 static void count_loss(Share *share);
+static Share *find_share(Oid database);
 static Share *share_of(Oid database);
-static void fill_cells(const Record *head, const char *record);
-static void copy_record(uint32 cell, char *to);
 static void remove_records(Oid database, const uint64 *numbers, int count);
 
 void
@@ -135,7 +137,7 @@ request(void)
 {
 	if (previous_request_hook)
 		previous_request_hook();
-	RequestAddinShmemSpace(ring_size());
+	RequestAddinShmemSpace(MAXALIGN(sizeof(Ring)));
 	RequestNamedLWLockTranche(AT_RING_TRANCHE, 1);
 }
 
@@ -149,46 +151,128 @@ start_up(void)
 		previous_startup_hook();
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	ring = ShmemInitStruct(AT_RING_TRANCHE, ring_size(), &found);
+	ring = ShmemInitStruct(AT_RING_TRANCHE, sizeof(Ring), &found);
 	if (!found)
-		clear();
+	{
+		memset(ring, 0, sizeof(Ring));
+		ring->lock = &GetNamedLWLockTranche(AT_RING_TRANCHE)->lock;
+		ConditionVariableInit(&ring->removed);
+		take_file();
+	}
 	LWLockRelease(AddinShmemInitLock);
 }
 
-static uint32
-count_cells(void)
+/* What the last scan of the cells came upon. */
+static struct
 {
-	return at_guc_ring_size; /* in kB */
-}
+	uint32 whole;
+	uint32 broken;
+	uint32 of_share[AT_MAX_DATABASES]; /* of each database, both */
+} scanned;
 
-static Size
-ring_size(void)
-{
-	Size size = MAXALIGN(sizeof(Ring));
-
-	size = add_size(size, MAXALIGN(mul_size(sizeof(uint32), count_cells())));
-	return add_size(size, mul_size(CELL_SIZE, count_cells()));
-}
-
+/*
+ * Bring the list up to the file. One that may tell what is recorded already, or somewhere else, is
+ * not used, unless nothing is in it.
+ */
 static void
-clear(void)
+take_file(void)
 {
-	memset(ring, 0, sizeof(Ring));
-	ring->lock = &GetNamedLWLockTranche(AT_RING_TRANCHE)->lock;
-	ring->ncells = count_cells();
-	ring->following = (uint32 *) ((char *) ring + MAXALIGN(sizeof(Ring)));
-	ring->cells = (char *) ring->following + MAXALIGN(sizeof(uint32) * ring->ncells);
-	for (uint32 i = 0; i < ring->ncells; i++)
-		ring->following[i] = i + 1 < ring->ncells ? i + 1 : NO_CELL;
-	ring->nunused = ring->ncells;
-	ring->first = ring->last = NO_CELL;
-	ConditionVariableInit(&ring->removed);
+	Size wanted = KEPT_SIZE + mul_size(AT_CELL_SIZE, at_guc_ring_size); /* which is in kB */
+	AtRingFile file;
+	AtRingAside aside;
+	uint32 needed;
+
+	at_ring_file_open(wanted, &file, &aside);
+	needed = rebuild(file.area, file.size);
+	if (file.doubt != NULL && scanned.whole + scanned.broken > 0)
+	{
+		needed = 0;
+		set_aside(wanted, &file, &aside);
+	}
+	else if (file.doubt != NULL)
+		memset(kept, 0, sizeof(Kept));
+	if (aside.file[0] != '\0')
+		kept->aside = aside;
+	else if (file.doubt == NULL && !owes_aside())
+		memset(&kept->aside, 0, sizeof(kept->aside));
+	if (scanned.broken > 0)
+		ereport(LOG, (errmsg("records for the audit trail were not finished when the server ended: "
+							 "%u of %u",
+							 scanned.broken, scanned.broken + scanned.whole)));
+	if (file.was > wanted && KEPT_SIZE + (Size) needed * AT_CELL_SIZE <= wanted)
+	{
+		at_ring_file_truncate(wanted, &file);
+		(void) rebuild(file.area, file.size);
+	}
+	else if (file.was > wanted)
+		ereport(LOG,
+				(errmsg("file \"%s\" keeps its size, as there are records in it", AT_RING_FILE),
+				 errhint("audit_trail.ring_size counts from the next start on.")));
 }
 
-static char *
-cell_data(uint32 cell)
+/* Is there a database that was not told of the file that was set aside? */
+static bool
+owes_aside(void)
 {
-	return ring->cells + (Size) cell * CELL_SIZE;
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (kept->share[i].lost.files != kept->share[i].told.files)
+			return true;
+	return false;
+}
+
+/* The records of each database in the old file are counted in the new one. */
+static void
+set_aside(Size wanted, AtRingFile *file, AtRingAside *aside)
+{
+	Share *old = palloc(sizeof(kept->share));
+	uint32 count[AT_MAX_DATABASES];
+
+	memcpy(old, kept->share, sizeof(kept->share));
+	memcpy(count, scanned.of_share, sizeof(count));
+	at_ring_file_replace(wanted, file->doubt, file, aside);
+	(void) rebuild(file->area, file->size);
+	kept->aside = *aside;
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (count[i] > 0)
+			share_of(old[i].database)->lost.aside = count[i];
+	pfree(old);
+}
+
+/* Make the list from the cells; returns how many must be there to keep all. */
+static uint32
+rebuild(char *area, Size size)
+{
+	kept = (Kept *) area;
+	memset(&scanned, 0, sizeof(scanned));
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+	{
+		kept->share[i].cells = 0;
+		kept->share[i].looks = false;
+		NameStr(kept->share[i].name)[NAMEDATALEN - 1] = '\0';
+	}
+	return at_cells_rebuild(&ring->cells, area + KEPT_SIZE, (size - KEPT_SIZE) / AT_CELL_SIZE,
+							note_found);
+}
+
+/* What a broken record says of itself may be wrong. */
+static void
+note_found(const AtCellRecord *record, uint32 ncells)
+{
+	Share *share = ncells > 0 ? share_of(record->database) : find_share(record->database);
+
+	if (ncells > 0)
+	{
+		scanned.whole++;
+		kept->number = Max(kept->number, record->number);
+	}
+	else
+		scanned.broken++;
+	if (share == NULL)
+		return;
+	scanned.of_share[share - kept->share]++;
+	share->cells += ncells;
+	if (ncells == 0)
+		share->lost.broken++;
 }
 
 AtRingOutcome
@@ -220,22 +304,21 @@ at_ring_put(Oid database, const char *record, Size len)
 static bool
 try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
 {
-	uint32 need = (HEAD_SIZE + len + CELL_SIZE - 1) / CELL_SIZE;
+	uint32 need = at_cells_needed(len);
 	bool done = false;
 	Share *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	share = share_of(database);
-	if (share != NULL && need <= ring->nunused && share->cells + need <= (ring->ncells + 1) / 2)
+	if (share != NULL && need <= ring->cells.nunused &&
+		share->cells + need <= (ring->cells.count + 1) / 2)
 	{
-		Record head = {.number = ++ring->number, .database = database, .len = len, .next = NO_CELL};
-
-		fill_cells(&head, record);
+		last_put.database = database;
+		last_put.number = ++kept->number;
+		at_cells_append(&ring->cells, last_put.number, database, record, len);
 		share->cells += need;
 		done = true;
-		*looks = share->looks && share->cells < ring->ncells / 8;
-		last_put.database = database;
-		last_put.number = head.number;
+		*looks = share->looks && share->cells < ring->cells.count / 8;
 	}
 	else if (share != NULL && last_try)
 		count_loss(share);
@@ -248,16 +331,27 @@ static void
 count_loss(Share *share)
 {
 	if (at_guc_ring_full == AT_RING_FULL_WAIT)
-		share->loss.late++;
+		share->lost.late++;
 	else
-		share->loss.dropped++;
+		share->lost.dropped++;
 }
 
 /* Is there nothing to be remembered of a database? */
 static bool
 is_unused(const Share *share)
 {
-	return share->cells == 0 && !share->served && share->loss.dropped == 0 && share->loss.late == 0;
+	return share->cells == 0 && !share->served &&
+		   memcmp(&share->lost, &share->told, sizeof(AtRingLoss)) == 0;
+}
+
+/* The share of a database, or NULL. The caller holds the lock. */
+static Share *
+find_share(Oid database)
+{
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (kept->share[i].database == database)
+			return &kept->share[i];
+	return NULL;
 }
 
 /* The share of a database, a new one if need be; NULL if all are taken. The caller holds the lock.
@@ -269,7 +363,7 @@ share_of(Oid database)
 
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 	{
-		Share *share = &ring->share[i];
+		Share *share = &kept->share[i];
 
 		if (share->database == database)
 			return share;
@@ -277,7 +371,14 @@ share_of(Oid database)
 			unused = share;
 	}
 	if (unused != NULL)
+	{
+		*unused = (Share){
+			.recorded = kept->number,
+			.lost.files = kept->aside.file[0] != '\0',
+		};
+		pg_write_barrier();
 		unused->database = database;
+	}
 	return unused;
 }
 
@@ -286,8 +387,8 @@ static Oid
 served_as(const char *name)
 {
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].served && strcmp(NameStr(ring->share[i].name), name) == 0)
-			return ring->share[i].database;
+		if (kept->share[i].served && strcmp(NameStr(kept->share[i].name), name) == 0)
+			return kept->share[i].database;
 	return InvalidOid;
 }
 
@@ -302,7 +403,7 @@ at_ring_addressee(Oid database, const char *name)
 	if (!OidIsValid(database) && name != NULL)
 		found = served_as(name);
 	for (int i = 0; i < AT_MAX_DATABASES && OidIsValid(database); i++)
-		if (ring->share[i].served && ring->share[i].database == database)
+		if (kept->share[i].served && kept->share[i].database == database)
 			found = database;
 	if (!OidIsValid(found) && at_guc_cluster_database[0] != '\0')
 		found = served_as(at_guc_cluster_database);
@@ -316,11 +417,12 @@ at_ring_serve(const char *name)
 	Share *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	at_ring_file_leads();
 	share = share_of(MyDatabaseId);
 	if (share != NULL)
 	{
-		share->served = true;
 		namestrcpy(&share->name, name);
+		share->served = true;
 	}
 	LWLockRelease(ring->lock);
 }
@@ -330,39 +432,9 @@ at_ring_leave(void)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == MyDatabaseId)
-			ring->share[i].served = false;
+		if (kept->share[i].database == MyDatabaseId)
+			kept->share[i].served = false;
 	LWLockRelease(ring->lock);
-}
-
-/* Take cells for a record, and append it to the list. The caller holds the lock. */
-static void
-fill_cells(const Record *head, const char *record)
-{
-	uint32 first = ring->unused;
-	uint32 cell = first;
-	Size at = 0;
-
-	memcpy(cell_data(cell), head, sizeof(Record));
-	for (Size room = CELL_SIZE - HEAD_SIZE;; room = CELL_SIZE)
-	{
-		Size part = Min(room, head->len - at);
-
-		memcpy(cell_data(cell) + (CELL_SIZE - room), record + at, part);
-		at += part;
-		ring->nunused--;
-		if (at == head->len)
-			break;
-		cell = ring->following[cell];
-	}
-	ring->unused = ring->following[cell];
-	ring->following[cell] = NO_CELL;
-
-	if (ring->last == NO_CELL)
-		ring->first = first;
-	else
-		((Record *) cell_data(ring->last))->next = first;
-	ring->last = first;
 }
 
 /* Has it been removed, or forgotten with its database? */
@@ -373,8 +445,8 @@ is_recorded(Oid database, uint64 number)
 
 	LWLockAcquire(ring->lock, LW_SHARED);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == database)
-			recorded = ring->share[i].recorded >= number;
+		if (kept->share[i].database == database)
+			recorded = kept->share[i].recorded >= number;
 	LWLockRelease(ring->lock);
 	return recorded;
 }
@@ -395,52 +467,36 @@ at_ring_wait(void)
 void
 at_ring_read(AtRingBatch *batch)
 {
+	AtCellRecord record;
+
 	batch->count = 0;
 	batch->used = 0;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	for (uint32 cell = ring->first; cell != NO_CELL;)
+	for (bool more = at_cells_first(&ring->cells, &record); more;
+		 more = at_cells_next(&ring->cells, &record, &record))
 	{
-		const Record *head = (const Record *) cell_data(cell);
+		Size need = MAXALIGN(sizeof(BatchHead)) + MAXALIGN(record.len);
+		BatchHead *copy = (BatchHead *) (batch->buffer + batch->used);
 
-		if (head->database == MyDatabaseId)
-		{
-			Size need = MAXALIGN(sizeof(BatchHead)) + MAXALIGN(head->len);
-			BatchHead *copy = (BatchHead *) (batch->buffer + batch->used);
-
-			if (batch->used + need > batch->size)
-				break;
-			copy->number = head->number;
-			copy->len = head->len;
-			copy_record(cell, (char *) copy + MAXALIGN(sizeof(BatchHead)));
-			batch->used += need;
-			batch->count++;
-		}
-		cell = head->next;
+		if (record.database != MyDatabaseId)
+			continue;
+		if (batch->used + need > batch->size)
+			break;
+		*copy = (BatchHead){
+			.number = record.number,
+			.len = record.len,
+			.cell = record.cell,
+			.writer = record.writer,
+		};
+		at_cells_copy(&ring->cells, &record, (char *) copy + MAXALIGN(sizeof(BatchHead)));
+		batch->used += need;
+		batch->count++;
 	}
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == MyDatabaseId)
-			ring->share[i].looks = batch->count > 0 || batch->looks_again;
+		if (kept->share[i].database == MyDatabaseId)
+			kept->share[i].looks = batch->count > 0 || batch->looks_again;
 	LWLockRelease(ring->lock);
-}
-
-/* The caller holds the lock. */
-static void
-copy_record(uint32 cell, char *to)
-{
-	Size left = ((const Record *) cell_data(cell))->len;
-
-	for (Size room = CELL_SIZE - HEAD_SIZE;; room = CELL_SIZE)
-	{
-		Size part = Min(room, left);
-
-		memcpy(to, cell_data(cell) + (CELL_SIZE - room), part);
-		to += part;
-		left -= part;
-		if (left == 0)
-			return;
-		cell = ring->following[cell];
-	}
 }
 
 bool
@@ -454,6 +510,8 @@ at_ring_batch_next(const AtRingBatch *batch, Size *at, AtRingRecord *record)
 		.number = head->number,
 		.data = (const char *) head + MAXALIGN(sizeof(BatchHead)),
 		.len = head->len,
+		.writer = head->writer,
+		.cell = head->cell,
 	};
 	*at += MAXALIGN(sizeof(BatchHead)) + MAXALIGN(head->len);
 	return true;
@@ -466,12 +524,20 @@ at_ring_remove(const uint64 *numbers, int count)
 }
 
 void
+at_ring_set_writer(const AtRingRecord *record, const AtRingWriter *writer)
+{
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	at_cells_set_writer(&ring->cells, record->cell, record->number, writer);
+	LWLockRelease(ring->lock);
+}
+
+void
 at_ring_recorded(uint64 last)
 {
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == MyDatabaseId)
-			ring->share[i].recorded = last;
+		if (kept->share[i].database == MyDatabaseId)
+			kept->share[i].recorded = last;
 	LWLockRelease(ring->lock);
 	ConditionVariableBroadcast(&ring->removed);
 }
@@ -485,27 +551,12 @@ at_ring_forget(Oid database)
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == database)
+		if (kept->share[i].database == database)
 		{
-			ring->share[i].served = false;
-			ring->share[i].loss = (AtRingLoss){0};
+			kept->share[i].served = false;
+			kept->share[i].told = kept->share[i].lost;
 		}
 	LWLockRelease(ring->lock);
-}
-
-/* Give the cells of a record back; returns how many. The caller holds the lock. */
-static uint32
-free_record(uint32 first)
-{
-	uint32 count = 1;
-	uint32 cell = first;
-
-	for (; ring->following[cell] != NO_CELL; count++)
-		cell = ring->following[cell];
-	ring->following[cell] = ring->unused;
-	ring->unused = first;
-	ring->nunused += count;
-	return count;
 }
 
 /* Those of a database with these numbers; all, without numbers. */
@@ -513,31 +564,22 @@ static void
 remove_records(Oid database, const uint64 *numbers, int count)
 {
 	int i = 0;
-	uint32 kept = NO_CELL; /* the last record that stays, of those before the present one */
+	uint32 previous = AT_NO_CELL; /* the last record that stays, of those before the present one */
+	AtCellRecord record;
+	AtCellRecord next;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	for (uint32 cell = ring->first; cell != NO_CELL;)
+	for (bool more = at_cells_first(&ring->cells, &record); more; record = next)
 	{
-		const Record *head = (const Record *) cell_data(cell);
-		uint32 next = head->next;
-
-		while (numbers != NULL && i < count && numbers[i] < head->number)
+		more = at_cells_next(&ring->cells, &record, &next);
+		while (numbers != NULL && i < count && numbers[i] < record.number)
 			i++;
 		if (numbers != NULL && i == count)
 			break;
-		if (head->database != database || (numbers != NULL && numbers[i] != head->number))
-			kept = cell;
+		if (record.database != database || (numbers != NULL && numbers[i] != record.number))
+			previous = record.cell;
 		else
-		{
-			if (kept == NO_CELL)
-				ring->first = next;
-			else
-				((Record *) cell_data(kept))->next = next;
-			if (ring->last == cell)
-				ring->last = kept;
-			share_of(database)->cells -= free_record(cell);
-		}
-		cell = next;
+			share_of(database)->cells -= at_cells_remove(&ring->cells, &record, previous);
 	}
 	LWLockRelease(ring->lock);
 }
@@ -546,27 +588,95 @@ AtRingLoss
 at_ring_loss(void)
 {
 	AtRingLoss loss = {0};
+	const Share *share;
 
 	LWLockAcquire(ring->lock, LW_SHARED);
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (ring->share[i].database == MyDatabaseId)
-			loss = ring->share[i].loss;
+	share = find_share(MyDatabaseId);
+	if (share != NULL)
+		loss = (AtRingLoss){
+			.dropped = share->lost.dropped - share->told.dropped,
+			.late = share->lost.late - share->told.late,
+			.broken = share->lost.broken - share->told.broken,
+			.aside = share->lost.aside - share->told.aside,
+			.files = share->lost.files - share->told.files,
+		};
 	LWLockRelease(ring->lock);
 	return loss;
 }
 
-void
-at_ring_loss_told(const AtRingLoss *loss)
+const AtRingAside *
+at_ring_aside(void)
 {
-	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-	{
-		Share *share = &ring->share[i];
+	return &kept->aside;
+}
 
-		if (share->database != MyDatabaseId)
-			continue;
-		share->loss.dropped -= Min(loss->dropped, share->loss.dropped);
-		share->loss.late -= Min(loss->late, share->loss.late);
+/* The teller goes first and comes last: it is right only with what it tells. */
+void
+at_ring_loss_telling(const AtRingLoss *loss, const AtRingWriter *writer)
+{
+	Share *share;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	share = find_share(MyDatabaseId);
+	if (share != NULL)
+	{
+		share->teller = (AtRingWriter){0};
+		pg_write_barrier();
+		share->telling = (AtRingLoss){
+			.dropped = share->told.dropped + loss->dropped,
+			.late = share->told.late + loss->late,
+			.broken = share->told.broken + loss->broken,
+			.aside = share->told.aside + loss->aside,
+			.files = share->told.files + loss->files,
+		};
+		pg_write_barrier();
+		share->teller = *writer;
 	}
 	LWLockRelease(ring->lock);
+}
+
+/* It does not matter if this is done again, wherever it was cut short. */
+void
+at_ring_loss_told(void)
+{
+	Share *share;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	share = find_share(MyDatabaseId);
+	if (share != NULL)
+	{
+		share->told = share->telling;
+		pg_write_barrier();
+		share->teller = (AtRingWriter){0};
+	}
+	LWLockRelease(ring->lock);
+}
+
+AtRingWriter
+at_ring_loss_teller(void)
+{
+	AtRingWriter writer = {0};
+	const Share *share;
+
+	LWLockAcquire(ring->lock, LW_SHARED);
+	share = find_share(MyDatabaseId);
+	if (share != NULL)
+		writer = share->teller;
+	LWLockRelease(ring->lock);
+	return writer;
+}
+
+int
+at_ring_databases(Oid *databases)
+{
+	int count = 0;
+
+	if (ring == NULL)
+		return 0;
+	LWLockAcquire(ring->lock, LW_SHARED);
+	for (int i = 0; i < AT_MAX_DATABASES; i++)
+		if (OidIsValid(kept->share[i].database) && !is_unused(&kept->share[i]))
+			databases[count++] = kept->share[i].database;
+	LWLockRelease(ring->lock);
+	return count;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  * ring.h
- *		Records that survive a rollback: from all sessions, by way of shared
- *		memory, to the collector of their database.
+ *		Records that survive a rollback and a crash of the server: from all
+ *		sessions, by way of shared memory, to the collector of their database.
  *
  * A record is bytes; the one who puts it and the collector agree on what they
  * mean. It is there once at_ring_put() has returned true, whatever becomes of
@@ -9,12 +9,21 @@
  * databases share the memory (audit_trail.ring_size); one of them can have at
  * most half of it, so that one without a collector is not in the way of the others.
  *
- * Caveat: what is in the ring when the server crashes is lost; the collector
+ * The memory is a file (base/ring_file.h), so what is in it is still there when
+ * a process was killed and the server starts anew, or when it was
+ * stopped. The collector says beside a record which transaction
+ * of its own records it, so that whoever comes next can look whether that was committed.
+ *
+ * Caveat: what is in the ring when the operating system goes down is lost. The collector
  * empties it within the second.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_RING_H
 #define AT_RING_H
+
+#include "datatype/timestamp.h"
+
+#include "base/ring_file.h"
 
 /* The longest record. */
 #define AT_RING_MAX_RECORD 16384
@@ -31,12 +40,21 @@ typedef struct AtRingBatch
 	Size used;
 } AtRingBatch;
 
+/* A transaction that records something that is in the ring, by the key of its row; 0: none. */
+typedef struct AtRingWriter
+{
+	uint64 tx_id;
+	TimestampTz tx_at;
+} AtRingWriter;
+
 /* A record of a batch. */
 typedef struct AtRingRecord
 {
 	uint64 number; /* grows from one record to the next */
 	const char *data;
 	Size len;
+	AtRingWriter writer; /* the last one that was to record it; it is recorded if that committed */
+	uint32 cell;         /* where it is, for at_ring_set_writer() */
 } AtRingRecord;
 
 /* Install the request and start-up hooks; call from _PG_init during preload. */
@@ -81,21 +99,40 @@ extern void at_ring_read(AtRingBatch *batch);
 extern bool at_ring_batch_next(const AtRingBatch *batch, Size *at, AtRingRecord *record);
 extern void at_ring_remove(const uint64 *numbers, int count);
 
+/* A transaction is about to commit that records this. */
+extern void at_ring_set_writer(const AtRingRecord *record, const AtRingWriter *writer);
+
 /* All that was read up to a number has been removed: tell those who wait. */
 extern void at_ring_recorded(uint64 last);
 
-/* Records of this database that found no room. */
+/* Records of this database that no collector gets. */
 typedef struct AtRingLoss
 {
-	uint64 dropped;
-	uint64 late;
+	uint64 dropped; /* there was no room */
+	uint64 late;    /* there was none, and they are in the server's log */
+	uint64 broken;  /* half-written by a process that was killed, or damaged */
+	uint64 aside;   /* in files that were set aside: they may be in the trail or not */
+	uint64 files;   /* so many may have had records of this database */
 } AtRingLoss;
 
-/* How many there were that nobody has told of yet; and: so many were told. */
+/* How many there were that nobody has told of yet. */
 extern AtRingLoss at_ring_loss(void);
-extern void at_ring_loss_told(const AtRingLoss *loss);
 
-/* Throw away what a database has; for the launcher, when it is dropped. */
+/* The file that was set aside. */
+extern const AtRingAside *at_ring_aside(void);
+
+/*
+ * A transaction is about to commit that tells of so much; it has done so, as far as the ring is
+ * concerned; and which one was to tell, of which that is not known: tx_id 0 if there is none.
+ */
+extern void at_ring_loss_telling(const AtRingLoss *loss, const AtRingWriter *writer);
+extern void at_ring_loss_told(void);
+extern AtRingWriter at_ring_loss_teller(void);
+
+/* Throw away what a database has; for the launcher, when it is dropped or has no ledger. */
 extern void at_ring_forget(Oid database);
+
+/* Databases that have something in the ring; at most AT_MAX_DATABASES. Returns how many. */
+extern int at_ring_databases(Oid *databases);
 
 #endif

@@ -3,8 +3,10 @@
  *		The worker that records what other sessions told by way of the ring.
  *
  * Invariant: each record becomes one event. It is removed from the ring when the
- * transaction of its event has been committed, and nothing can end the
- * process in between. What follows each other and has the same origin
+ * transaction of its event has been committed. Before the commit the ring is told which
+ * transaction that is: a collector that finds a record with such a mark, because the one before
+ * was killed or failed, looks in the trail whether it is there, and removes the record or goes on
+ * as if there were no mark. What follows each other and has the same origin
  * is one transaction; its row has the identity of the origin.
  *
  * An error leaves the records where they are, and the next pass tries again:
@@ -30,10 +32,12 @@
 #include "base/ring.h"
 #include "base/worker.h"
 #include "ledger/context.h"
+#include "ledger/datum.h"
 #include "ledger/dispatch.h"
 #include "ledger/event.h"
 #include "ledger/hooks.h"
 #include "ledger/kind.h"
+#include "ledger/read.h"
 #include "ledger/target.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
@@ -75,6 +79,8 @@ static long run_pass(void);
 static bool serve(void);
 static void record_batch(const AtRingBatch *batch);
 static void read_entries(const AtRingBatch *batch, Work *work);
+static void drop_recorded(Work *work);
+static bool is_recorded(AtTransactionReader *trail, const AtRingWriter *writer);
 static void settle(int code, Datum arg);
 static void record_group(Work *work, int first);
 static bool same_origin(const Entry *a, const Entry *b);
@@ -85,6 +91,8 @@ static void append_event(Work *work, const AtDispatch *dispatch);
 static const AtTarget *find_target(AtTarget *target, const AtDispatch *dispatch);
 static struct varlena *make_values(const AtDispatch *dispatch);
 static void tell_loss(void);
+static void see_told(const AtRingWriter *writer);
+static char *write_loss(const AtRingLoss *loss);
 
 void
 at_collector_init(void)
@@ -148,6 +156,7 @@ record_batch(const AtRingBatch *batch)
 	read_entries(batch, &work);
 	PG_ENSURE_ERROR_CLEANUP(settle, PointerGetDatum(&work));
 	{
+		drop_recorded(&work);
 		for (int i = 0; i < work.count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -180,6 +189,72 @@ read_entries(const AtRingBatch *batch, Work *work)
 	work->left = work->count;
 }
 
+/* Begin a transaction in the memory context that is the current one. */
+static void
+begin(void)
+{
+	MemoryContext save = CurrentMemoryContext;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(save);
+	PushActiveSnapshot(GetTransactionSnapshot());
+}
+
+static void
+end(void)
+{
+	MemoryContext save = CurrentMemoryContext;
+
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(save);
+}
+
+/* What somebody before us has recorded is not recorded again. */
+static void
+drop_recorded(Work *work)
+{
+	AtTransactionReader *trail = NULL;
+
+	for (int i = 0; i < work->count; i++)
+	{
+		Entry *entry = &work->entry[i];
+
+		if (entry->record.writer.tx_id == 0)
+			continue;
+		if (trail == NULL)
+		{
+			begin();
+			trail = at_transaction_finder_open(GetActiveSnapshot());
+		}
+		if (is_recorded(trail, &entry->record.writer))
+		{
+			entry->taken = true;
+			work->left--;
+			work->done[work->ndone++] = entry->record.number;
+		}
+	}
+	if (trail != NULL)
+	{
+		at_transaction_reader_close(trail);
+		end();
+	}
+}
+
+/* Its row is there if it was committed. After a crash another one may have its name, and another
+ * time. */
+static bool
+is_recorded(AtTransactionReader *trail, const AtRingWriter *writer)
+{
+	const AtTransactionRow *row;
+
+	at_transaction_finder_start(trail, writer->tx_id);
+	while ((row = at_transaction_reader_next(trail)) != NULL)
+		if (row->body.tx_at == at_unix_microseconds(writer->tx_at))
+			return true;
+	return false;
+}
+
 static int
 compare_numbers(const void *a, const void *b)
 {
@@ -203,13 +278,23 @@ settle(int code, Datum arg)
 	work->ndone = 0;
 }
 
+/* The running transaction, which has events. */
+static AtRingWriter
+name_writer(void)
+{
+	const AtTransaction *tx = at_transaction_join();
+
+	return (AtRingWriter){.tx_id = tx->tx_id, .tx_at = tx->tx_at};
+}
+
 /* All of the same origin as the first. */
 static void
 record_group(Work *work, int first)
 {
 	const Entry *entry = &work->entry[first];
-	int from = work->ndone;
-	int taken = from;
+	int taken = work->ndone;
+
+	AtRingWriter writer;
 
 	clean_origin(entry->origin);
 	begin_group(entry->origin);
@@ -220,6 +305,8 @@ record_group(Work *work, int first)
 		if (other->taken || !same_origin(entry, other))
 			continue;
 		append_event(work, &other->dispatch);
+		writer = name_writer();
+		at_ring_set_writer(&other->record, &writer);
 		other->taken = true;
 		work->left--;
 		work->done[taken++] = other->record.number;
@@ -267,13 +354,9 @@ clean_origin(AtOrigin *origin)
 static void
 begin_group(const AtOrigin *origin)
 {
-	MemoryContext save = CurrentMemoryContext;
-
-	StartTransactionCommand();
-	MemoryContextSwitchTo(save);
+	begin();
 	if (!at_incarnation_begun())
 		elog(ERROR, "there is no ledger any more");
-	PushActiveSnapshot(GetTransactionSnapshot());
 	at_transaction_act_for(origin);
 }
 
@@ -290,6 +373,7 @@ end_group(Work *work, int ndone)
 	CommitTransactionCommand();
 	synchronous_commit = configured_commit;
 	work->ndone = ndone;
+	at_debug_kill("collector-after-commit");
 	RESUME_INTERRUPTS();
 	MemoryContextSwitchTo(save);
 }
@@ -342,24 +426,60 @@ make_values(const AtDispatch *dispatch)
 	return cstring_to_text(psprintf("{%s}", members.data));
 }
 
-/* Records that found no room: how many is an event. */
+/* Records that no trail gets: how many is an event. */
 static void
 tell_loss(void)
 {
-	AtRingLoss loss = at_ring_loss();
-	StringInfoData values;
+	AtRingWriter writer = at_ring_loss_teller();
+	AtRingLoss loss;
 
-	if (loss.dropped == 0 && loss.late == 0)
+	if (writer.tx_id != 0)
+		see_told(&writer);
+	loss = at_ring_loss();
+	if (loss.dropped == 0 && loss.late == 0 && loss.broken == 0 && loss.files == 0)
 		return;
-	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
-	initStringInfo(&values);
-	at_member_number(&values, "lost", loss.dropped);
-	at_member_number(&values, "in_server_log", loss.late);
-	(void) at_kind_append("attempt", 'R', "audit.lost", NULL, values.data);
+	begin();
+	(void) at_kind_append("attempt", 'R', "audit.lost", NULL, write_loss(&loss));
+	writer = name_writer();
+	at_ring_loss_telling(&loss, &writer);
 	PopActiveSnapshot();
 	HOLD_INTERRUPTS();
 	CommitTransactionCommand();
-	at_ring_loss_told(&loss);
+	at_debug_kill("collector-after-telling");
+	at_ring_loss_told();
 	RESUME_INTERRUPTS();
+}
+
+/* Somebody before us may have told, and not come to say so. */
+static void
+see_told(const AtRingWriter *writer)
+{
+	AtTransactionReader *trail;
+
+	begin();
+	trail = at_transaction_finder_open(GetActiveSnapshot());
+	if (is_recorded(trail, writer))
+		at_ring_loss_told();
+	at_transaction_reader_close(trail);
+	end();
+}
+
+static char *
+write_loss(const AtRingLoss *loss)
+{
+	const AtRingAside *aside = at_ring_aside();
+	StringInfoData values;
+
+	initStringInfo(&values);
+	at_member_number(&values, "lost", loss->dropped + loss->broken);
+	at_member_number(&values, "in_server_log", loss->late);
+	if (loss->broken > 0)
+		at_member_number(&values, "unfinished", loss->broken);
+	if (loss->files > 0)
+	{
+		at_member_number(&values, "set_aside", loss->aside);
+		at_member_text(&values, "file", aside->file);
+		at_member_text(&values, "reason", aside->reason);
+	}
+	return values.data;
 }

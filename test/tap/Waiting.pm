@@ -7,7 +7,7 @@ use warnings;
 use Exporter 'import';
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(wait_for hold_point wait_until_held);
+our @EXPORT = qw(wait_for hold_point wait_until_held start_again);
 
 my $deadline = 180;    # seconds, for each thing that is waited for
 
@@ -42,6 +42,19 @@ sub wait_until_held
 
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 		AND classid = 1096107092 AND objid::int8 = hashtext('$point')::int8 & 4294967295") or die "not held at $point";
+	return;
+}
+
+# Start a server that was killed: orphans of its postmaster hold the shared memory for a moment.
+sub start_again
+{
+	my ($node) = @_;
+
+	wait_for('the server starts', sub {
+		return 1 if $node->start(fail_ok => 1);
+		$node->stop('fast', fail_ok => 1);
+		return 0;
+	});
 	return;
 }
 

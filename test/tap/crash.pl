@@ -9,13 +9,14 @@ use strict;
 use warnings;
 
 use FindBin;
-use lib "$FindBin::RealBin/../demo";
+use lib $FindBin::RealBin, "$FindBin::RealBin/../demo";
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Shop;
 use Test::More;
-use Time::HiRes qw(sleep time);
+use Time::HiRes qw(sleep);
+use Waiting;
 
 my $deadline = 60;    # seconds, for each thing that is waited for
 my @victims = ('backend', 'postmaster', 'worker', 'postmaster', 'backend') x 2;
@@ -87,19 +88,9 @@ sub come_back
 {
 	my ($node, $victim) = @_;
 
-	# orphans of a killed postmaster hold the shared memory for a moment
-	wait_for('the server starts', sub { start_or_clean_up($node) }) if $victim eq 'postmaster';
+	start_again($node) if $victim eq 'postmaster';
 	wait_for('the server answers', sub { $node->psql('postgres', 'SELECT 1') == 0 });
 	return;
-}
-
-sub start_or_clean_up
-{
-	my ($node) = @_;
-
-	return 1 if $node->start(fail_ok => 1);
-	$node->stop('fast', fail_ok => 1);
-	return 0;
 }
 
 sub examine
@@ -114,18 +105,5 @@ sub examine
 
 	is("@missing", '', "$when: each of " . keys(%acknowledged) . " acknowledged commits is in the trail");
 	is(join(' ', grep { /^never/ } sort keys %recorded), '', "$when: nothing rolled back is");
-	return;
-}
-
-sub wait_for
-{
-	my ($what, $condition) = @_;
-	my $until = time() + $deadline;
-
-	until ($condition->())
-	{
-		die "timed out: $what" if time() > $until;
-		sleep(0.05);
-	}
 	return;
 }

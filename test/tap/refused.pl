@@ -227,12 +227,14 @@ refuse($node, join ' ', map { "DELETE FROM audit.event WHERE tx_id > -$_;" } 1 .
 ok($node->poll_query_until('postgres', 'SELECT count(*) = ' . ($before + 300) . q{ FROM audit.event WHERE event_type = 'audit.refused'}),
 	'who waits for room loses nothing');
 
-# A crash loses at most what the collector has not recorded yet; the trail is whole.
+# A crash loses nothing; the trail is whole.
 $gate->quit;
+settle_refused($node);
 refuse($node, 'DELETE FROM audit.event');
 $node->stop('immediate');
 $node->start;
 workers_run($node, 'postgres', 'workers run after a crash');
+is(refused($node), 'TR001|table audit.event|DELETE FROM audit.event', 'what was refused before it is on record');
 refuse($node, 'DELETE FROM audit.alert');
 is(refused($node), 'TR001|table audit.alert|DELETE FROM audit.alert', 'recording goes on');
 $node->safe_psql('postgres', 'SELECT audit.seal_now()');
