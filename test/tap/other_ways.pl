@@ -134,7 +134,7 @@ foreach my $option (qw(role session_authorization))
 # CREATEROLE lets the owner of the ledger log in, from version 16 on a superuser: on record, shown, and to no avail.
 my $maker = $node->pg_version < 16 ? 'maker' : 'boss';
 is(refuse($node, q{ALTER ROLE audit_ledger LOGIN}, '-U', $maker), '', "$maker lets the owner of the ledger log in");
-is($node->safe_psql('postgres', q{SELECT new_values ->> 'kind', login_user FROM audit.events WHERE event_type = 'role.granted' AND resource_id = 'audit_ledger'}),
+is($node->safe_psql('postgres', q{SELECT new_values ->> 'kind', login_user FROM audit.events WHERE event_type = 'trail_access.gained' AND resource_id = 'audit_ledger'}),
 	"login of the owner|$maker", 'that is on record');
 like(doctor($node, 'postgres', 'access'), qr/owner of the ledger, "audit_ledger", may log in/, 'the doctor shows it');
 like(refuse($node, 'DROP TABLE audit.event CASCADE', '-U', 'audit_ledger'), qr/cannot drop table audit\.event/, 'and the owner drops nothing');
@@ -145,7 +145,7 @@ unlike(doctor($node, 'postgres', 'access'), qr/may log in/, "which is mended by 
 # A role of the trail that is dropped and made again has no right, and none of another's name comes by it.
 $node->safe_psql('postgres', 'SELECT count(*) FROM audit.create_roles(); DROP OWNED BY audit_auditor; DROP ROLE audit_auditor; CREATE ROLE audit_auditor; CREATE ROLE sneak LOGIN IN ROLE audit_auditor');
 is(refuse($node, 'SELECT count(*) FROM audit.event', '-U', 'sneak') =~ /permission denied/ ? 'denied' : $node->{refuse_out}, 'denied', 'a role that was made anew reads nothing');
-is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.events WHERE event_type = 'role.granted' AND resource_id = 'sneak'}), '1', 'who is put into it is on record');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM audit.events WHERE event_type = 'trail_access.gained' AND resource_id = 'sneak'}), '1', 'who is put into it is on record');
 
 # A table takes the place of an audited one; a type loses what values had: told by events.
 $node->safe_psql('postgres', q{
