@@ -584,6 +584,18 @@ remove_records(Oid database, const uint64 *numbers, int count)
 	LWLockRelease(ring->lock);
 }
 
+void
+at_ring_count_broken(void)
+{
+	Share *share;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	share = find_share(MyDatabaseId);
+	if (share != NULL)
+		share->lost.broken++;
+	LWLockRelease(ring->lock);
+}
+
 AtRingLoss
 at_ring_loss(void)
 {

@@ -115,6 +115,9 @@ typedef struct AtRingLoss
 	uint64 files;   /* so many may have had records of this database */
 } AtRingLoss;
 
+/* Count one more that is broken. */
+extern void at_ring_count_broken(void);
+
 /* How many there were that nobody has told of yet. */
 extern AtRingLoss at_ring_loss(void);
 

@@ -51,6 +51,9 @@
 
 #define BATCH_SIZE (128 * 1024)
 
+/* Reads of a table of which no version is known are about this. */
+#define TABLE_TYPE "table"
+
 /* A record of a batch. */
 typedef struct Entry
 {
@@ -89,7 +92,7 @@ static void begin_group(const AtOrigin *origin);
 static void end_group(Work *work, int ndone);
 static void append_event(Work *work, const AtDispatch *dispatch);
 static const AtTarget *find_target(AtTarget *target, const AtDispatch *dispatch);
-static struct varlena *make_values(const AtDispatch *dispatch);
+static struct varlena *make_values(const AtDispatch *dispatch, const AtTarget *target);
 static void tell_loss(void);
 static void see_told(const AtRingWriter *writer);
 static char *write_loss(const AtRingLoss *loss);
@@ -169,6 +172,17 @@ record_batch(const AtRingBatch *batch)
 	at_ring_recorded(work.entry[work.count - 1].record.number);
 }
 
+/* A record that says nothing, as one of another release may: it must not be in the way of others.
+ */
+static void
+give_up(Work *work, Entry *entry)
+{
+	elog(LOG, "record " UINT64_FORMAT " of the ring cannot be read", entry->record.number);
+	at_ring_count_broken();
+	entry->taken = true;
+	work->done[work->ndone++] = entry->record.number;
+}
+
 static void
 read_entries(const AtRingBatch *batch, Work *work)
 {
@@ -183,10 +197,9 @@ read_entries(const AtRingBatch *batch, Work *work)
 		entry->origin = palloc(sizeof(AtOrigin));
 		if (!at_dispatch_read(entry->record.data, entry->record.len, entry->origin,
 							  &entry->origin_len, &entry->dispatch))
-			elog(ERROR, "record " UINT64_FORMAT " of the ring cannot be read",
-				 entry->record.number);
+			give_up(work, entry);
 	}
-	work->left = work->count;
+	work->left = work->count - work->ndone;
 }
 
 /* Begin a transaction in the memory context that is the current one. */
@@ -220,7 +233,7 @@ drop_recorded(Work *work)
 	{
 		Entry *entry = &work->entry[i];
 
-		if (entry->record.writer.tx_id == 0)
+		if (entry->taken || entry->record.writer.tx_id == 0)
 			continue;
 		if (trail == NULL)
 		{
@@ -293,7 +306,6 @@ record_group(Work *work, int first)
 {
 	const Entry *entry = &work->entry[first];
 	int taken = work->ndone;
-
 	AtRingWriter writer;
 
 	clean_origin(entry->origin);
@@ -386,13 +398,16 @@ append_event(Work *work, const AtDispatch *dispatch)
 
 	if (dispatch->record_key != NULL)
 		event.record_key = cstring_to_text(clean(dispatch->record_key));
-	event.new_values = make_values(dispatch);
+	event.new_values = make_values(dispatch, target);
 	event.occurred_at = dispatch->at;
 
 	(void) at_change_record(&event, InvalidOid);
 }
 
-/* What the event is about: an audited table, or what is known by its resource type. */
+/*
+ * What the event is about: an audited table, or what is known by its resource type. The version of
+ * a table may have been rolled back since, or not be committed yet; this cannot be waited for.
+ */
 static const AtTarget *
 find_target(AtTarget *target, const AtDispatch *dispatch)
 {
@@ -400,18 +415,20 @@ find_target(AtTarget *target, const AtDispatch *dispatch)
 
 	if (dispatch->target_id != 0)
 	{
-		if (target->target_id != dispatch->target_id &&
-			!at_target_read(dispatch->target_id, target))
-			elog(ERROR, "audit.target has no row %d", dispatch->target_id);
+		if (target->target_id == dispatch->target_id || at_target_read(dispatch->target_id, target))
+			return target;
+		target->target_id = 0;
+		if (dispatch->op == 'S')
+			type = TABLE_TYPE;
 	}
-	else if (target->target_id == 0 || strcmp(target->resource_type, type) != 0 ||
-			 target->table_name[0] != '\0')
+	if (target->target_id == 0 || strcmp(target->resource_type, type) != 0 ||
+		target->table_name[0] != '\0')
 		at_kind_target(type, target);
 	return target;
 }
 
 static struct varlena *
-make_values(const AtDispatch *dispatch)
+make_values(const AtDispatch *dispatch, const AtTarget *target)
 {
 	StringInfoData members;
 	char *values = clean(dispatch->values);
@@ -421,6 +438,8 @@ make_values(const AtDispatch *dispatch)
 	appendStringInfoString(&members, values != NULL ? values : "");
 	if (dispatch->rows >= 0)
 		at_member_number(&members, "rows", dispatch->rows);
+	if (dispatch->op == 'S' && dispatch->target_id != target->target_id)
+		at_member_text(&members, "table", clean(dispatch->resource_type));
 	if (database != NULL && strcmp(database, get_database_name(MyDatabaseId)) != 0)
 		at_member_text(&members, "in_database", database);
 	return cstring_to_text(psprintf("{%s}", members.data));

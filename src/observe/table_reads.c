@@ -309,7 +309,11 @@ static void
 make_record(Reading *reading, AtWatched *watched)
 {
 	StringInfoData values;
-	AtDispatch dispatch = {.op = 'S', .target_id = watched->target_id};
+	AtDispatch dispatch = {
+		.op = 'S',
+		.target_id = watched->target_id,
+		.resource_type = get_rel_name(watched->root),
+	};
 
 	initStringInfo(&values);
 	at_member_json(&values, "columns", at_watched_json(watched, reading->columns));
