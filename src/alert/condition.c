@@ -4,7 +4,8 @@
  *
  * The document that the engine sees has only what the path asks for: most
  * paths name one or two columns, and to write a wide row as JSON costs more than to record
- * its change. Only a path that reaches a row as a whole gets all of it.
+ * its change. Only a path that reaches a row as a whole gets all of it. And where plain comparisons
+ * decide (quick.h), there is no document.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -21,6 +22,7 @@
 
 #include "alert/caught.h"
 #include "alert/condition.h"
+#include "alert/quick.h"
 #include "base/compat.h"
 #include "base/json_path.h"
 #include "base/jsonb_make.h"
@@ -47,6 +49,7 @@ struct AtCondition
 {
 	JsonPath *path;
 	bool predicate;
+	AtQuick *quick; /* NULL: nothing of it is plain */
 	Jsonb *no_variables;
 	Side side[2];   /* old, new */
 	uint32 members; /* as bits, by their place in members[] */
@@ -108,6 +111,8 @@ at_condition_compile(const char *path, Oid relid, bool lenient)
 	condition->path = at_path_compile(path);
 	condition->no_variables = at_jsonb_make("{}", 2, NULL);
 	condition->predicate = at_path_is_predicate(condition->path);
+	if (condition->predicate)
+		condition->quick = at_quick_compile(condition->path, relid);
 	while (at_path_next(reference.end, &reference))
 		note_reference(condition, &reference, relid, lenient);
 	for (int i = 0; i < lengthof(condition->side); i++)
@@ -225,6 +230,12 @@ typedef struct Work
 AtVerdict
 at_condition_judge(const AtCondition *condition, AtObserved *observed)
 {
+	AtQuickAnswer answer =
+		condition->quick != NULL ? at_quick_judge(condition->quick, observed) : AT_QUICK_NONE;
+
+	if (answer != AT_QUICK_NONE)
+		return answer == AT_QUICK_TRUE ? AT_TRUE : AT_FALSE;
+
 	/* not within what is caught: output functions may be code of users, which does anything */
 	Work work = {.condition = condition, .document = make_document(condition, observed)};
 

@@ -18,6 +18,8 @@
 #include "base/compat.h"
 #include "base/json_scan.h"
 #include "base/names.h"
+#include "core/decimal.h"
+#include "ledger/datum.h"
 
 /* A number that has changed. */
 typedef struct Movement
@@ -150,6 +152,7 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 {
 	char *old_text;
 	char *new_text;
+	int order;
 
 	if (rule->kind != AT_RULE_INCREASED && rule->kind != AT_RULE_DECREASED &&
 		rule->kind != AT_RULE_REVERTED)
@@ -160,6 +163,9 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 	if (rule->kind == AT_RULE_REVERTED)
 		return is_reverted(rule, old_text, new_text);
 	if (old_text == NULL || new_text == NULL)
+		return false;
+	if (at_decimal_compare(at_span_of(new_text), at_span_of(old_text), &order) &&
+		(rule->kind == AT_RULE_INCREASED ? order <= 0 : order >= 0))
 		return false;
 
 	Movement movement = {.rule = rule, .old_text = old_text, .new_text = new_text};

@@ -38,6 +38,7 @@
 
 /* Stack that a level of nesting takes in the server's conversion, amply. */
 #define AT_JSON_LEVEL_STACK 1024
+#define AT_JSON_FIRST_STEP  8
 #define AT_JSON_LEVEL_STEP  64
 
 #define AT_JSON_SHOWN 1000 /* bytes of a value that is too long */
@@ -214,7 +215,7 @@ at_json_build_container(AtJsonBuild *b)
 		return;
 	if (b->depth >= b->safe_depth)
 	{
-		int wanted = b->safe_depth + AT_JSON_LEVEL_STEP;
+		int wanted = b->safe_depth + (b->safe_depth == 0 ? AT_JSON_FIRST_STEP : AT_JSON_LEVEL_STEP);
 
 		if (!at_json_stack_bears(wanted))
 		{
