@@ -37,7 +37,6 @@
 #include "ledger/reader.h"
 
 /* A notification has to hold these, with escapes. */
-#define MAX_NAME_BYTES     200
 #define MAX_SEVERITY_BYTES 60
 #define MAX_MESSAGE_BYTES  2000
 
@@ -166,14 +165,13 @@ check_there(const AtRuleRow *row)
 					errhint("SELECT audit.alert_drop(%s);", quote_literal_cstr(name))));
 }
 
-/* Let all sessions read the rules of a table, or of none, anew. */
+/* Let all sessions read the rules of a table, or of none, anew; of one that is gone too. */
 static void
 forget(Oid relid)
 {
-	if (!OidIsValid(relid))
-		CacheInvalidateRelcacheByRelid(at_audit_relid(AT_RULE_TABLE));
-	else if (get_rel_name(relid) != NULL)
-		CacheInvalidateRelcacheByRelid(relid);
+	bool there = OidIsValid(relid) && get_rel_name(relid) != NULL;
+
+	CacheInvalidateRelcacheByRelid(there ? relid : at_audit_relid(AT_RULE_TABLE));
 }
 
 static bool
@@ -314,7 +312,7 @@ check_label(const AtRuleRow *row, int column, const char *what, int max_bytes)
 static void
 check_labels(const AtRuleRow *row)
 {
-	check_label(row, Anum_rule_name, "name", MAX_NAME_BYTES);
+	check_label(row, Anum_rule_name, "name", AT_RULE_NAME_BYTES);
 	check_label(row, Anum_rule_severity, "severity", MAX_SEVERITY_BYTES);
 	check_label(row, Anum_rule_channel, "channel", NAMEDATALEN - 1);
 	check_label(row, Anum_rule_escalate_to, "second channel", NAMEDATALEN - 1);

@@ -479,12 +479,11 @@ raise_recorded(const AtRule *rule, AtRecorded *recorded)
 static bool
 find_rule(const char *name, AtRuleKind kind, AtRule *rule)
 {
-	TupleDesc desc;
-	HeapTuple tuple = at_rule_find(name, &desc);
+	const AtRule *named = at_rule_named(name);
 
-	if (tuple == NULL)
+	if (named == NULL)
 		return false;
-	at_rule_compile(rule, tuple, desc, true);
+	*rule = *named;
 	return rule->kind == kind && rule->enabled &&
 		   (!OidIsValid(rule->relid) || get_rel_name(rule->relid) != NULL);
 }

@@ -43,14 +43,24 @@
 #include "alert/notifier.h"
 #include "alert/pending.h"
 #include "alert/tell.h"
+#include "base/clock.h"
 #include "base/columns.h"
 #include "base/debug_point.h"
 #include "base/worker.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
 
-/* How soon to look without being woken: prepared transactions wake nobody. */
+/*
+ * How soon to look without being woken - prepared transactions wake nobody -, and how often at
+ * least for what is due again.
+ */
 #define POLL_MS 1000
+
+/*
+ * After alerts were told, the notifier rests: those who raise one after the other share a pass, and
+ * do not even wake it. Without it hundreds of passes a second take the processors from them.
+ */
+#define REST_MS 5
 
 /* Where the passes have come to. */
 typedef struct Cursor
@@ -66,6 +76,7 @@ typedef struct Done
 	int repeated; /* alerts that were due again */
 	int taken;    /* of the window */
 	bool ended;   /* nothing is left of it */
+	bool looked;  /* whether anything is due again */
 	AtDuePlace due;
 } Done;
 
@@ -79,8 +90,10 @@ static const char cursor_query[] =
 static struct
 {
 	SPIPlanPtr cursor;
-	AtDuePlace due; /* seen to up to here; the row of a pass may say less */
-	bool was_storm; /* the pass before left something */
+	AtDuePlace due;  /* seen to up to here; the row of a pass may say less */
+	int64 looked_ms; /* when it was looked last whether anything is */
+	bool look_again; /* then there was something, or nobody could be told */
+	bool was_storm;  /* the pass before left something */
 } notifier;
 
 PG_FUNCTION_INFO_V1(at_notify_now);
@@ -88,6 +101,7 @@ PG_FUNCTION_INFO_V1(at_notify_now);
 static long run_pass(void);
 static void try_pass(Done *done);
 static void tell(Done *done);
+static bool is_due_likely(void);
 static void use_indexes(void);
 static void read_cursor(Cursor *cursor);
 static void append_pass(const Cursor *cursor, const Done *done);
@@ -111,6 +125,7 @@ static long
 run_pass(void)
 {
 	bool was_storm = notifier.was_storm;
+	bool told = false;
 
 	if (RecoveryInProgress())
 		return POLL_MS;
@@ -125,14 +140,22 @@ run_pass(void)
 		at_tell_end(0);
 		at_pending_taken(done.taken);
 		notifier.due = done.due;
+		if (done.looked)
+			notifier.looked_ms = at_clock_ms();
+		notifier.look_again = done.repeated > 0 || at_tell_is_unheard();
 		notifier.was_storm = !done.ended;
+		told = told || done.taken > 0;
 	} while (notifier.was_storm && at_worker_is_asked());
 
 	/* what is told does not depend on it; what it raises wakes us again */
 	at_judge_pass();
 
 	/* while a storm was told, others may have woken us in vain */
-	return notifier.was_storm || was_storm ? 0 : POLL_MS;
+	if (notifier.was_storm || was_storm)
+		return 0;
+	if (told && !at_worker_is_asked())
+		pg_usleep(REST_MS * 1000L);
+	return POLL_MS;
 }
 
 static void
@@ -176,7 +199,8 @@ tell(Done *done)
 	at_debug_point("notifier-picked");
 
 	/* what is due was told or raised earlier, so it comes first */
-	if (!at_tell_is_unheard())
+	done->looked = !at_tell_is_unheard() && is_due_likely();
+	if (done->looked)
 		done->repeated = at_due_tell(&done->due, limit);
 	at_pending_read(cursor.next_pass_id, cursor.snapshot);
 	done->taken = at_pending_tell(limit - done->repeated);
@@ -189,6 +213,14 @@ tell(Done *done)
 	at_debug_point("notifier-before-commit");
 	SPI_finish();
 	PopActiveSnapshot();
+}
+
+/* Asking costs as much as telling an alert, and what is due can wait a moment. */
+static bool
+is_due_likely(void)
+{
+	return notifier.look_again || at_worker_is_asked() ||
+		   at_clock_ms() - notifier.looked_ms >= POLL_MS;
 }
 
 /*

@@ -10,7 +10,7 @@
  *
  * A storm is read in parts, so that memory is bounded: within a part the
  * order is that of commits, and the parts follow one another by transaction
- * id. What has a delivery is left out, so that a window that was told in
+ * id. What has a delivery is left out when it is to be told, so that a window that was told in
  * part by a notifier that is gone is told to its end by the next one.
  *-------------------------------------------------------------------------
  */
@@ -53,8 +53,7 @@ typedef struct Pending
  */
 #define BRANCH(number, condition)                                                                  \
 	"(SELECT " number " AS branch, a.alert_id, a.xid, a.tx_id FROM audit.alert a WHERE " condition \
-	" AND NOT EXISTS (SELECT FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id OFFSET 0) " \
-	"ORDER BY a.xid, a.alert_id LIMIT $8)"
+	" ORDER BY a.xid, a.alert_id LIMIT $8)"
 
 static const char part_query[] =
 	"SELECT p.branch, p.alert_id, p.xid, t.committed_at IS NOT NULL "
@@ -84,7 +83,8 @@ static const char items_query[] =
 	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) WITH ORDINALITY "
 	"AS i (alert_id, action_id, n) CROSS JOIN LATERAL (SELECT * FROM audit.alert x "
 	"WHERE x.alert_id = i.alert_id OFFSET 0) a LEFT JOIN LATERAL (SELECT y.channel "
-	"FROM audit.alert_action y WHERE y.action_id = i.action_id OFFSET 0) r ON true "
+	"FROM audit.alert_action y WHERE y.action_id = i.action_id AND i.action_id <> 0 OFFSET 0) r ON "
+	"true "
 	"WHERE NOT EXISTS (SELECT FROM audit.alert_delivery d WHERE d.alert_id = i.alert_id "
 	"AND (i.action_id = 0 OR d.action_id = i.action_id) OFFSET 0) ORDER BY i.n";
 

@@ -24,16 +24,13 @@
 #include "alert/rule.h"
 #include "base/clock.h"
 
-/* The longest name of a rule, see define.c. */
-#define MAX_NAME_BYTES 200
-
 /* Deliveries that a new process looks back over. */
 #define LOOK_BACK "100000"
 
 /* Counts of a rule; those of rules that are gone stay, which are few. */
 typedef struct Count
 {
-	char rule[MAX_NAME_BYTES + 1];
+	char rule[AT_RULE_NAME_BYTES + 1];
 	TimestampTz *told; /* when they were told, those of the last such time; ascending */
 	int ntold;         /* never more than the rule allows */
 	int room;
@@ -74,20 +71,17 @@ at_restraint_ask(const char *name)
 {
 	AtRestraint restraint = {.kind = AT_TOLD};
 	TimestampTz now = at_clock_now();
-	TupleDesc desc;
-	HeapTuple tuple = strlen(name) <= MAX_NAME_BYTES ? at_rule_find(name, &desc) : NULL;
-	AtRule rule;
+	const AtRule *rule = at_rule_named(name);
 	Count *count;
 
-	if (tuple == NULL)
+	if (rule == NULL)
 		return restraint;
-	at_rule_compile(&rule, tuple, desc, true);
 	count = find_count(name);
-	if (rule.muted && now < rule.mute_until)
-		restraint = (AtRestraint){.kind = AT_MUTED, .until = rule.mute_until};
-	else if (rule.quiet_hours != NULL && at_hours_contain(rule.quiet_hours, now))
-		restraint = (AtRestraint){.kind = AT_QUIET, .until = quiet_until(rule.quiet_hours, now)};
-	else if (over_limit(&rule, count, now))
+	if (rule->muted && now < rule->mute_until)
+		restraint = (AtRestraint){.kind = AT_MUTED, .until = rule->mute_until};
+	else if (rule->quiet_hours != NULL && at_hours_contain(rule->quiet_hours, now))
+		restraint = (AtRestraint){.kind = AT_QUIET, .until = quiet_until(rule->quiet_hours, now)};
+	else if (over_limit(rule, count, now))
 		restraint.kind = AT_LIMITED;
 
 	if (restraint.kind == AT_TOLD)
@@ -139,7 +133,7 @@ read_count(HeapTuple row, TupleDesc desc)
 	Datum *times;
 	int ntimes = 0;
 
-	if (strlen(rule) > MAX_NAME_BYTES)
+	if (strlen(rule) > AT_RULE_NAME_BYTES)
 		return;
 	count = hash_search(restraints.counts, rule, HASH_ENTER, NULL);
 	memset((char *) count + sizeof(count->rule), 0, sizeof(*count) - sizeof(count->rule));

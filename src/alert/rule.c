@@ -6,6 +6,9 @@
  * look-up reads anew; whatever changes a rule causes one. Rules of no table have an entry that an
  * invalidation of the configuration table flips. The newest rules count, whatever the
  * transaction's snapshot is.
+ *
+ * Who tells alerts looks rules up by their names. These are kept until anything at all was
+ * invalidated, which is seldom enough.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -34,6 +37,12 @@ typedef struct CacheEntry
 	AtRules rules;
 } CacheEntry;
 
+typedef struct NamedRule
+{
+	char name[AT_RULE_NAME_BYTES + 1];
+	AtRule *rule; /* NULL: there is none */
+} NamedRule;
+
 /* Right after an error: an entry is filled only when it has been read whole. */
 static struct
 {
@@ -41,6 +50,14 @@ static struct
 	Oid rule_table; /* set when it was read first */
 	uint64 invalidations;
 } cache;
+
+/* Rules by name. Right after an error: a rule is entered only when it has been read whole. */
+static struct
+{
+	MemoryContext memory; /* of all of it; NULL: nothing is kept */
+	HTAB *rules;
+	uint64 invalidations; /* as it was when the first was read */
+} named;
 
 static void forget_relation(Datum arg, Oid relid);
 static void make_cache(void);
@@ -197,6 +214,50 @@ at_rule_find(const char *name, TupleDesc *desc)
 	}
 	at_latest_end(&latest);
 	return tuple;
+}
+
+static void
+begin_named(void)
+{
+	HASHCTL control = {.keysize = AT_RULE_NAME_BYTES + 1, .entrysize = sizeof(NamedRule)};
+
+	if (named.memory != NULL)
+		MemoryContextDelete(named.memory);
+	named.memory = control.hcxt = AllocSetContextCreate(
+		CacheMemoryContext, "audit_trail alert rules by name", ALLOCSET_SMALL_SIZES);
+	named.rules = hash_create("audit_trail alert rules by name", 64, &control,
+							  HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	named.invalidations = cache.invalidations;
+}
+
+const AtRule *
+at_rule_named(const char *name)
+{
+	MemoryContext save = CurrentMemoryContext;
+	NamedRule *entry;
+	TupleDesc desc;
+	HeapTuple tuple;
+	AtRule *rule = NULL;
+
+	if (strlen(name) > AT_RULE_NAME_BYTES)
+		return NULL;
+	if (named.memory == NULL || named.invalidations != cache.invalidations)
+		begin_named();
+	entry = hash_search(named.rules, name, HASH_FIND, NULL);
+	if (entry != NULL)
+		return entry->rule;
+
+	tuple = at_rule_find(name, &desc);
+	if (tuple != NULL)
+	{
+		MemoryContextSwitchTo(named.memory);
+		rule = palloc(sizeof(AtRule));
+		at_rule_compile(rule, tuple, desc, true);
+		MemoryContextSwitchTo(save);
+	}
+	entry = hash_search(named.rules, name, HASH_ENTER, NULL);
+	entry->rule = rule;
+	return rule;
 }
 
 /* Whoever renames or drops a watched column learns that the rule does not see it any more. */

@@ -45,6 +45,9 @@
 #define Anum_rule_changed_at  25
 #define Natts_rule            25
 
+/* Longest name of a rule, and so of its alerts: a notification has to hold it, with escapes. */
+#define AT_RULE_NAME_BYTES 200
+
 typedef enum AtRuleKind
 {
 	AT_RULE_CHANGED,
@@ -135,6 +138,12 @@ extern bool at_rule_reads(const AtRule *rule, AttrNumber attnum);
 
 /* The enabled rules of a table, or with InvalidOid those of none, by name. */
 extern AtRules at_rules_lookup(Oid relid);
+
+/*
+ * The rule of this name, enabled or not, compiled; NULL if there is none. Kept by the backend until
+ * some relation changes; valid until the next call.
+ */
+extern const AtRule *at_rule_named(const char *name);
 
 /* The stored row of this name, in the current memory context; NULL if there is none. */
 extern HeapTuple at_rule_find(const char *name, TupleDesc *desc);

@@ -16,6 +16,8 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "alert/notifier.h"
@@ -27,6 +29,7 @@
 #include "ledger/append.h"
 #include "ledger/datum.h"
 #include "ledger/number.h"
+#include "ledger/target.h"
 
 /* The queue counts as full from here on; others want to use it too. */
 #define QUEUE_FULL 0.9
@@ -50,8 +53,15 @@ enum
 	TELL_EVENT_TYPE,
 	TELL_SENTENCE,
 	TELL_ESCALATE_TO,
-	TELL_TABLE
+	TELL_TARGET_ID
 };
+
+/* What a target is called in a notification; a version of a table is never changed. */
+typedef struct TargetName
+{
+	int32 target_id;
+	char *table; /* NULL: there is no such target */
+} TargetName;
 
 /* A row of audit.alert_delivery, but for what is the same for all. */
 typedef struct Delivery
@@ -73,9 +83,11 @@ static struct
 	int limit;              /* 0: AT_TELL_PORTION */
 	TimestampTz not_before; /* what is told is due after this */
 	SPIPlanPtr attempt;
+	HTAB *names; /* of targets; an entry is whole or not there */
 } tell;
 
 static double queue_usage(void);
+static const char *table_of(int32 target_id);
 static bool wants_answer(const char *severity);
 static TimestampTz due_after(int attempt);
 static void hold_back(const AtTelling *telling, const AtRestraint *restraint);
@@ -147,7 +159,7 @@ at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling)
 		.ordinal = DatumGetInt32(SPI_getbinval(row, desc, TELL_ORDINAL, &isnull)),
 		.rule = SPI_getvalue(row, desc, TELL_RULE),
 		.severity = SPI_getvalue(row, desc, TELL_SEVERITY),
-		.table = SPI_getvalue(row, desc, TELL_TABLE),
+		.table = table_of(DatumGetInt32(SPI_getbinval(row, desc, TELL_TARGET_ID, &isnull))),
 		.resource_id = SPI_getvalue(row, desc, TELL_RECORD_KEY),
 		.event_type = SPI_getvalue(row, desc, TELL_EVENT_TYPE),
 		.sentence = at_guc_alert_values ? SPI_getvalue(row, desc, TELL_SENTENCE) : NULL,
@@ -158,6 +170,30 @@ at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling)
 	notice->changed = palloc(sizeof(char *) * Max(notice->nchanged, 1));
 	for (int i = 0; i < notice->nchanged; i++)
 		notice->changed[i] = TextDatumGetCString(names[i]);
+}
+
+/* With its schema; they are few, and asked for again and again. */
+static const char *
+table_of(int32 target_id)
+{
+	HASHCTL control = {
+		.keysize = sizeof(int32), .entrysize = sizeof(TargetName), .hcxt = TopMemoryContext};
+	TargetName *name;
+	AtTarget target;
+	char *table = NULL;
+
+	if (tell.names == NULL)
+		tell.names = hash_create("audit_trail names of targets", 64, &control,
+								 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	name = hash_search(tell.names, &target_id, HASH_FIND, NULL);
+	if (name != NULL)
+		return name->table;
+	if (at_target_read(target_id, &target))
+		table = MemoryContextStrdup(
+			TopMemoryContext, quote_qualified_identifier(target.table_schema, target.table_name));
+	name = hash_search(tell.names, &target_id, HASH_ENTER, NULL);
+	name->table = table;
+	return table;
 }
 
 void
@@ -244,6 +280,8 @@ tell_on(AtTelling *telling, const char *channel, int attempt, int64 action_id)
 						 .detail = check_channel(channel),
 						 .action_id = action_id};
 
+	if (telling->notice.attempt != attempt)
+		telling->payload = NULL;
 	telling->notice.attempt = attempt;
 	if (delivery.detail != NULL)
 		delivery.outcome = "undeliverable";
@@ -255,7 +293,9 @@ tell_on(AtTelling *telling, const char *channel, int attempt, int64 action_id)
 	}
 	else
 	{
-		Async_Notify(channel, at_notice_json(&telling->notice));
+		if (telling->payload == NULL)
+			telling->payload = at_notice_json(&telling->notice);
+		Async_Notify(channel, telling->payload);
 		if (strcmp(channel, AT_ALERT_CHANNEL) == 0 && wants_answer(telling->notice.severity))
 			delivery.due_at = due_after(attempt);
 	}

@@ -26,9 +26,7 @@
 /* What a query over audit.alert, called a, selects first, for at_tell_read(). */
 #define AT_TELL_COLUMNS                                                                            \
 	"a.alert_id, a.raised_at, a.tx_id, a.ordinal, a.rule_name, a.severity, a.channel, "            \
-	"a.record_key, a.changed, a.event_type, a.sentence, a.escalate_to, (SELECT "                   \
-	"pg_catalog.quote_ident(g.table_schema) || '.' || "                                            \
-	"pg_catalog.quote_ident(g.table_name) FROM audit.target g WHERE g.target_id = a.target_id)"
+	"a.record_key, a.changed, a.event_type, a.sentence, a.escalate_to, a.target_id"
 
 /* The column after these. */
 #define AT_TELL_NEXT_COLUMN 14
@@ -39,6 +37,7 @@ typedef struct AtTelling
 	AtNotice notice;
 	const char *channel;     /* of its rule */
 	const char *escalate_to; /* the second channel; empty: none */
+	char *payload;           /* of this attempt; NULL: not made yet */
 } AtTelling;
 
 /*
