@@ -546,7 +546,7 @@ CREATE INDEX alert_match_xid_idx ON audit.alert_match (xid);
 CREATE INDEX alert_match_actor_idx ON audit.alert_match (rule_name, actor, matched_at);
 CREATE INDEX alert_match_due_idx ON audit.alert_match (due_at) WHERE due_at IS NOT NULL;
 COMMENT ON TABLE audit.alert_match IS
-	'an event that matches a rule that is judged later, written in the transaction of the event: of a burst, or one that something is to follow';
+	'an event that matches a rule that is judged later, written in the transaction of the event: of a burst, or one that something is to follow; removed when no judgement needs it any more';
 COMMENT ON COLUMN audit.alert_match.xid IS 'full 64-bit transaction id in the server';
 COMMENT ON COLUMN audit.alert_match.tx_id IS 'recorded transaction of the event';
 COMMENT ON COLUMN audit.alert_match.ordinal IS 'ordinal of the event';
@@ -561,17 +561,15 @@ CREATE TABLE audit.alert_judgement (
 	judged_at timestamptz NOT NULL,
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL,
-	due_before timestamptz NOT NULL,
 	snapshot text NOT NULL
 ) USING audit_worm;
 CREATE UNIQUE INDEX alert_judgement_pkey ON audit.alert_judgement (pass_id);
 COMMENT ON TABLE audit.alert_judgement IS
-	'a pass over audit.alert_match: all matches settled in its snapshot were judged';
+	'a pass over audit.alert_match: all matches settled in its snapshot were judged; the last one is kept, and one before it';
 COMMENT ON COLUMN audit.alert_judgement.pass_id IS 'its number, from 1';
 COMMENT ON COLUMN audit.alert_judgement.judged_at IS 'when';
 COMMENT ON COLUMN audit.alert_judgement.system_identifier IS 'server of the pass';
 COMMENT ON COLUMN audit.alert_judgement.database_oid IS 'oid of the database in that server';
-COMMENT ON COLUMN audit.alert_judgement.due_before IS 'what was due until then was judged';
 COMMENT ON COLUMN audit.alert_judgement.snapshot IS 'snapshot of the pass';
 
 REVOKE ALL ON audit.alert_match, audit.alert_judgement FROM PUBLIC;

@@ -29,30 +29,38 @@
 #include "alert/burst.h"
 #include "alert/judge.h"
 #include "alert/match.h"
+#include "alert/notifier.h"
 #include "alert/raise.h"
 #include "alert/recorded.h"
+#include "alert/spent.h"
 #include "base/catalog.h"
 #include "base/clock.h"
 #include "base/columns.h"
 #include "base/latest.h"
 #include "ledger/append.h"
 #include "ledger/datum.h"
+#include "ledger/let_go.h"
 #include "ledger/reader.h"
 #include "ledger/settled.h"
 #include "ledger/transaction.h"
 
-/* The notifier may be woken thousands of times a second. */
-#define PAUSE_MS 250
+/* The notifier may be woken hundreds of times a second. */
+#define PAUSE_MS 100
+
+/* How soon to look without being woken. */
+#define POLL_MS 1000
 
 /* Of one actor's matches, so many in memory. */
 #define PORTION 1000
+
+/* Of what is due, so many are judged in a pass. */
+#define MAX_DUE 1000
 
 /* From the last pass to now. */
 typedef struct Window
 {
 	int64 pass_id;
 	bool first;
-	TimestampTz due_before; /* what was due then has been judged */
 	AtSettled from;
 	AtSettled until;
 	char *until_text;
@@ -79,9 +87,16 @@ typedef struct Fresh
 	TimestampTz last_at;
 } Fresh;
 
+/* Right after an error: a plan is set only when whole. */
 static struct
 {
 	int64 judged_ms; /* when a pass was last */
+	SPIPlanPtr cursor;
+	SPIPlanPtr fresh;
+	SPIPlanPtr around;
+	SPIPlanPtr alerted;
+	SPIPlanPtr due;
+	SPIPlanPtr next_due;
 } judge;
 
 /* Which matches of this database are new: $1 xmax and $2 running of the last pass, $3 and $4 of
@@ -93,8 +108,8 @@ static struct
 
 static const char cursor_query[] =
 	"SELECT (SELECT coalesce(max(p.pass_id), 0) + 1 FROM audit.alert_judgement p), "
-	"l.snapshot, l.due_before FROM (SELECT 1) o LEFT JOIN LATERAL ("
-	"SELECT p.snapshot, p.due_before FROM audit.alert_judgement p WHERE "
+	"l.snapshot FROM (SELECT 1) o LEFT JOIN LATERAL ("
+	"SELECT p.snapshot FROM audit.alert_judgement p WHERE "
 	"p.system_identifier = $1 AND p.database_oid = $2 ORDER BY p.pass_id DESC LIMIT 1) l ON true";
 
 static const char fresh_query[] =
@@ -111,20 +126,27 @@ static const char alerted_query[] =
 	"SELECT FROM audit.alert_match m WHERE m.rule_name = $1 AND m.actor IS NOT DISTINCT FROM $2 "
 	"AND m.alerted AND m.matched_at > $3 AND m.matched_at < $4";
 
+/* What was judged leaves, so all that is there is to be judged. */
 static const char due_query[] =
-	"SELECT m.tx_id, m.ordinal, m.rule_name, m.due_at FROM audit.alert_match m "
-	"WHERE m.due_at <= $7 AND (m.due_at > $8 OR (" IS_FRESH ")) AND " IS_HERE
-	" ORDER BY m.due_at, m.tx_id, m.ordinal";
+	"SELECT m.tx_id, m.ordinal, m.rule_name, m.due_at, m.ctid, EXISTS (SELECT FROM "
+	"audit.transaction t WHERE t.tx_id = m.tx_id AND t.system_identifier = $2 AND "
+	"t.database_oid = $3) FROM audit.alert_match m WHERE m.due_at <= $1 "
+	"ORDER BY m.due_at LIMIT $4";
 
-static void judge_as_reader(void);
-static void judge_window(void);
+static const char next_due_query[] =
+	"SELECT min(m.due_at) FROM audit.alert_match m WHERE m.due_at IS NOT NULL";
+
+static long judge_as_reader(void);
+static long judge_window(void);
 static bool any_rules(void);
 static void read_window(Window *window);
 static List *read_fresh(const Window *window);
 static bool has_alert(const Fresh *fresh, TimestampTz after, TimestampTz before);
 static void judge_burst(const Fresh *fresh);
 static void raise_burst(const AtRule *rule, const Fresh *fresh, TimestampTz at, AtEventName name);
-static int judge_due(Window *window);
+static int judge_due(const Window *window);
+static void judge_absence(const char *name, AtEventName event, TimestampTz due);
+static long until_due(TimestampTz now);
 static void raise_recorded(const AtRule *rule, AtRecorded *recorded);
 static bool find_rule(const char *name, AtRuleKind kind, AtRule *rule);
 static void append_match(const Match *match);
@@ -167,13 +189,18 @@ append_match(const Match *match)
 
 /* ---- in the notifier ---- */
 
-void
+long
 at_judge_pass(void)
 {
-	static const AtLedgerTable written[] = {AT_LEDGER_ALERT, AT_LEDGER_ALERT_JUDGEMENT};
+	static const AtLedgerTable written[] = {AT_LEDGER_ALERT, AT_LEDGER_ALERT_MATCH,
+											AT_LEDGER_ALERT_JUDGEMENT};
+	int64 since_ms = at_clock_ms() - judge.judged_ms;
+	long next_ms = POLL_MS;
 
-	if (RecoveryInProgress() || at_clock_ms() - judge.judged_ms < PAUSE_MS)
-		return;
+	if (RecoveryInProgress())
+		return POLL_MS;
+	if (since_ms < PAUSE_MS)
+		return PAUSE_MS - since_ms;
 	judge.judged_ms = at_clock_ms();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_REPEATABLE_READ;
@@ -181,20 +208,23 @@ at_judge_pass(void)
 	{
 		at_ledger_lock_passes(AT_LEDGER_ALERT_JUDGEMENT);
 		at_ledger_lock_to_write(written, lengthof(written));
+		at_notifier_use_indexes();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
-		judge_as_reader();
+		next_ms = judge_as_reader();
 		SPI_finish();
 		PopActiveSnapshot();
 	}
 	CommitTransactionCommand();
+	return next_ms;
 }
 
 /* The view of events has row policies, which a worker does without otherwise; and this is no
  * reading of anybody's. */
-static void
+static long
 judge_as_reader(void)
 {
+	volatile long next_ms = 0;
 	int nest_level = NewGUCNestLevel();
 	bool save = at_reader_is_ours;
 
@@ -203,7 +233,7 @@ judge_as_reader(void)
 	PG_TRY();
 	{
 		at_reader_is_ours = true;
-		judge_window();
+		next_ms = judge_window();
 	}
 	PG_FINALLY();
 	{
@@ -211,10 +241,11 @@ judge_as_reader(void)
 	}
 	PG_END_TRY();
 	AtEOXact_GUC(true, nest_level);
+	return next_ms;
 }
 
 /* Idle passes leave no trace, but the first one sets the cursor. */
-static void
+static long
 judge_window(void)
 {
 	Window window;
@@ -227,8 +258,12 @@ judge_window(void)
 	due = judge_due(&window);
 	foreach (cell, fresh)
 		judge_burst(lfirst(cell));
-	if (window.first || fresh != NIL || due > 0)
+	if (window.first || fresh != NIL)
+	{
 		append_judgement(&window);
+		at_spent_let_go(&window.until, window.now);
+	}
+	return due == MAX_DUE ? PAUSE_MS : until_due(window.now);
 }
 
 /* Are there rules that are judged later? */
@@ -253,9 +288,10 @@ any_rules(void)
 }
 
 static void
-query(const char *text, int nargs, Oid *types, Datum *values, const char *nulls)
+query(SPIPlanPtr *plan, const char *text, int nargs, Oid *types, Datum *values, const char *nulls)
 {
-	if (SPI_execute_with_args(text, nargs, types, values, nulls, true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_plan(at_notifier_plan(plan, text, nargs, types), values, nulls, true, 0) !=
+		SPI_OK_SELECT)
 		elog(ERROR, "could not execute: %s", text);
 }
 
@@ -267,7 +303,7 @@ read_window(Window *window)
 	const char *from;
 	bool isnull;
 
-	query(cursor_query, lengthof(types), types, values, NULL);
+	query(&judge.cursor, cursor_query, lengthof(types), types, values, NULL);
 
 	HeapTuple row = SPI_tuptable->vals[0];
 	TupleDesc desc = SPI_tuptable->tupdesc;
@@ -275,9 +311,6 @@ read_window(Window *window)
 	window->pass_id = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
 	from = SPI_getvalue(row, desc, 2);
 	window->first = from == NULL;
-	window->due_before = DatumGetTimestampTz(SPI_getbinval(row, desc, 3, &isnull));
-	if (isnull)
-		window->due_before = DT_NOBEGIN;
 	window->until_text = at_settled_now();
 	window->now = at_clock_now();
 	if (!at_settled_parse(at_span_of(from != NULL ? from : "1:1:"), &window->from) ||
@@ -311,7 +344,7 @@ read_fresh(const Window *window)
 	List *all = NIL;
 	bool isnull;
 
-	query(fresh_query, lengthof(types), types, values, NULL);
+	query(&judge.fresh, fresh_query, lengthof(types), types, values, NULL);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple row = SPI_tuptable->vals[i];
@@ -349,7 +382,7 @@ has_alert(const Fresh *fresh, TimestampTz after, TimestampTz before)
 	char nulls[5];
 
 	actor_values(fresh, after, before, values, nulls);
-	query(alerted_query, lengthof(types), types, values, nulls);
+	query(&judge.alerted, alerted_query, lengthof(types), types, values, nulls);
 	return SPI_processed > 0;
 }
 
@@ -374,8 +407,9 @@ judge_burst(const Fresh *fresh)
 		return;
 	actor_values(fresh, fresh->first_at - rule.within, fresh->last_at + rule.within, values, nulls);
 	at_burst_begin(&burst, &rule);
-	portal = SPI_cursor_open_with_args(NULL, around_query, lengthof(types), types, values, nulls,
-									   true, CURSOR_OPT_NO_SCROLL);
+	portal =
+		SPI_cursor_open(NULL, at_notifier_plan(&judge.around, around_query, lengthof(types), types),
+						values, nulls, true);
 	do
 	{
 		SPITupleTable *rows;
@@ -423,38 +457,61 @@ raise_burst(const AtRule *rule, const Fresh *fresh, TimestampTz at, AtEventName 
 	});
 }
 
-/* What was expected until now; returns how many. */
+/* What was expected until now; returns how many. That of another database is not ours to judge. */
 static int
-judge_due(Window *window)
+judge_due(const Window *window)
 {
-	Oid types[] = {WINDOW_TYPES, TIMESTAMPTZOID, TIMESTAMPTZOID};
-	Datum values[] = {WINDOW_VALUES(window), TimestampTzGetDatum(window->now),
-					  TimestampTzGetDatum(window->due_before)};
+	Oid types[] = {TIMESTAMPTZOID, INT8OID, OIDOID, INT8OID};
+	Datum values[] = {TimestampTzGetDatum(window->now), Int64GetDatum(GetSystemIdentifier()),
+					  ObjectIdGetDatum(MyDatabaseId), Int64GetDatum(MAX_DUE)};
 
-	query(due_query, lengthof(types), types, values, NULL);
+	query(&judge.due, due_query, lengthof(types), types, values, NULL);
 
 	SPITupleTable *rows = SPI_tuptable;
 
 	for (uint64 i = 0; i < rows->numvals; i++)
 	{
 		HeapTuple row = rows->vals[i];
+		TupleDesc desc = rows->tupdesc;
 		bool isnull;
-		AtRecorded recorded;
-		AtRule rule;
 		AtEventName name = {
-			.tx_id = DatumGetInt64(SPI_getbinval(row, rows->tupdesc, 1, &isnull)),
-			.ordinal = DatumGetInt32(SPI_getbinval(row, rows->tupdesc, 2, &isnull)),
+			.tx_id = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull)),
+			.ordinal = DatumGetInt32(SPI_getbinval(row, desc, 2, &isnull)),
 		};
-		TimestampTz due = DatumGetTimestampTz(SPI_getbinval(row, rows->tupdesc, 4, &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (find_rule(SPI_getvalue(row, rows->tupdesc, 3), AT_RULE_ABSENT, &rule) &&
-			at_recorded_find(name, rule.relid, &recorded) &&
-			!at_recorded_follows(&rule, &recorded, due))
-			raise_recorded(&rule, &recorded);
+		if (DatumGetBool(SPI_getbinval(row, desc, 6, &isnull)))
+			judge_absence(SPI_getvalue(row, desc, 3), name,
+						  DatumGetTimestampTz(SPI_getbinval(row, desc, 4, &isnull)));
+		at_let_go_note(AT_LEDGER_ALERT_MATCH,
+					   (ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 5, &isnull)));
 	}
-	window->due_before = window->now;
 	return rows->numvals;
+}
+
+static void
+judge_absence(const char *name, AtEventName event, TimestampTz due)
+{
+	AtRecorded recorded;
+	AtRule rule;
+
+	if (find_rule(name, AT_RULE_ABSENT, &rule) && at_recorded_find(event, rule.relid, &recorded) &&
+		!at_recorded_follows(&rule, &recorded, due))
+		raise_recorded(&rule, &recorded);
+}
+
+/* Milliseconds until something is due that is expected; not more than the poll. */
+static long
+until_due(TimestampTz now)
+{
+	Datum due;
+	bool isnull;
+
+	query(&judge.next_due, next_due_query, 0, NULL, NULL, NULL);
+	due = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		return POLL_MS;
+	return Min(POLL_MS, TimestampDifferenceMilliseconds(now, DatumGetTimestampTz(due)) + 1);
 }
 
 static void
@@ -498,7 +555,6 @@ append_judgement(const Window *window)
 	values[Anum_alert_judgement_judged_at - 1] = TimestampTzGetDatum(window->now);
 	values[Anum_alert_judgement_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
 	values[Anum_alert_judgement_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
-	values[Anum_alert_judgement_due_before - 1] = TimestampTzGetDatum(window->due_before);
 	at_set_text(values, nulls, Anum_alert_judgement_snapshot, window->until_text);
 	at_append(AT_LEDGER_ALERT_JUDGEMENT, values, nulls);
 }

@@ -11,8 +11,10 @@
  * raised for that time, at least one and not more than one; whichever sessions and
  * transactions they come from, prepared ones and such as committed late too, and also
  * across a crash or restart. Where an expected event has not been committed when its time is over,
- *an alert is raised; one that is committed later, by a transaction that was open, comes too late.
- *Both take a second at most, and the notifier.
+ * an alert is raised; one that is committed later, by a transaction that was open, comes too late.
+ * Both take a tenth of a second or so, and the notifier; a second after a prepared transaction.
+ *
+ * A match stays until nothing can come any more that it would count with (spent.h).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_JUDGE_H
@@ -26,8 +28,9 @@ extern void at_judge_note(const AtRule *rule, AtObserved *observed);
 
 /*
  * Judge what has been committed since the last time, in a transaction of its own, unless that
- * was just now. To be called out of a transaction.
+ * was just now. Returns in how many milliseconds to call it again; a wake-up comes earlier. To be
+ * called out of a transaction.
  */
-extern void at_judge_pass(void);
+extern long at_judge_pass(void);
 
 #endif

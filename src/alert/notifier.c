@@ -102,7 +102,6 @@ static long run_pass(void);
 static void try_pass(Done *done);
 static void tell(Done *done);
 static bool is_due_likely(void);
-static void use_indexes(void);
 static void read_cursor(Cursor *cursor);
 static void append_pass(const Cursor *cursor, const Done *done);
 
@@ -126,6 +125,7 @@ run_pass(void)
 {
 	bool was_storm = notifier.was_storm;
 	bool told = false;
+	long judge_ms;
 
 	if (RecoveryInProgress())
 		return POLL_MS;
@@ -148,14 +148,14 @@ run_pass(void)
 	} while (notifier.was_storm && at_worker_is_asked());
 
 	/* what is told does not depend on it; what it raises wakes us again */
-	at_judge_pass();
+	judge_ms = at_judge_pass();
 
 	/* while a storm was told, others may have woken us in vain */
 	if (notifier.was_storm || was_storm)
 		return 0;
 	if (told && !at_worker_is_asked())
 		pg_usleep(REST_MS * 1000L);
-	return POLL_MS;
+	return Min(POLL_MS, judge_ms);
 }
 
 static void
@@ -190,7 +190,7 @@ tell(Done *done)
 
 	at_ledger_lock_passes(AT_LEDGER_ALERT_PASS);
 	at_ledger_lock_to_write(written, lengthof(written));
-	use_indexes();
+	at_notifier_use_indexes();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	SPI_connect();
 	read_cursor(&cursor);
@@ -223,12 +223,8 @@ is_due_likely(void)
 		   at_clock_ms() - notifier.looked_ms >= POLL_MS;
 }
 
-/*
- * The plans are made once, perhaps while the tables are empty and known to be: a
- * sequential scan, which would be the best then, makes a storm quadratic.
- */
-static void
-use_indexes(void)
+void
+at_notifier_use_indexes(void)
 {
 	(void) set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
 							 true, 0, false);

@@ -227,8 +227,7 @@
 #define Anum_alert_judgement_judged_at         2
 #define Anum_alert_judgement_system_identifier 3
 #define Anum_alert_judgement_database_oid      4
-#define Anum_alert_judgement_due_before        5
-#define Anum_alert_judgement_snapshot          6
-#define Natts_alert_judgement                  6
+#define Anum_alert_judgement_snapshot          5
+#define Natts_alert_judgement                  5
 
 #endif

@@ -1,14 +1,13 @@
 /*-------------------------------------------------------------------------
  * let_go.c
- *		Rows of events and transactions that leave their partition: the one place.
+ *		Rows that leave their partition or the ledger: the one place.
  *
- * Rows that stay are written anew as frozen: whoever has an older snapshot and
- * comes to read them after the commit finds them as before, and does not take
- * them for missing. Who reads the partition meanwhile holds a lock that this
- * waits for.
+ * Of events and transactions, rows that stay are written anew as frozen: whoever has an older
+ * snapshot and comes to read them after the commit finds them as before, and does not take them for
+ * missing. Who reads the partition meanwhile holds a lock that this waits for.
  *
  * Locks: AccessExclusiveLock on the partition, its TOAST table and indexes, to
- * the end of the transaction.
+ * the end of the transaction; for notes RowExclusiveLock on their table.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -210,6 +209,19 @@ at_let_go_reindex(Oid partition)
 	CommandCounterIncrement();
 	at_reindex_relation(partition, REINDEX_REL_PROCESS_TOAST, &params);
 	CommandCounterIncrement();
+}
+
+/* As heap does it: the access method refuses whoever asks it. */
+void
+at_let_go_note(AtLedgerTable table, ItemPointer tid)
+{
+	Relation rel;
+
+	if (table != AT_LEDGER_ALERT_MATCH && table != AT_LEDGER_ALERT_JUDGEMENT)
+		elog(ERROR, "rows of ledger table %d do not leave one by one", table);
+	rel = table_open(at_ledger_relid(table), RowExclusiveLock);
+	simple_heap_delete(rel, tid);
+	table_close(rel, NoLock);
 }
 
 List *

@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * let_go.h
- *		Rows of events and transactions that leave their partition: the one place.
+ *		Rows that leave their partition or the ledger: the one place.
  *
  * A purge that was ordered, approved and sealed comes here, and what moves rows of default
  * partitions to others of the same table; nothing else does. The storage of a partition is replaced
@@ -12,6 +12,7 @@
 #define AT_LET_GO_H
 
 #include "executor/tuptable.h"
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/tuplestore.h"
 
@@ -42,6 +43,13 @@ extern uint64 at_let_go_to(Oid partition, Relation to, AtChosen is_chosen, void 
  */
 extern void at_let_go_replace(Relation rel, Tuplestorestate *rows);
 extern void at_let_go_reindex(Oid partition);
+
+/*
+ * Let a row of audit.alert_match or audit.alert_judgement go: these are notes of the notifier on
+ * what it has yet to judge, and evidence of nothing. In the running transaction; VACUUM frees its
+ * place.
+ */
+extern void at_let_go_note(AtLedgerTable table, ItemPointer tid);
 
 /* Partitions of the lowest level of a table, in the current context; takes AccessShareLock. */
 extern List *at_ledger_leaves(AtLedgerTable table);
