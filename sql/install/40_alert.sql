@@ -25,7 +25,8 @@ CREATE TABLE audit.alert_rule (
 	max_alerts int,
 	per interval,
 	enabled boolean NOT NULL,
-	changed_at timestamptz NOT NULL
+	changed_at timestamptz NOT NULL,
+	by_admin boolean NOT NULL
 );
 CREATE INDEX alert_rule_target_idx ON audit.alert_rule (target);
 COMMENT ON TABLE audit.alert_rule IS
@@ -58,6 +59,8 @@ COMMENT ON COLUMN audit.alert_rule.max_alerts IS 'more alerts than these are rai
 COMMENT ON COLUMN audit.alert_rule.per IS 'in so much time';
 COMMENT ON COLUMN audit.alert_rule.enabled IS 'false: raises nothing';
 COMMENT ON COLUMN audit.alert_rule.changed_at IS 'when the rule was made or changed last';
+COMMENT ON COLUMN audit.alert_rule.by_admin IS
+	'true: made or changed by a superuser or an admin of the audit trail; the owner of the table cannot change it';
 REVOKE ALL ON audit.alert_rule FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.alert_rule', '');
 

@@ -4,7 +4,8 @@
  *
  * The caller must own the table (or be a superuser or an admin; for rules of no table it takes
  * one of these) and have EXECUTE on the function; what is then done is done as the owner
- * of the extension.
+ * of the extension. What a superuser or an admin has made or changed, the owner of the table can
+ * neither change nor drop: it may be there because of him.
  *
  * Locks: ShareUpdateExclusiveLock on the table until the end of the
  * transaction, so that its columns stay what was checked.
@@ -54,6 +55,8 @@ static HeapTuple find_rule(const char *name, TupleDesc *desc);
 static void clear_arguments(AtRuleRow *row, ArrayType *names);
 static void check_labels(const AtRuleRow *row);
 static void check_owner(Oid relid);
+static void check_former(HeapTuple former, TupleDesc desc);
+static bool acts_as_admin(void);
 static void forget(Oid relid);
 
 /* Arguments are columns of audit.alert_rule, in their order. */
@@ -132,13 +135,15 @@ define(AtRuleRow *row, HeapTuple former, TupleDesc desc)
 	if (rel != NULL)
 		at_audited_check(rel, &rule);
 
+	row->values[Anum_rule_by_admin - 1] = BoolGetDatum(acts_as_admin());
+	row->nulls[Anum_rule_by_admin - 1] = false;
 	if (former != NULL)
 	{
 		bool isnull;
 		Datum target = heap_getattr(former, Anum_rule_target, desc, &isnull);
 
 		done = is_same(row, former, desc) ? "exists already" : "changed";
-		check_owner(isnull ? InvalidOid : DatumGetObjectId(target));
+		check_former(former, desc);
 		forget(isnull ? InvalidOid : DatumGetObjectId(target));
 	}
 	at_owner_enter(&state);
@@ -233,7 +238,7 @@ at_alert_drop(PG_FUNCTION_ARGS)
 		Oid target = isnull ? InvalidOid : DatumGetObjectId(value);
 		AtConfigRow row;
 
-		check_owner(target);
+		check_former(tuple, desc);
 		at_owner_enter(&state);
 		at_config_begin(&row, AT_RULE_TABLE);
 		at_config_set_text(&row, Anum_rule_name, name);
@@ -320,13 +325,37 @@ check_labels(const AtRuleRow *row)
 	check_label(row, Anum_rule_description, "description", MAX_MESSAGE_BYTES);
 }
 
+static bool
+acts_as_admin(void)
+{
+	return superuser() || at_reader_is_admin(GetUserId());
+}
+
+/* May the caller change or drop a rule that there is? */
+static void
+check_former(HeapTuple former, TupleDesc desc)
+{
+	bool isnull;
+	Datum target = heap_getattr(former, Anum_rule_target, desc, &isnull);
+
+	check_owner(isnull ? InvalidOid : DatumGetObjectId(target));
+	if (acts_as_admin() || !DatumGetBool(heap_getattr(former, Anum_rule_by_admin, desc, &isnull)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+			 errmsg("permission denied for alert rule \"%s\"",
+					TextDatumGetCString(heap_getattr(former, Anum_rule_name, desc, &isnull))),
+			 errdetail("It was made or changed by an admin of the audit trail."),
+			 errhint("Ask an admin of the audit trail.")));
+}
+
 /* A table that is gone, or none: then only who sees to all of them is left to do it. */
 static void
 check_owner(Oid relid)
 {
 	char *name = OidIsValid(relid) ? get_rel_name(relid) : NULL;
 
-	if (superuser() || at_reader_is_admin(GetUserId()))
+	if (acts_as_admin())
 	{
 		if (OidIsValid(relid) && name == NULL)
 			ereport(DEBUG1, (errmsg_internal("relation %u is gone", relid)));

@@ -43,7 +43,8 @@
 #define Anum_rule_per         23
 #define Anum_rule_enabled     24
 #define Anum_rule_changed_at  25
-#define Natts_rule            25
+#define Anum_rule_by_admin    26
+#define Natts_rule            26
 
 /* Longest name of a rule, and so of its alerts: a notification has to hold it, with escapes. */
 #define AT_RULE_NAME_BYTES 200

@@ -1,0 +1,52 @@
+-- Who may change, mute and drop an alert rule: what an admin made is not the table owner's.
+BEGIN;
+SELECT no_plan();
+SELECT count(*) FROM audit.create_roles('at_');
+CREATE ROLE tap_officer;
+CREATE ROLE tap_owner;
+CREATE ROLE tap_colleague;
+CREATE ROLE tap_other;
+GRANT at_admin TO tap_officer;
+GRANT tap_owner TO tap_colleague;
+CREATE TABLE public.prices (id int PRIMARY KEY, price numeric);
+CREATE TABLE public.others (id int PRIMARY KEY, price numeric);
+SELECT audit.enable('public.prices'), audit.enable('public.others');
+ALTER TABLE public.prices OWNER TO tap_owner;
+ALTER TABLE public.others OWNER TO tap_owner;
+GRANT EXECUTE ON FUNCTION audit.alert_when, audit.alert_alter, audit.alert_enable, audit.alert_disable, audit.alert_switch, audit.alert_drop TO tap_owner, tap_other;
+GRANT USAGE ON SCHEMA audit TO tap_owner, tap_other;
+
+SET LOCAL ROLE tap_officer;
+SELECT lives_ok($$SELECT audit.alert_when('officer''s', 'public.prices', '{price}')$$, 'an admin makes a rule for a table of somebody''s');
+SET LOCAL ROLE tap_owner;
+SELECT lives_ok($$SELECT audit.alert_when('own', 'public.prices', '{price}')$$, 'so does its owner');
+SELECT throws_ok($$SELECT audit.alert_drop('officer''s')$$, '42501', 'permission denied for alert rule "officer''s"', 'the owner drops not the admin''s');
+SELECT throws_ok($$SELECT audit.alert_disable('officer''s')$$, '42501', NULL, 'nor disables it');
+SELECT throws_ok($$SELECT audit.alert_enable('officer''s')$$, '42501', NULL, 'nor enables it');
+SELECT throws_ok($$SELECT audit.alert_alter('officer''s', mute_until => 'infinity')$$, '42501', NULL, 'nor mutes it');
+SELECT throws_ok($$SELECT audit.alert_alter('officer''s', condition => '$.new.price < 0')$$, '42501', NULL, 'nor lets it see less');
+SELECT throws_ok($$SELECT audit.alert_when('officer''s', 'public.prices', '{price}', '$.new.price < 0')$$, '42501', NULL, 'nor replaces it');
+SELECT throws_ok($$SELECT audit.alert_when('officer''s', 'public.others', '{price}')$$, '42501', NULL, 'nor moves it to another table');
+SET LOCAL ROLE tap_colleague;
+SELECT lives_ok($$SELECT audit.alert_alter('own', severity => 'high')$$, 'another member of the owner changes the owner''s');
+SELECT throws_ok($$SELECT audit.alert_drop('officer''s')$$, '42501', NULL, 'and not the admin''s');
+SET LOCAL ROLE tap_other;
+SELECT throws_ok($$SELECT audit.alert_drop('own')$$, '42501', NULL, 'who does not own the table drops none');
+SELECT throws_ok($$SELECT audit.alert_disable('officer''s')$$, '42501', NULL, 'nor disables any');
+RESET ROLE;
+SELECT results_eq('SELECT name, enabled, mute_until, condition::text, severity, by_admin FROM audit.alert_rule ORDER BY name',
+	$$VALUES ('officer''s', true, NULL::timestamptz, NULL, 'notice', true), ('own', true, NULL, NULL, 'high', false)$$, 'all is as it was made');
+
+SET LOCAL ROLE tap_officer;
+SELECT lives_ok($$SELECT audit.alert_alter('own', severity => 'critical')$$, 'an admin changes the owner''s rule');
+SET LOCAL ROLE tap_owner;
+SELECT throws_ok($$SELECT audit.alert_drop('own')$$, '42501', NULL, 'and then it is the admin''s');
+SET LOCAL ROLE tap_officer;
+SELECT lives_ok($$SELECT audit.alert_disable('officer''s')$$, 'an admin disables a rule');
+SELECT is(audit.alert_drop('officer''s'), 'alert rule "officer''s" dropped', 'and drops it');
+SET LOCAL ROLE tap_owner;
+ALTER TABLE public.prices RENAME COLUMN price TO total;
+RESET ROLE;
+SELECT results_eq('SELECT name, columns, by_admin FROM audit.alert_rule', $$VALUES ('own', '{total}'::text[], true)$$, 'a rule that follows a renamed column is whose it was');
+SELECT finish();
+ROLLBACK;
