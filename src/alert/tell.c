@@ -4,8 +4,9 @@
  *		audit.alert_delivery for each.
  *
  * NOTIFY fails when the transaction commits, and with it the whole pass.
- * So the queue is looked at first. Where it fills up all the same, the next
- * pass does without it, and the one after that tells half as many.
+ * So the queue is looked at first. Where it fills up all the same, or the disk
+ * below it, the next passes do without it, for a second and then for longer; the one after that
+ * tells half as many.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -23,6 +24,7 @@
 #include "alert/notifier.h"
 #include "alert/restraint.h"
 #include "alert/tell.h"
+#include "base/clock.h"
 #include "base/columns.h"
 #include "base/debug_point.h"
 #include "base/guc.h"
@@ -33,6 +35,10 @@
 
 /* The queue counts as full from here on; others want to use it too. */
 #define QUEUE_FULL 0.9
+
+/* For so long passes do without NOTIFY after it failed, doubling. */
+#define FULL_FIRST_MS 1000
+#define FULL_LAST_MS  10000
 
 /* The pause before an alert is told again doubles so many times at most, and is no longer. */
 #define MAX_DOUBLINGS 16
@@ -80,6 +86,8 @@ static struct
 {
 	bool unheard;
 	bool was_full;          /* the last pass failed for want of room */
+	int64 full_until_ms;    /* NOTIFY has failed for want of room: not before this */
+	int64 full_ms;          /* the pause after that; 0: it has not failed since it did well */
 	int limit;              /* 0: AT_TELL_PORTION */
 	TimestampTz not_before; /* what is told is due after this */
 	SPIPlanPtr attempt;
@@ -102,10 +110,14 @@ void
 at_tell_begin(TimestampTz not_before)
 {
 	tell.not_before = not_before;
-	tell.unheard = tell.was_full || queue_usage() > QUEUE_FULL;
+
+	/* where the disk is full it cannot even be asked how full the queue is */
+	if (tell.was_full)
+		tell.full_until_ms = at_clock_ms() + tell.full_ms;
+	tell.unheard = at_clock_ms() < tell.full_until_ms || queue_usage() > QUEUE_FULL;
 }
 
-/* A test cannot fill the queue, which takes 8 GB before PostgreSQL 17. */
+/* Before PostgreSQL 17 the queue takes 8 GB: most tests cannot fill it. */
 static double
 queue_usage(void)
 {
@@ -129,14 +141,20 @@ at_tell_limit(void)
 void
 at_tell_end(int sqlstate)
 {
-	bool was_full = sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+	bool was_full = sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED || sqlstate == ERRCODE_DISK_FULL;
 
 	if (sqlstate != 0)
 		at_restraint_forget();
 	if (was_full)
+	{
 		tell.limit = Max(at_tell_limit() / 2, 1);
+		tell.full_ms = Min(Max(tell.full_ms * 2, FULL_FIRST_MS), FULL_LAST_MS);
+	}
 	else if (sqlstate == 0 && !tell.unheard)
+	{
 		tell.limit = Min(at_tell_limit() * 2, AT_TELL_PORTION);
+		tell.full_ms = 0;
+	}
 	if (sqlstate == 0 || was_full)
 		tell.was_full = was_full;
 }

@@ -80,8 +80,8 @@ write_alerts(void *arg)
 			nanosleep(&(struct timespec){.tv_sec = (time_t) left,
 										 .tv_nsec = (long) ((left - (double) (time_t) left) * 1e9)},
 					  NULL);
-		snprintf(command, sizeof(command),
-				 "UPDATE bench.watched SET price = price + 1 WHERE id = %d", i);
+		snprintf(command, sizeof(command), "UPDATE bench.each SET price = price + 1 WHERE id = %d",
+				 i);
 		run_or_die(connection, command);
 		committed[i] = now();
 	}
