@@ -91,6 +91,7 @@ typedef struct Fresh
 static struct
 {
 	int64 judged_ms; /* when a pass was last */
+	bool any_rules;  /* it found rules that are judged later */
 	SPIPlanPtr cursor;
 	SPIPlanPtr fresh;
 	SPIPlanPtr around;
@@ -200,11 +201,12 @@ at_judge_pass(void)
 	if (RecoveryInProgress())
 		return POLL_MS;
 	if (since_ms < PAUSE_MS)
-		return PAUSE_MS - since_ms;
+		return judge.any_rules ? PAUSE_MS - since_ms : POLL_MS;
 	judge.judged_ms = at_clock_ms();
 	StartTransactionCommand();
 	XactIsoLevel = XACT_REPEATABLE_READ;
-	if (at_ledger_exists() && at_incarnation_begun() && any_rules())
+	judge.any_rules = at_ledger_exists() && at_incarnation_begun() && any_rules();
+	if (judge.any_rules)
 	{
 		at_ledger_lock_passes(AT_LEDGER_ALERT_JUDGEMENT);
 		at_ledger_lock_to_write(written, lengthof(written));
