@@ -2,12 +2,13 @@
  * doctor.c
  *		audit.doctor(): is everything in place?
  *
- * Each check is a function that reports one or more rows. It runs in a
- * subtransaction of its own: where things are broken, a check that fails is
- * itself a finding, and the others still run.
+ * Each check is a row of one table, with the reason why it matters, and a
+ * function that reports one or more rows. It runs in a subtransaction of its
+ * own: where things are broken, a check that fails is itself a finding, and
+ * the others still run.
  *
  * Checks of the ledger go through SPI and name its tables in text only, so
- * they can be skipped while there is no ledger.
+ * they have nothing to look at while there is no ledger, and say that.
  *
  * The function is SECURITY DEFINER, so that whoever may call it needs no
  * other privilege; it says nothing of what was recorded.
@@ -15,10 +16,7 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "access/xlog.h"
-#include "catalog/pg_database.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
@@ -26,14 +24,11 @@
 #include "utils/builtins.h"
 #include "utils/resowner.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
-#include "utils/timestamp.h"
 
 #include "base/catalog.h"
 #include "base/guc.h"
 #include "base/key_store.h"
 #include "base/lifted.h"
-#include "base/shmem.h"
 #include "base/worker.h"
 #include "guard/doctor.h"
 #include "ledger/reader.h"
@@ -41,22 +36,14 @@
 
 static const char *const health_names[] = {"ok", "warning", "problem"};
 
-#define AT_PRELOAD_REMEDY "Add audit_trail to shared_preload_libraries and restart the server."
-
 typedef struct AtCheck
 {
 	const char *name;
+	const char *why; /* it matters, to a person who has not read the manual */
 	void (*run)(const AtDoctor *doctor, const char *name);
 	bool needs_ledger;
 } AtCheck;
 
-static void check_library(const AtDoctor *doctor, const char *name);
-static void check_unseen_time(const AtDoctor *doctor, const char *name);
-static void check_launcher(const AtDoctor *doctor, const char *name);
-static void check_sealer(const AtDoctor *doctor, const char *name);
-static void check_notifier(const AtDoctor *doctor, const char *name);
-static void check_collector(const AtDoctor *doctor, const char *name);
-static void check_worker_slots(const AtDoctor *doctor, const char *name);
 static void check_ledger(const AtDoctor *doctor, const char *name);
 static void check_incarnation(const AtDoctor *doctor, const char *name);
 static void check_guard(const AtDoctor *doctor, const char *name);
@@ -69,43 +56,148 @@ static void check_automatic(const AtDoctor *doctor, const char *name);
 static void check_access(const AtDoctor *doctor, const char *name);
 
 static const AtCheck checks[] = {
-	{"library", check_library, false},
-	{"unseen time", check_unseen_time, true},
-	{"launcher", check_launcher, false},
-	{"sealer", check_sealer, false},
-	{"notifier", check_notifier, false},
-	{"collector", check_collector, false},
-	{"worker slots", check_worker_slots, false},
-	{"ledger", check_ledger, false},
-	{"incarnation", check_incarnation, true},
-	{"guard", check_guard, false},
-	{"partitions", check_partitions, true},
-	{"default partitions", check_default_partitions, true},
-	{"capture", check_capture, false},
-	{"hash key", check_hash_key, true},
-	{"subject keys", check_subject_keys, true},
-	{"automatic", check_automatic, true},
-	{"unaudited tables", at_doctor_unaudited, true},
-	{"verification", at_doctor_verification, true},
-	{"volume", at_doctor_volume, true},
-	{"losses", at_doctor_losses, true},
-	{"clock", at_doctor_clock, true},
-	{"disk", at_doctor_disk, false},
-	{"replication role", at_doctor_replication_role, false},
-	{"settings", at_doctor_settings, false},
-	{"signing key", at_doctor_signing_key, true},
-	{"checkpoints", at_doctor_checkpoints, true},
-	{"anchor", at_doctor_anchor, true},
-	{"sealing", at_doctor_sealing, true},
-	{"access", check_access, true},
-	{"keeper", at_doctor_keeper, true},
-	{"retention", at_doctor_retention, true},
-	{"holds", at_doctor_holds, true},
-	{"archive", at_doctor_archive, true},
+	{"library",
+	 "Only if it is loaded when the server starts does audit_trail see every session. Without "
+	 "that, row changes are still recorded, but nothing protects the records against tampering, "
+	 "alerts are not sent, and refused commands, reads and logins go unrecorded.",
+	 at_doctor_library, false},
+	{"unseen time",
+	 "While audit_trail is not loaded, tables and even the audit records can be changed without a "
+	 "trace. Somebody has to be able to explain each such time.",
+	 at_doctor_unseen_time, true},
+	{"launcher",
+	 "The launcher starts the background processes of each database and brings them back when they "
+	 "end. Without it nobody protects new records against tampering, and nobody sends alerts.",
+	 at_doctor_launcher, false},
+	{"sealer",
+	 "The sealer enters new records into a log of hashes, in which any later change shows. While "
+	 "it does not run, new records can be altered without anybody noticing.",
+	 at_doctor_sealer, false},
+	{"notifier",
+	 "The notifier tells listeners of alerts. While it does not run, alerts are kept but nobody "
+	 "hears of them.",
+	 at_doctor_notifier, false},
+	{"collector",
+	 "The collector stores what a session cannot store itself: refused commands, reads and logins. "
+	 "While it does not run, these wait in a memory of limited size.",
+	 at_doctor_collector, false},
+	{"worker slots",
+	 "Each database with an audit trail needs some background processes. If the server has no slot "
+	 "free for them, records are not protected, alerts not sent and old records not looked after.",
+	 at_doctor_worker_slots, false},
+	{"ledger",
+	 "The ledger is the set of tables that audit records are stored in. Before it exists, nothing "
+	 "is recorded in this database.",
+	 check_ledger, false},
+	{"incarnation",
+	 "Into a restored or copied ledger that has not recorded anything itself yet, rows can be "
+	 "inserted from outside, since a restore has to do so. This ends with the first record of its "
+	 "own.",
+	 check_incarnation, true},
+	{"guard",
+	 "The guard refuses commands that would switch off recording or alter what was recorded, also "
+	 "to table owners and superusers. While it is off, nothing stands in their way.",
+	 check_guard, false},
+	{"partitions",
+	 "Records are stored by month. Those of a month that has no partition of its own end up in a "
+	 "shared one, from which they cannot be archived or removed as a month.",
+	 check_partitions, true},
+	{"default partitions",
+	 "Records in a default partition are safe, but they cannot be archived or removed by the "
+	 "month, and each query has to search them.",
+	 check_default_partitions, true},
+	{"capture",
+	 "Changes are recorded by triggers. Where one of them is missing, disabled or replaced, the "
+	 "table changes without a record.",
+	 check_capture, false},
+	{"hash key",
+	 "Columns that are to be stored hashed, or as personal data, need a secret key. While it "
+	 "cannot be read, changes of tables with such columns are refused.",
+	 check_hash_key, true},
+	{"subject keys",
+	 "Personal data is encrypted with a key for each person, kept outside of the database. While "
+	 "these keys cannot be used, changes of such data are refused; and as long as a key stays that "
+	 "was to be destroyed, an erased person can still be read.",
+	 check_subject_keys, true},
+	{"automatic",
+	 "Somebody has ordered that all tables of a schema be audited, new ones too. A table that this "
+	 "missed changes without a record.",
+	 check_automatic, true},
+	{"unaudited tables",
+	 "Where some tables of a schema are audited, the others may have been forgotten. A table that "
+	 "is not audited changes without a record.",
+	 at_doctor_unaudited, true},
+	{"verification",
+	 "Verification computes all hashes anew. It is how changes are found that were made behind the "
+	 "back of the database, in its files for instance; so it has to take place, and somebody has "
+	 "to act on what it finds.",
+	 at_doctor_verification, true},
+	{"volume",
+	 "Reports on how much was recorded are made from the sums in audit.volume. Where they differ "
+	 "from the log, reports are wrong, and somebody was able to write where nobody should be.",
+	 at_doctor_volume, true},
+	{"losses",
+	 "Refused commands, reads and logins pass through a memory of limited size. If it was full, "
+	 "some of them are missing among the records.",
+	 at_doctor_losses, true},
+	{"clock",
+	 "Records carry the time of the server's clock. If it was set back, things seem to have "
+	 "happened earlier than they did, and somebody may have wanted that.",
+	 at_doctor_clock, true},
+	{"disk",
+	 "A change whose record cannot be stored is refused. So a full disk stops work on all audited "
+	 "tables, and nothing new is protected or signed.",
+	 at_doctor_disk, false},
+	{"replication role",
+	 "With session_replication_role set to replica or local, foreign keys and ordinary triggers do "
+	 "not work. Changes are still recorded, but they can break the rules that the application "
+	 "relies on.",
+	 at_doctor_replication_role, false},
+	{"settings",
+	 "Some settings make it easier to alter data without being noticed, or to lose it in a crash.",
+	 at_doctor_settings, false},
+	{"signing key",
+	 "The signature proves that the log was not rewritten. Without it, anybody who can write the "
+	 "server's files can replace the whole log by another one that looks as good.",
+	 at_doctor_signing_key, true},
+	{"checkpoints",
+	 "A checkpoint is a signed statement of all that the log holds. If the log does not continue "
+	 "the last one, it was set back or exchanged, and signing stops until a person has looked into "
+	 "it.",
+	 at_doctor_checkpoints, true},
+	{"anchor",
+	 "A signed checkpoint that is kept by somebody else convicts even an administrator who "
+	 "controls this whole machine. What came after the newest one kept elsewhere could still be "
+	 "rewritten.",
+	 at_doctor_anchor, true},
+	{"sealing",
+	 "Only records that are sealed, which means entered into the log of hashes, cannot be altered "
+	 "unnoticed. The longer they wait for that, the longer they are unprotected.",
+	 at_doctor_sealing, true},
+	{"access",
+	 "Power over the audit trail is divided, so that nobody can both act and hide it. A person "
+	 "with two roles that exclude each other, or access rules that are not in force, undo that.",
+	 check_access, true},
+	{"keeper",
+	 "The keeper makes new partitions in time, archives old records and removes those whose time "
+	 "is over. While one of its steps fails, that is not done.",
+	 at_doctor_keeper, true},
+	{"retention",
+	 "How long records have to be kept, and when they must be gone, is often a matter of law. "
+	 "Records whose time is over, and removals that were decided but not done, need a person to "
+	 "act.",
+	 at_doctor_retention, true},
+	{"holds",
+	 "A legal hold keeps records from being removed. When it ends, those whose time is over may "
+	 "go; so decide before then whether it has to go on.",
+	 at_doctor_holds, true},
+	{"archive",
+	 "Old records were moved from the database into these files. Without a file, what is in it can "
+	 "be neither read nor verified.",
+	 at_doctor_archive, true},
 };
 
 static void run_check(const AtDoctor *doctor, const AtCheck *check);
-static char *template_name(void);
 
 PG_FUNCTION_INFO_V1(at_doctor);
 
@@ -122,8 +214,14 @@ at_doctor(PG_FUNCTION_ARGS)
 	PG_TRY();
 	{
 		for (int i = 0; i < lengthof(checks); i++)
+		{
+			doctor.why = checks[i].why;
 			if (!checks[i].needs_ledger || at_ledger_exists())
 				run_check(&doctor, &checks[i]);
+			else
+				at_doctor_report(&doctor, checks[i].name, OK, NULL,
+								 "There is nothing to look at before there is a ledger.");
+		}
 	}
 	PG_FINALLY();
 	{
@@ -156,166 +254,14 @@ run_check(const AtDoctor *doctor, const AtCheck *check)
 		RollbackAndReleaseCurrentSubTransaction();
 		if (edata->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(edata);
-		at_doctor_report(doctor, check->name, PROBLEM, edata->hint, "The check failed: %s%s%s",
-						 edata->message, edata->detail ? ". " : "",
+		at_doctor_report(doctor, check->name, PROBLEM,
+						 edata->hint ? edata->hint : "Mend what the message names, and look again.",
+						 "The check failed: %s%s%s", edata->message, edata->detail ? ". " : "",
 						 edata->detail ? edata->detail : "");
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(doctor->context);
 	CurrentResourceOwner = owner;
-}
-
-static void
-check_library(const AtDoctor *doctor, const char *name)
-{
-	if (at_shmem_ready())
-		at_doctor_report(doctor, name, OK, NULL, "The library was loaded when the server started.");
-	else
-		at_doctor_report(
-			doctor, name, PROBLEM, AT_PRELOAD_REMEDY,
-			"The library is not in shared_preload_libraries. Changes are captured; sealing and "
-			"the delivery of alerts are inactive.");
-}
-
-/* The log keeps them for ever; here they are news for a month. */
-static void
-check_unseen_time(const AtDoctor *doctor, const char *name)
-{
-	uint64 count =
-		at_doctor_query("SELECT pg_catalog.json_extract_path_text(u.value, 'since'), "
-						"pg_catalog.json_extract_path_text(u.value, 'until'), "
-						"pg_catalog.json_extract_path_text(u.value, 'found') "
-						"FROM audit.log_entry AS e, pg_catalog.json_array_elements("
-						"pg_catalog.json_extract_path(e.payload, 'unseen')) AS u "
-						"WHERE e.kind = 'start' AND "
-						"e.sealed_at > pg_catalog.now() - '30 days'::pg_catalog.interval "
-						"ORDER BY e.log_index DESC LIMIT 10");
-
-	if (count == 0)
-		at_doctor_report(
-			doctor, name, OK, NULL,
-			"The log knows of no time in the last 30 days at which the library may not have "
-			"been loaded.");
-	for (uint64 i = 0; i < count; i++)
-		at_doctor_report(doctor, name, WARN,
-						 "Find out who started the server, then compare tables and trail with "
-						 "audit.reconcile().",
-						 "Perhaps the library was not loaded from %s to %s: %s.",
-						 at_doctor_field(i, 1), at_doctor_field(i, 2), at_doctor_field(i, 3));
-}
-
-static void
-check_launcher(const AtDoctor *doctor, const char *name)
-{
-	int pid = at_shmem_ready() ? at_launcher_pid() : 0;
-
-	if (pid != 0)
-		at_doctor_report(doctor, name, OK, NULL, "The launcher runs as process %d.", pid);
-	else if (RecoveryInProgress())
-		at_doctor_report(doctor, name, OK, NULL,
-						 "The server is in recovery; workers start when it ends.");
-	else if (!at_shmem_ready())
-		at_doctor_report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The launcher does not run.");
-	else
-		at_doctor_report(doctor, name, PROBLEM,
-						 "See the server log; it is restarted every few seconds.",
-						 "The launcher does not run.");
-}
-
-static void
-check_sealer(const AtDoctor *doctor, const char *name)
-{
-	at_doctor_worker(doctor, name, AT_WORKER_SEALER);
-}
-
-static void
-check_notifier(const AtDoctor *doctor, const char *name)
-{
-	at_doctor_worker(doctor, name, AT_WORKER_NOTIFIER);
-}
-
-static void
-check_collector(const AtDoctor *doctor, const char *name)
-{
-	at_doctor_worker(doctor, name, AT_WORKER_COLLECTOR);
-}
-
-void
-at_doctor_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind)
-{
-	AtWorkerStatus status;
-	char *template;
-	bool known;
-
-	known = at_worker_status(kind, &status);
-	if (status.failures > 0)
-		at_doctor_report(doctor, name, PROBLEM, "See the server log for the whole error.",
-						 "Failed %d times in a row: %s", status.failures, status.message);
-	else if (status.pid != 0 && status.pass_ended_at == 0)
-		at_doctor_report(doctor, name, OK, NULL, "Process %d is in its first pass.", status.pid);
-	else if (status.pid != 0)
-		at_doctor_report(doctor, name, OK, NULL, "Process %d ended its last pass at %s.",
-						 status.pid, timestamptz_to_str(status.pass_ended_at));
-	else if (RecoveryInProgress())
-		at_doctor_report(doctor, name, OK, NULL,
-						 "The server is in recovery; the %s starts when it ends.", name);
-	else if (!at_shmem_ready())
-		at_doctor_report(doctor, name, PROBLEM, AT_PRELOAD_REMEDY, "The %s does not run.", name);
-	else if ((template = template_name()) != NULL)
-		at_doctor_report(
-			doctor, name, PROBLEM,
-			psprintf("ALTER DATABASE %s IS_TEMPLATE false;", quote_identifier(template)),
-			"The %s does not run: workers leave template databases alone.", name);
-	else if (known)
-		at_doctor_report(doctor, name, WARN, "Ask again in a moment; else see the server log.",
-						 "The %s is being started.", name);
-	else
-		at_doctor_report(doctor, name, PROBLEM,
-						 "See the launcher, the worker slots and the server log.",
-						 "The %s does not run.", name);
-}
-
-/* The name of this database if it is marked as template, else NULL. */
-static char *
-template_name(void)
-{
-	HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
-	Form_pg_database row;
-	char *name = NULL;
-
-	if (!HeapTupleIsValid(tuple))
-		return NULL;
-	row = (Form_pg_database) GETSTRUCT(tuple);
-	if (row->datistemplate)
-		name = pstrdup(NameStr(row->datname));
-	ReleaseSysCache(tuple);
-	return name;
-}
-
-static void
-check_worker_slots(const AtDoctor *doctor, const char *name)
-{
-	static const char remedy[] = "Raise max_worker_processes and restart the server.";
-	TimestampTz starved = at_shmem_ready() ? at_launcher_starved() : 0;
-	int used;
-	int watcher = at_shmem_ready() ? 1 : 0; /* has no entry in the statistics */
-
-	(void) at_doctor_query(
-		"SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type NOT IN "
-		"('archiver', 'autovacuum launcher', 'autovacuum worker', 'background writer', "
-		"'checkpointer', 'client backend', 'logger', 'slotsync worker', "
-		"'standalone backend', 'startup', 'walreceiver', 'walsender', 'walsummarizer', "
-		"'walwriter')");
-	used = pg_strtoint32(at_doctor_field(0, 1)) + watcher;
-	if (starved != 0)
-		at_doctor_report(doctor, name, PROBLEM, remedy,
-						 "Workers cannot start since %s: no free slot.",
-						 timestamptz_to_str(starved));
-	else
-		at_doctor_report(doctor, name, used < max_worker_processes ? OK : WARN,
-						 used < max_worker_processes ? NULL : remedy,
-						 "%d of %d background worker slots are in use.", used,
-						 max_worker_processes);
 }
 
 static void
@@ -336,8 +282,10 @@ check_incarnation(const AtDoctor *doctor, const char *name)
 						 "The ledger was begun in this server and database.");
 	else
 		at_doctor_report(
-			doctor, name, PROBLEM, NULL,
-			"The ledger is a copy from another server or database, and was not begun here.");
+			doctor, name, PROBLEM,
+			"SELECT audit.record_baseline('audit.policy'); SELECT audit.seal_now();",
+			"The ledger was restored or copied from another server or database, and has recorded "
+			"nothing here yet.");
 }
 
 static void
@@ -347,8 +295,7 @@ check_guard(const AtDoctor *doctor, const char *name)
 		at_doctor_report(doctor, name, OK, NULL, "The guard is on.");
 	else
 		at_doctor_report(
-			doctor, name, PROBLEM,
-			"Set audit_trail.guard = on in the configuration file and reload it.",
+			doctor, name, PROBLEM, AT_DOCTOR_SET("audit_trail.guard = on"),
 			"The guard is lifted: superusers and owners can drop and alter what belongs to the "
 			"audit trail.");
 }
@@ -468,8 +415,7 @@ check_hash_key(const AtDoctor *doctor, const char *name)
 		at_doctor_report(doctor, name, OK, NULL, "No table has hashed or personal columns.");
 	else if (at_guc_hash_key_file[0] == '\0' && at_guc_hash_key_command[0] == '\0')
 		at_doctor_report(
-			doctor, name, PROBLEM,
-			"Set audit_trail.hash_key_file in the configuration file and reload it.",
+			doctor, name, PROBLEM, AT_DOCTOR_SET("audit_trail.hash_key_file"),
 			"No file is named, so tables with hashed or personal columns cannot be changed.");
 	else
 	{
@@ -556,18 +502,29 @@ void
 at_doctor_report(const AtDoctor *doctor, const char *name, AtHealth health, const char *remedy,
 				 const char *format, ...)
 {
-	char detail[1024];
-	va_list args;
-	Datum values[4];
-	bool nulls[4] = {false, false, false, remedy == NULL};
+	StringInfoData detail;
+	Datum values[5];
+	bool nulls[5] = {false, false, false, false, remedy == NULL};
+	int save_errno = errno; /* for %m */
+	int needed;
 
-	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
-	va_end(args);
+	initStringInfo(&detail);
+	do
+	{
+		va_list args;
+
+		errno = save_errno;
+		va_start(args, format);
+		needed = appendStringInfoVA(&detail, format, args);
+		va_end(args);
+		if (needed > 0)
+			enlargeStringInfo(&detail, needed);
+	} while (needed > 0);
 
 	values[0] = CStringGetTextDatum(name);
 	values[1] = CStringGetTextDatum(health_names[health]);
-	values[2] = CStringGetTextDatum(detail);
-	values[3] = remedy ? CStringGetTextDatum(remedy) : (Datum) 0;
+	values[2] = CStringGetTextDatum(detail.data);
+	values[3] = CStringGetTextDatum(doctor->why);
+	values[4] = remedy ? CStringGetTextDatum(remedy) : (Datum) 0;
 	tuplestore_putvalues(doctor->result->setResult, doctor->result->setDesc, values, nulls);
 }

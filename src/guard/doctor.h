@@ -21,15 +21,35 @@ typedef struct AtDoctor
 {
 	ReturnSetInfo *result;
 	MemoryContext context; /* survives a failed check */
+	const char *why;       /* the check that runs matters */
 } AtDoctor;
 
-/* Report a row. `remedy` is NULL where there is nothing to do. */
+/* A setting that only the configuration file can set. */
+#define AT_DOCTOR_SET(what) "Set " what " in the configuration file, then: SELECT pg_reload_conf();"
+
+/* What mends it is a statement and then this. */
+#define AT_DOCTOR_RESTART "-- then restart the server"
+
+/*
+ * Report a row: what was found, and what mends it. `remedy` is NULL where there is nothing to do.
+ * If it begins with a word of SQL, all of it can be executed as it stands. Where a person has to
+ * decide or do something first it is a sentence, which may end with a statement.
+ */
 extern void at_doctor_report(const AtDoctor *doctor, const char *name, AtHealth health,
 							 const char *remedy, const char *format, ...) pg_attribute_printf(5, 6);
 
 /* Run a query; its rows are read with at_doctor_field(), as text, until the next. */
 extern uint64 at_doctor_query(const char *sql);
 extern char *at_doctor_field(uint64 row, int column);
+
+/* Checks of the library and its workers (doctor_server.c). */
+extern void at_doctor_library(const AtDoctor *doctor, const char *name);
+extern void at_doctor_unseen_time(const AtDoctor *doctor, const char *name);
+extern void at_doctor_launcher(const AtDoctor *doctor, const char *name);
+extern void at_doctor_sealer(const AtDoctor *doctor, const char *name);
+extern void at_doctor_notifier(const AtDoctor *doctor, const char *name);
+extern void at_doctor_collector(const AtDoctor *doctor, const char *name);
+extern void at_doctor_worker_slots(const AtDoctor *doctor, const char *name);
 
 /* Report how this database's worker of a kind is doing. */
 extern void at_doctor_worker(const AtDoctor *doctor, const char *name, AtWorkerKind kind);

@@ -44,9 +44,9 @@ at_doctor_archive(const AtDoctor *doctor, const char *name)
 
 	if (files.all > 0 && at_guc_archive_directory[0] == '\0')
 	{
-		at_doctor_report(
-			doctor, name, PROBLEM, "Set audit_trail.archive_directory in the configuration file.",
-			UINT64_FORMAT " files have archived segments, and where is not set.", files.all);
+		at_doctor_report(doctor, name, PROBLEM, AT_DOCTOR_SET("audit_trail.archive_directory"),
+						 UINT64_FORMAT " files have archived segments, and where is not set.",
+						 files.all);
 		return;
 	}
 	count_files(&files);
@@ -57,8 +57,7 @@ at_doctor_archive(const AtDoctor *doctor, const char *name)
 									   "the first is \"%s\".",
 						 files.lost, files.all, files.first_lost);
 	else if (files.away > 0 && at_guc_restore_command[0] == '\0')
-		at_doctor_report(doctor, name, PROBLEM,
-						 "Set audit_trail.restore_command in the configuration file.",
+		at_doctor_report(doctor, name, PROBLEM, AT_DOCTOR_SET("audit_trail.restore_command"),
 						 UINT64_FORMAT " files with archived segments are elsewhere only, and "
 									   "audit_trail.restore_command is not set.",
 						 files.away);
@@ -94,15 +93,16 @@ report_here(const AtDoctor *doctor, const char *name, const Files *files)
 
 	if (at_guc_archive_command[0] != '\0' && files->stored < files->all)
 		at_doctor_report(doctor, name, WARN,
-						 "See the server log for the command, and SELECT * FROM audit.keeper_run.",
+						 "Mend what the server log says of the command, then: SELECT "
+						 "audit.keeper_now();",
 						 UINT64_FORMAT
 						 " of " UINT64_FORMAT
 						 " files with archived segments are not stored elsewhere yet.",
 						 files->all - files->stored, files->all);
 	else if (gone > 0)
-		at_doctor_report(
-			doctor, name, WARN, "Set audit_trail.archive_remove_command in the configuration file.",
-			UINT64_FORMAT " files are stored elsewhere of which something was purged.", gone);
+		at_doctor_report(doctor, name, WARN, AT_DOCTOR_SET("audit_trail.archive_remove_command"),
+						 UINT64_FORMAT " files are stored elsewhere of which something was purged.",
+						 gone);
 	else if (files->stored > 0)
 		at_doctor_report(doctor, name, OK, NULL,
 						 UINT64_FORMAT " files have archived segments, " UINT64_FORMAT

@@ -24,7 +24,7 @@ at_doctor_keeper(const AtDoctor *doctor, const char *name)
 
 	for (uint64 i = 0; i < failing; i++)
 		at_doctor_report(doctor, name, PROBLEM,
-						 "See the server log; then SELECT audit.keeper_now();",
+						 "Mend what the message names, then: SELECT audit.keeper_now();",
 						 "Step \"%s\" failed at %s: %s", at_doctor_field(i, 1),
 						 at_doctor_field(i, 3), at_doctor_field(i, 2));
 	if (failing > 0)
@@ -32,11 +32,10 @@ at_doctor_keeper(const AtDoctor *doctor, const char *name)
 	if (at_worker_status(AT_WORKER_KEEPER, &status) && status.failures > 0)
 		at_doctor_worker(doctor, name, AT_WORKER_KEEPER);
 	else if (at_guc_keeper_interval == 0)
-		at_doctor_report(doctor, name, WARN,
-						 "Set audit_trail.keeper_interval in the configuration file and reload it.",
+		at_doctor_report(doctor, name, WARN, AT_DOCTOR_SET("audit_trail.keeper_interval"),
 						 "The keeper runs only when it is asked to.");
 	else if (!at_shmem_ready())
-		at_doctor_report(doctor, name, PROBLEM, "See the check of the library.",
+		at_doctor_report(doctor, name, PROBLEM, "See the check library.",
 						 "The keeper does not run.");
 	else
 		at_doctor_report(doctor, name, OK, NULL, "No step of the keeper fails.");
@@ -61,10 +60,11 @@ at_doctor_retention(const AtDoctor *doctor, const char *name)
 	any = strcmp(expired, "0") != 0;
 	if (strcmp(at_doctor_field(0, 3), "0") != 0)
 		at_doctor_report(doctor, name, WARN,
-						 "SELECT audit.keeper_now(); and see SELECT * FROM audit.keeper_run;",
+						 "SELECT audit.keeper_now(); -- what it did is in audit.keeper_run",
 						 "%s deletions are ordered and not carried out.", at_doctor_field(0, 3));
 	else if (any)
-		at_doctor_report(doctor, name, WARN, "SELECT audit.request_purge('why');",
+		at_doctor_report(doctor, name, WARN,
+						 "SELECT audit.request_purge('why'); -- then another person approves it",
 						 "%s events have expired, and are kept; %s requests are open.", expired,
 						 at_doctor_field(0, 2));
 	else
@@ -73,24 +73,27 @@ at_doctor_retention(const AtDoctor *doctor, const char *name)
 						 at_doctor_field(0, 1), at_doctor_field(0, 2));
 }
 
-/* Holds that end soon, or never: somebody should know of them. */
+/* Holds that end soon, and none of the same extent goes on: somebody has to decide. */
 void
 at_doctor_holds(const AtDoctor *doctor, const char *name)
 {
-	uint64 count =
-		at_doctor_query("SELECT h.name, h.until, h.until < pg_catalog.now() + interval '30 days' "
-						"FROM audit.read_holds() AS h ORDER BY h.until, h.name");
-	uint64 ending = 0;
+	uint64 ending = at_doctor_query(
+		"SELECT h.name, h.until, pg_catalog.format('SELECT audit.hold(%L, %L, contexts => %L, "
+		"tables => %L, records => %L, actors => %L, since => %L, before => %L);', "
+		"h.name || ' goes on', h.reason, h.contexts, h.tables, h.records, h.actors, h.since, "
+		"h.before) FROM audit.read_holds() AS h, "
+		"(SELECT pg_catalog.now() + interval '30 days') AS s(soon) "
+		"WHERE h.until < s.soon AND NOT EXISTS (SELECT FROM audit.read_holds() AS o "
+		"WHERE o.until >= s.soon AND (o.contexts, o.tables, o.records, o.actors, o.since, "
+		"o.before) IS NOT DISTINCT FROM (h.contexts, h.tables, h.records, h.actors, h.since, "
+		"h.before)) ORDER BY h.until, h.name");
 
-	for (uint64 i = 0; i < count; i++)
-	{
-		if (strcmp(at_doctor_field(i, 3), "t") != 0)
-			continue;
-		ending++;
+	for (uint64 i = 0; i < ending; i++)
 		at_doctor_report(doctor, name, WARN,
-						 "Place another if it must go on: SELECT audit.hold(...);",
+						 psprintf("If it has to go on: %s", at_doctor_field(i, 3)),
 						 "Hold \"%s\" ends at %s.", at_doctor_field(i, 1), at_doctor_field(i, 2));
-	}
-	if (ending == 0)
-		at_doctor_report(doctor, name, OK, NULL, UINT64_FORMAT " legal holds are in force.", count);
+	if (ending > 0)
+		return;
+	(void) at_doctor_query("SELECT pg_catalog.count(*) FROM audit.read_holds()");
+	at_doctor_report(doctor, name, OK, NULL, "%s legal holds are in force.", at_doctor_field(0, 1));
 }

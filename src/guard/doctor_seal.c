@@ -25,9 +25,8 @@
 
 #define SIGNING_REMEDY                                                                             \
 	"SELECT audit.create_signing_key('/outside/of/the/data/directory/log.key', "                   \
-	"'example.org/log'); "                                                                         \
-	"then name the file in audit_trail.signing_key_file, in the configuration file, and reload "   \
-	"it."
+	"'example.org/log'); -- then set audit_trail.signing_key_file to that file in the "            \
+	"configuration file, and: SELECT pg_reload_conf();"
 
 static void check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey *last);
 static void check_anchoring(const AtDoctor *doctor, const char *name);
@@ -78,7 +77,8 @@ check_configured_key(const AtDoctor *doctor, const char *name, const AtPublicKey
 						 id);
 	else if (is_unendorsed())
 		at_doctor_report(doctor, name, WARN,
-						 "Tell those who verify checkpoints the new public key.",
+						 "Tell those who verify checkpoints the new public key: SELECT * FROM "
+						 "audit.public_keys;",
 						 "Key %08x took the place of another one, which did not endorse it.", id);
 	else
 		at_doctor_report(doctor, name, OK, NULL, "Key %08x can be read, and the log has it.", id);
@@ -101,8 +101,10 @@ at_doctor_checkpoints(const AtDoctor *doctor, const char *name)
 	at_checkpoint_file_read(&file);
 	if (!at_public_key_last(&key))
 	{
-		at_doctor_report(doctor, name, WARN, "See the signing key.",
-						 "The log does not have a key yet.");
+		at_doctor_report(
+			doctor, name, WARN,
+			"SELECT audit.seal_now(); -- if that does not help, see the check signing key",
+			"The log does not have a key yet.");
 		return;
 	}
 	at_log_head_read(GetActiveSnapshot(), &head);
@@ -110,10 +112,12 @@ at_doctor_checkpoints(const AtDoctor *doctor, const char *name)
 									 GetActiveSnapshot());
 	if (problem != NULL)
 		at_doctor_report(doctor, name, PROBLEM,
-						 "Find out why. If it is lawful: SELECT audit.new_incarnation('reason');",
+						 "Find out why. If it is lawful, say so for the record: SELECT "
+						 "audit.new_incarnation('what was restored, from where, who decided it');",
 						 "No checkpoint is signed: %s.", problem);
 	else if (!file.has_note || !at_signed_head_is(&file.last, &head.tree))
-		at_doctor_report(doctor, name, WARN, "SELECT audit.seal_now(); then see the server log.",
+		at_doctor_report(doctor, name, WARN,
+						 "SELECT audit.seal_now(); -- if that does not help, see the server log",
 						 "The log has " UINT64_FORMAT
 						 " entries; the last signed checkpoint has " UINT64_FORMAT ".",
 						 (uint64) head.tree.size, file.has_note ? (uint64) file.last.size : 0);
@@ -134,8 +138,7 @@ at_doctor_anchor(const AtDoctor *doctor, const char *name)
 						 "No checkpoint is to be signed, so none is anchored.");
 	else if (at_guc_anchor_command[0] == '\0')
 		at_doctor_report(
-			doctor, name, WARN,
-			"Set audit_trail.anchor_command in the configuration file and reload it.",
+			doctor, name, WARN, AT_DOCTOR_SET("audit_trail.anchor_command"),
 			"No command is named, so checkpoints stay on this machine: who has it and the key "
 			"can rewrite all of the log.");
 	else if (at_worker_status(AT_WORKER_ANCHORER, &worker) && worker.failures == 0 &&
@@ -166,8 +169,8 @@ check_anchoring(const AtDoctor *doctor, const char *name)
 		detail =
 			psprintf("%s Failed %d times since then: %s.", detail, status.failures, status.message);
 		remedy = psprintf("As the server's user, in the data directory, run what the server log "
-						  "calls the failed anchor command. When it works: SELECT "
-						  "audit.anchor_now();");
+						  "calls the failed anchor command. When it works: SELECT * "
+						  "FROM audit.anchor_now();");
 	}
 	else if (status.anchored_at == 0)
 	{
@@ -180,7 +183,8 @@ check_anchoring(const AtDoctor *doctor, const char *name)
 		detail = psprintf("Older than audit_trail.anchor_max_age since %s. %s",
 						  timestamptz_to_str(status.overdue_since), detail);
 		if (remedy == NULL)
-			remedy = "See checkpoints and sealer; then SELECT * FROM audit.anchor_now();";
+			remedy =
+				"See the checks checkpoints and sealer, then: SELECT * FROM audit.anchor_now();";
 	}
 	at_doctor_report(doctor, name, health, remedy, "%s", detail);
 }
@@ -215,8 +219,9 @@ at_doctor_sealing(const AtDoctor *doctor, const char *name)
 	if (count == 0)
 		at_doctor_report(doctor, name, OK, NULL, "All transactions are sealed.");
 	else
-		at_doctor_report(doctor, name, health, health == OK ? NULL : "See the sealer.",
-						 INT64_FORMAT " transactions await sealing, the oldest for " INT64_FORMAT
-									  " seconds.",
-						 count, lag);
+		at_doctor_report(
+			doctor, name, health,
+			health == OK ? NULL : "SELECT audit.seal_now(); -- if that fails, see the check sealer",
+			INT64_FORMAT " transactions await sealing, the oldest for " INT64_FORMAT " seconds.",
+			count, lag);
 }

@@ -50,10 +50,11 @@ at_doctor_verification(const AtDoctor *doctor, const char *name)
 	failures = at_doctor_field(0, 1);
 	when = at_doctor_field(0, 2);
 	if (strcmp(failures, "0") != 0)
-		at_doctor_report(doctor, name, PROBLEM,
-						 "SELECT * FROM audit.verify(); then act as its remedies say. When it is "
-						 "content: SELECT * FROM audit.verify_now();",
-						 "The last verification, at %s, found %s failures.", when, failures);
+		at_doctor_report(
+			doctor, name, PROBLEM,
+			"Do what SELECT * FROM audit.verify() advises of each finding. When it has "
+			"none: SELECT * FROM audit.verify_now();",
+			"The last verification, at %s, found %s failures.", when, failures);
 	else if (when == NULL)
 		at_doctor_report(
 			doctor, name, strcmp(at_doctor_field(0, 4), "t") == 0 ? WARN : OK,
@@ -90,8 +91,8 @@ void
 at_doctor_losses(const AtDoctor *doctor, const char *name)
 {
 	static const char remedy[] =
-		"SELECT * FROM audit.events WHERE event_type = 'audit.lost'; then raise "
-		"audit_trail.ring_size in the configuration file and restart the server.";
+		"Raise audit_trail.ring_size in the configuration file and restart the server. When it "
+		"happened: SELECT * FROM audit.events WHERE event_type = 'audit.lost';";
 	AtRingLoss untold = at_ring_ready() ? at_ring_loss() : (AtRingLoss){0};
 
 	(void) at_doctor_query("SELECT coalesce(pg_catalog.sum(events), 0) FROM audit.volume "
@@ -112,7 +113,8 @@ at_doctor_losses(const AtDoctor *doctor, const char *name)
 						 "No record of a refused command or a read was lost in the last 30 days.");
 }
 
-/* The log's times do not go back, so a clock that was set back is behind the newest of them. */
+/* A clock that was set back is behind a time that the log has already; the newest entries are
+ * enough to look at. */
 void
 at_doctor_clock(const AtDoctor *doctor, const char *name)
 {
@@ -125,12 +127,12 @@ at_doctor_clock(const AtDoctor *doctor, const char *name)
 
 	if (behind == 0)
 		at_doctor_report(doctor, name, OK, NULL,
-						 "The clock is not behind the newest entry of the log.");
+						 "The clock is not behind any time that the log has.");
 	else
 		at_doctor_report(doctor, name, PROBLEM,
 						 "Find out who set the clock, and have it follow a time service. Events of "
 						 "that time are ordered by it; the log has its own order.",
-						 "The clock is %s seconds behind the newest entry of the log.",
+						 "The clock is %s seconds behind a time that the log has already.",
 						 at_doctor_field(0, 1));
 }
 
@@ -157,7 +159,8 @@ check_disk(const AtDoctor *doctor, const char *name, const char *path)
 
 	if (statvfs(path, &disk) != 0)
 	{
-		at_doctor_report(doctor, name, WARN, "See whether the folder is there.",
+		at_doctor_report(doctor, name, WARN,
+						 "Make the folder, or have the setting name another one.",
 						 "The free space of %s is not known: %m.", path);
 		return;
 	}
@@ -233,10 +236,11 @@ at_doctor_settings(const AtDoctor *doctor, const char *name)
 {
 	uint64 found = at_doctor_query(
 		"SELECT s.name, s.setting, w.why, CASE WHEN s.name LIKE 'audit!_trail.%' ESCAPE '!' THEN "
-		"pg_catalog.format('Set %s = %s in the configuration file and reload it.', s.name, "
-		"w.wanted) WHEN s.source = 'session' THEN pg_catalog.format('RESET %I;', s.name) ELSE "
+		"pg_catalog.format('Set %s = %s in the configuration file, then: SELECT "
+		"pg_reload_conf();', s.name, w.wanted) WHEN s.source = 'session' THEN "
+		"pg_catalog.format('RESET %I;', s.name) ELSE "
 		"pg_catalog.format('ALTER SYSTEM SET %I = %s; SELECT pg_reload_conf();%s', s.name, "
-		"w.wanted, CASE WHEN s.context = 'postmaster' THEN ' Then restart the server.' ELSE '' "
+		"w.wanted, CASE WHEN s.context = 'postmaster' THEN ' -- then restart the server' ELSE '' "
 		"END) "
 		"END FROM (VALUES "
 		"('allow_system_table_mods', 'off', 'the catalogs can be changed by hand'), "

@@ -68,12 +68,14 @@ foreach (1 .. 50)    # the last page of the file has room for some
 }
 like(doctor($node, 'postgres', 'checkpoints'), qr/^warning\|The log has (\d+) entries; the last signed checkpoint has (?!\1\b)\d+\./,
 	'no room for checkpoints: changes go on, are sealed and not signed, and the doctor tells');
+like(doctor($node, 'postgres', 'disk'), qr{^problem\|\Q$small\E/note has 0 MB free\.\|Make room there}m, 'of the disk too');
 like(slurp_file($node->logfile, $offset), qr/the head of the audit log is not signed.*could not write .*No space left on device/s,
 	'the log of the server says why');
 whole_so_far();
 make_room('note');
 ok($node->poll_query_until('postgres', q{SELECT bool_and(status = 'ok') FROM audit.doctor() WHERE "check" IN ('sealer', 'checkpoints', 'sealing')}),
 	'there is room again: all is signed');
+unlike(doctor($node, 'postgres', 'disk'), qr{^problem\|\Q$small\E/note }m, 'and the disk has room');
 whole();
 
 # No room for the write-ahead log, which a slot that nobody reads keeps: PostgreSQL itself stops. What was committed by

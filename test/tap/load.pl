@@ -24,7 +24,7 @@ like($err, qr/WARNING:  audit_trail is not loaded by shared_preload_libraries/, 
 like($err, qr/DETAIL:  .*sealing and the delivery of alerts are inactive/, 'says what is inactive');
 like($err, qr/HINT:  Add audit_trail to shared_preload_libraries and restart/, 'and what to do');
 
-like(doctor($node, 'postgres', 'library'), qr/^problem\|.*inactive.*\|Add audit_trail/, 'so says the doctor');
+like(doctor($node, 'postgres', 'library'), qr/^problem\|The library was not loaded.*\|ALTER SYSTEM SET shared_preload_libraries = 'audit_trail'; -- then restart the server$/, 'so says the doctor');
 like(doctor($node, 'postgres', $_), qr/^problem\|.*does not run/, "who misses the $_")
   foreach qw(launcher sealer notifier);
 like(doctor($node, 'postgres', 'ledger'), qr/^warning\|.*no ledger yet.*\|SELECT audit\.init\(\);$/,
@@ -122,7 +122,7 @@ $node->safe_psql('postgres', q{SET audit_trail.extra = ' {"a": [1, {"b": null}]}
 $node->append_conf('postgresql.conf', 'max_worker_processes = 2');
 $node->restart;
 ok($node->poll_query_until('postgres', q{
-		SELECT status = 'problem' AND remedy LIKE 'Raise max_worker_processes%'
+		SELECT status = 'problem' AND remedy = 'ALTER SYSTEM SET max_worker_processes = 16; -- then restart the server'
 		FROM audit.doctor() WHERE "check" = 'worker slots'}), 'the doctor sees that no worker can start');
 like(slurp_file($node->logfile), qr/no free slot for the audit_trail sealer of database \d+/, 'so does the log');
 like(doctor($node, 'postgres', 'sealer'), qr/^(warning|problem)\|/, 'the sealer is missed');
