@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/errors.h"
 #include "base/names.h"
 #include "capture/image.h"
@@ -107,6 +108,7 @@ static void find_truncates(Reconciliation *work);
 static void find_rewrites(Reconciliation *work);
 static const AtImageVersion *find_version(const Reconciliation *work, int32 target_id);
 static void choose_columns(Reconciliation *work);
+static void find_shipped(Reconciliation *work);
 static void read_events(Reconciliation *work);
 static void add_event(Reconciliation *work, HeapTuple tuple, TupleDesc desc);
 static void add_live_row(const AtDelta *row, void *arg);
@@ -164,6 +166,7 @@ read_trail(Reconciliation *work)
 	find_truncates(work);
 	find_rewrites(work);
 	choose_columns(work);
+	find_shipped(work);
 
 	MemoryContext save = MemoryContextSwitchTo(work->memory);
 
@@ -529,6 +532,20 @@ add_live_row(const AtDelta *row, void *arg)
 					   at_image_read(work->shape, &work->shape->live, row->new_values, extra));
 }
 
+/*
+ * Rows of our own configuration that came with CREATE EXTENSION are older than the trail. As long
+ * as no baseline has them, it need not have them.
+ */
+static void
+find_shipped(Reconciliation *work)
+{
+	if (work->rules.whole || RelationGetNamespace(work->live.rel) != at_audit_schema())
+		return;
+	for (int i = 0; i < work->shape->ncolumns; i++)
+		if (strcmp(work->shape->columns[i].name, "seeded") == 0)
+			work->rules.shipped = i + 1;
+}
+
 static void
 report_finding(const AtReplayFinding *finding, void *arg)
 {
@@ -625,6 +642,10 @@ report_summary(Reconciliation *work, const AtReplayTotals *totals)
 		appendStringInfo(&detail, "; " UINT64_FORMAT " rows are presumed to have come or gone %s",
 						 totals->presumed,
 						 work->key_changed ? "before" : "with a partition or child");
+	if (totals->shipped > 0)
+		appendStringInfo(&detail,
+						 "; " UINT64_FORMAT " rows came with the extension, before any event",
+						 totals->shipped);
 	if (!work->rules.inserts || !work->rules.updates || !work->rules.deletes)
 		appendStringInfoString(&detail, "; not all operations are recorded");
 	report_finding(

@@ -497,12 +497,31 @@ note_unchecked(AtReplay *replay, const ReplayRow *row, const ReplayRow *live)
 		replay->totals.unchecked++;
 }
 
+static bool
+is_shipped(const AtReplay *replay, const AtImage *image)
+{
+	AtJsonSlice *cells;
+	AtJsonSlice *cell;
+	bool shipped;
+
+	if (replay->rules.shipped == 0)
+		return false;
+	cells = palloc(sizeof(AtJsonSlice) * replay->shape->ncolumns);
+	at_image_cells(replay->shape, image, cells);
+	cell = &cells[replay->rules.shipped - 1];
+	shipped = cell->data != NULL && cell->len == 4 && memcmp(cell->data, "true", 4) == 0;
+	pfree(cells);
+	return shipped;
+}
+
 static void
 tell_missing_in_trail(AtReplay *replay, const Record *record, const ReplayRow *row,
 					  const ReplayRow *live)
 {
 	if (replay->rules.rows_came)
 		replay->totals.presumed++;
+	else if (row == NULL && is_shipped(replay, live->image))
+		replay->totals.shipped++;
 	else if (replay->rules.inserts)
 		tell(replay,
 			 &(AtReplayFinding){

@@ -26,6 +26,7 @@ typedef struct AtReplayRules
 	bool deletes;
 	TimestampTz rows_left_at; /* rows not changed since may have gone with a partition */
 	bool rows_came;           /* rows may have come with a partition */
+	int shipped; /* number of the column that is true of rows older than any trail; 0: none */
 } AtReplayRules;
 
 /* An event. Varlenas may be packed; they are copied. */
@@ -63,6 +64,7 @@ typedef struct AtReplayTotals
 	uint64 findings;
 	uint64 unchecked; /* rows that have values which cannot be compared */
 	uint64 presumed;  /* rows that are presumed to have come or gone with a partition */
+	uint64 shipped;   /* rows that the trail need not have, since they came with the extension */
 } AtReplayTotals;
 
 typedef struct AtReplay AtReplay;
