@@ -326,20 +326,20 @@ check_partitions(const AtDoctor *doctor, const char *name)
 static void
 check_default_partitions(const AtDoctor *doctor, const char *name)
 {
-	uint64 filled = at_doctor_query(
-		"SELECT t.name FROM (VALUES "
-		"('audit.event_1_default', EXISTS (SELECT FROM ONLY audit.event_1_default)), "
-		"('audit.event_default', EXISTS (SELECT FROM ONLY audit.event_default)), "
-		"('audit.transaction_1_default', EXISTS (SELECT FROM ONLY audit.transaction_1_default)), "
-		"('audit.transaction_default', EXISTS (SELECT FROM ONLY audit.transaction_default))) "
-		"AS t(name, filled) WHERE t.filled");
+	uint64 filled;
 
+	(void) at_doctor_query(
+		"SELECT pg_catalog.string_agg(pg_catalog.format('SELECT %L WHERE EXISTS (SELECT FROM ONLY "
+		"audit.%I)', 'audit.' || c.relname, c.relname), ' UNION ALL ' ORDER BY c.relname) "
+		"FROM pg_catalog.pg_class AS c WHERE c.relnamespace = 'audit'::pg_catalog.regnamespace "
+		"AND c.relkind = 'r' AND c.relname ~ '^(event|transaction)(_[0-9]+)?_default$'");
+	filled = at_doctor_query(pstrdup(at_doctor_field(0, 1)));
 	if (filled == 0)
 		at_doctor_report(doctor, name, OK, NULL, "The default partitions are empty.");
 	for (uint64 i = 0; i < filled; i++)
 		at_doctor_report(
-			doctor, name, WARN, "SELECT audit.create_partitions();",
-			"%s holds rows: a month had no partition in time. They are safe and stay there.",
+			doctor, name, WARN, "SELECT audit.keeper_now(); -- moves those of months that are over",
+			"%s holds rows: a month had no partition in time. They stay until it is over.",
 			at_doctor_field(i, 1));
 }
 

@@ -113,8 +113,7 @@ at_doctor_losses(const AtDoctor *doctor, const char *name)
 						 "No record of a refused command or a read was lost in the last 30 days.");
 }
 
-/* A clock that was set back is behind a time that the log has already; the newest entries are
- * enough to look at. */
+/* A clock that was set back is behind a time that the log has already. */
 void
 at_doctor_clock(const AtDoctor *doctor, const char *name)
 {
