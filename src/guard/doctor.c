@@ -81,6 +81,10 @@ static const AtCheck checks[] = {
 	 "The collector stores what a session cannot store itself: refused commands, reads and logins. "
 	 "While it does not run, these wait in a memory of limited size.",
 	 at_doctor_collector, false},
+	{"alerts",
+	 "An alert that could not be delivered, or that nobody sees to, may as well not have been "
+	 "raised: what it warns of goes on.",
+	 at_doctor_alerts, true},
 	{"worker slots",
 	 "Each database with an audit trail needs some background processes. If the server has no slot "
 	 "free for them, records are not protected, alerts not sent and old records not looked after.",

@@ -81,6 +81,15 @@ mends('disk', sub { configure("audit_trail.checkpoint_file = '$folder/signed/che
 	sub { mkdir "$folder/signed" or die "mkdir: $!" });
 like(details('disk'), qr/\A(.* has \d+ MB free\.\n?){3}\z/, 'so is that of the checkpoints');
 
+# Alerts that do not get through, and that nobody sees to
+$node->safe_psql('postgres', q{SELECT audit.alert_when('told', 'your_table', events => '{insert}', kind => 'recorded', severity => 'high'); INSERT INTO your_table VALUES (1001)});
+my $alert = $node->safe_psql('postgres', 'SELECT max(alert_id) FROM audit.alert');
+is_content('alerts', 'a new alert need not be acknowledged yet');
+mends('alerts', "SELECT audit.report_delivery($alert, 'hooks', false, 3, 'HTTP 400')", qr/^1 alerts for sink:hooks were given up, the first at .*; the last because: HTTP 400\.$/,
+	sub { $node->safe_psql('postgres', "SELECT audit.report_delivery($alert, 'hooks', true)") });
+mends('alerts', sub { configure('audit_trail.alert_escalate_after = 1') }, qr/^\d+ alerts of severity high or critical are older than .*nobody has acknowledged them/);
+$node->safe_psql('postgres', q{SELECT audit.alert_drop('told')});
+
 # Keys, signatures and who witnesses them
 $node->safe_psql('postgres', q{CREATE TABLE people (id int PRIMARY KEY, email text)});
 write_file("$folder/secret", '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f');
