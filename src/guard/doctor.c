@@ -85,6 +85,10 @@ static const AtCheck checks[] = {
 	 "An alert that could not be delivered, or that nobody sees to, may as well not have been "
 	 "raised: what it warns of goes on.",
 	 at_doctor_alerts, true},
+	{"notification queue",
+	 "Alerts reach those who listen through the server's queue of notifications. While it has no "
+	 "room, alerts can be read, but nobody hears of them.",
+	 at_doctor_notification_queue, true},
 	{"worker slots",
 	 "Each database with an audit trail needs some background processes. If the server has no slot "
 	 "free for them, records are not protected, alerts not sent and old records not looked after.",

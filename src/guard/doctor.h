@@ -75,8 +75,9 @@ extern void at_doctor_keeper(const AtDoctor *doctor, const char *name);
 extern void at_doctor_retention(const AtDoctor *doctor, const char *name);
 extern void at_doctor_holds(const AtDoctor *doctor, const char *name);
 
-/* That of alerts and their delivery (doctor_alert.c). */
+/* Those of alerts and their delivery (doctor_alert.c). */
 extern void at_doctor_alerts(const AtDoctor *doctor, const char *name);
+extern void at_doctor_notification_queue(const AtDoctor *doctor, const char *name);
 
 /* That of the cold archive (doctor_archive.c). */
 extern void at_doctor_archive(const AtDoctor *doctor, const char *name);

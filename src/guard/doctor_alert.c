@@ -1,14 +1,23 @@
 /*-------------------------------------------------------------------------
  * doctor_alert.c
- *		audit.doctor(): are alerts delivered, and does anybody see to them?
+ *		audit.doctor(): are alerts delivered and heard, and does anybody see to them?
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "executor/spi.h"
+#include "utils/fmgrprotos.h"
 
 #include "base/guc.h"
 #include "guard/doctor.h"
+
+/* From so much of the queue of NOTIFY on the server warns too. */
+#define QUEUE_MUCH 0.5
+
+#define QUEUE_REMEDY                                                                               \
+	"Make room on the disk that pg_notify is on if it is full, and end those who listen and do "   \
+	"not come out of a transaction: SELECT pid, usename, xact_start FROM pg_stat_activity WHERE "  \
+	"state LIKE 'idle in transaction%' ORDER BY xact_start;"
 
 static bool check_given_up(const AtDoctor *doctor, const char *name);
 static bool check_unanswered(const AtDoctor *doctor, const char *name);
@@ -66,4 +75,33 @@ check_unanswered(const AtDoctor *doctor, const char *name)
 		"is of %s.",
 		at_doctor_field(0, 1), at_doctor_field(0, 2));
 	return false;
+}
+
+/* Deliveries that had to wait for room, and could have been told a while ago. */
+void
+at_doctor_notification_queue(const AtDoctor *doctor, const char *name)
+{
+	double used;
+
+	(void) at_doctor_query(
+		"SELECT count(*), pg_catalog.min(d.delivered_at) FROM audit.alert_delivery AS d "
+		"WHERE d.outcome = 'unheard' AND d.due_at < pg_catalog.now() - interval '2 seconds' "
+		"AND NOT EXISTS (SELECT FROM audit.alert_delivery AS l WHERE l.alert_id = d.alert_id "
+		"AND l.channel = d.channel AND l.attempt > d.attempt)");
+	if (strcmp(at_doctor_field(0, 1), "0") != 0)
+	{
+		at_doctor_report(doctor, name, WARN, QUEUE_REMEDY,
+						 "There was no room in the queue of NOTIFY for %s deliveries of alerts, "
+						 "the first at %s: they can be read, and are not heard.",
+						 at_doctor_field(0, 1), at_doctor_field(0, 2));
+		return;
+	}
+	used = DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0));
+	if (used > QUEUE_MUCH)
+		at_doctor_report(doctor, name, WARN, QUEUE_REMEDY,
+						 "The queue of NOTIFY is full to %d %%; alerts wait from 90 %% on.",
+						 (int) (used * 100));
+	else
+		at_doctor_report(doctor, name, OK, NULL,
+						 "There is room for alerts in the queue of NOTIFY.");
 }

@@ -1,7 +1,7 @@
 # A full queue of NOTIFY, truly filled: a session that listens does not come out of its transaction, and others send until
 # they cannot. Before PostgreSQL 17 the queue takes 8 GB; but its files lie here on a small file system (AUDIT_TRAIL_SMALL,
 # which test/run mounts if it may), and it ends where that does. Who reads sees alerts at once, all are told when
-# there is room again, in order; the notifier goes on. Those who listen are not looked at here: the server itself
+# there is room again, in order; the notifier goes on, and the doctor tells. Those who listen are not looked at here: the server itself
 # ends them where it finds no room on disk.
 use strict;
 use warnings;
@@ -36,6 +36,7 @@ workers_run($node, 'postgres', 'workers run');
 my ($notifier) = pids_of($node, 'notifier', 'postgres');
 change(1);
 ok($node->poll_query_until('postgres', q{SELECT outcome = 'notified' FROM audit.alert_delivery}), 'an alert is told');
+like(doctor($node, 'postgres', 'notification queue'), qr/^ok\|/, 'the doctor finds room');
 
 # Somebody listens and sleeps, somebody else sends until even the smallest finds no room.
 my $sleeper = $node->background_psql('postgres');
@@ -50,6 +51,7 @@ foreach my $size (7900, 1000, 1)
 my $offset = -s $node->logfile;
 change($_) for (2 .. 5);
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 5 FROM audit.alerts_since()}), 'changes go on, and their alerts are read');
+ok($node->poll_query_until('postgres', q{SELECT status = 'warning' FROM audit.doctor() WHERE "check" = 'notification queue'}), 'the doctor tells that they are not heard');
 change($_) for (6 .. 10);
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 10 FROM audit.alerts_since()}), 'more of them');
 is($node->safe_psql('postgres', q{SELECT string_agg(DISTINCT outcome, ',') FROM audit.alert_delivery d JOIN audit.alert a USING (alert_id) WHERE record_key <> '1'}),
@@ -65,6 +67,7 @@ eval { $sleeper->quit };
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 10 FROM audit.alert_delivery WHERE outcome = 'notified'}), 'with room again all are told');
 is($node->safe_psql('postgres', q{SELECT string_agg(record_key, ',' ORDER BY delivery_id) FROM audit.alert_delivery d JOIN audit.alert a USING (alert_id)
 	WHERE outcome = 'notified'}), join(',', 1 .. 10), 'in order, each once');
+ok($node->poll_query_until('postgres', q{SELECT status = 'ok' FROM audit.doctor() WHERE "check" = 'notification queue'}), 'the doctor is content');
 is_deeply([ pids_of($node, 'notifier', 'postgres') ], [$notifier], 'the notifier is still the same process');
 my $listener = $node->background_psql('postgres');
 $listener->query_safe('LISTEN audit_alert');

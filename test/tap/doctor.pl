@@ -88,6 +88,9 @@ is_content('alerts', 'a new alert need not be acknowledged yet');
 mends('alerts', "SELECT audit.report_delivery($alert, 'hooks', false, 3, 'HTTP 400')", qr/^1 alerts for sink:hooks were given up, the first at .*; the last because: HTTP 400\.$/,
 	sub { $node->safe_psql('postgres', "SELECT audit.report_delivery($alert, 'hooks', true)") });
 mends('alerts', sub { configure('audit_trail.alert_escalate_after = 1') }, qr/^\d+ alerts of severity high or critical are older than .*nobody has acknowledged them/);
+configure('audit_trail.alert_escalate_after = 1h');
+mends('notification queue', sub { configure("audit_trail.debug_points = 'notifier-queue-full'"); $node->safe_psql('postgres', 'INSERT INTO your_table VALUES (1002)') },
+	qr/^There was no room in the queue of NOTIFY for 1 deliveries of alerts, the first at .*: they can be read, and are not heard\.$/, sub { configure("audit_trail.debug_points = ''") });
 $node->safe_psql('postgres', q{SELECT audit.alert_drop('told')});
 
 # Keys, signatures and who witnesses them
