@@ -15,10 +15,10 @@ OBJS := $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 DATA = $(wildcard sql/upgrade/*.sql)
 DATA_built = $(SCRIPT)
 
-PG_CPPFLAGS = -I$(srcdir)/src
+PG_CPPFLAGS = -I$(srcdir)/src -I$(libpq_srcdir)
 PG_CFLAGS = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -Wno-declaration-after-statement $(EXTRA_CFLAGS)
-SHLIB_LINK = -lcrypto -lzstd -Wl,--version-script=$(srcdir)/src/exports.map
+SHLIB_LINK = $(libpq) -lcrypto -lzstd -Wl,--version-script=$(srcdir)/src/exports.map
 
 # Bitcode would need clang for everybody, and inlining our functions into queries gains nothing.
 override with_llvm := no

@@ -4,12 +4,12 @@
 
 CREATE TABLE audit.role (
 	kind text CONSTRAINT role_pkey PRIMARY KEY CONSTRAINT role_kind_check CHECK (kind IN ('admin',
-		'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay')),
+		'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay', 'standby')),
 	role text COLLATE "C" NOT NULL CONSTRAINT role_role_key UNIQUE
 );
 COMMENT ON TABLE audit.role IS
 	'configuration: the roles of the audit trail in this database; made by audit.create_roles()';
-COMMENT ON COLUMN audit.role.kind IS 'what it may do: admin, auditor, scoped_auditor, writer, maintenance, purge_approver, responder or relay';
+COMMENT ON COLUMN audit.role.kind IS 'what it may do: admin, auditor, scoped_auditor, writer, maintenance, purge_approver, responder, relay or standby';
 COMMENT ON COLUMN audit.role.role IS 'its name';
 REVOKE ALL ON audit.role FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('audit.role', '');
@@ -127,7 +127,7 @@ FROM (VALUES
 	JOIN pg_class c ON c.relname = ANY (t.names)
 WHERE c.relnamespace = 'audit'::regnamespace
 UNION ALL
-SELECT f.kind, format('GRANT EXECUTE ON FUNCTION %s', p.oid::regprocedure)
+SELECT f.kind, format('GRANT EXECUTE ON %s %s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure)
 FROM (VALUES
 		('admin', '{enable,disable,enable_schema,disable_schema,columns_to_ignore,columns_there,alert_when,alert_drop,record_baseline,overhead,read_baseline_progress,history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,seal_lag,doctor,check_proof,check_consistency}'::text[]),
 		('auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_evidence,columns_to_ignore,columns_there}'),
@@ -149,6 +149,7 @@ FROM (VALUES
 		('relay', '{alerts_since,report_delivery}'),
 		('admin', '{add_context,add_event_type,change_event_type,deprecate_event_type,map_event,unmap_event}'),
 		('writer', '{emit,emit_now}'),
+		('standby', '{receive_records}'),
 		('maintenance', '{archive_now,archive_to_file}'),
 		('auditor', '{attach_archive,detach_archive,verify_attached,read_attached,attached_events,search_attached}'),
 		('maintenance', '{create_partitions,seal_now,notify_now,anchor_now,read_anchor_status,verify_now,read_verify_progress,seal_lag,doctor,read_baseline_progress,checkpoint,checkpoint_bytes,check_proof,check_consistency}')
@@ -237,6 +238,8 @@ FROM (VALUES
 		('admin', 'writer', 'who decides what is recorded does not add to it'),
 		('admin', 'purge_approver', 'a purge takes two'),
 		('auditor', 'writer', 'who examines the trail does not add to it'),
+		('admin', 'standby', 'who decides what is recorded does not add to it'),
+		('auditor', 'standby', 'who examines the trail does not add to it'),
 		('auditor', 'maintenance', 'who examines the trail does not run it'),
 		('maintenance', 'purge_approver', 'a purge takes two')
 	) p (one, other, why)

@@ -24,8 +24,10 @@
 
 #include "base/command.h"
 #include "base/compat.h"
+#include "base/conninfo.h"
 #include "base/guc.h"
 #include "base/lifted.h"
+#include "base/window.h"
 
 #define PREFIX "audit_trail."
 
@@ -65,6 +67,8 @@ char *at_guc_maintenance;
 char *at_guc_maintenance_role;
 char *at_guc_maintenance_window;
 int at_guc_max_value_size;
+char *at_guc_primary_conninfo;
+int at_guc_primary_timeout;
 bool at_guc_purge_anchor;
 int at_guc_read_durability;
 char *at_guc_reason;
@@ -384,6 +388,20 @@ define_m_to_re(void)
 							NULL, &at_guc_max_value_size, 1024, 1, 64 * 1024, PGC_SUSET,
 							GUC_UNIT_KB, NULL, NULL, NULL);
 
+	/* by the configuration file only: who reads must not choose where that is told */
+	DefineCustomStringVariable(
+		"audit_trail.primary_conninfo",
+		"Sets how a standby reaches the primary server, whose trail has what it observes.",
+		"A connection string. Empty means that this goes to the standby's own log.",
+		&at_guc_primary_conninfo, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY | GUC_DISALLOW_IN_AUTO_FILE,
+		NULL, NULL, at_conninfo_show_primary);
+
+	DefineCustomIntVariable("audit_trail.primary_timeout",
+							"Sets how long records of a standby wait for the primary server before "
+							"they go to the standby's own log.",
+							NULL, &at_guc_primary_timeout, 10 * 1000, 0, PG_INT32_MAX, PGC_SIGHUP,
+							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
 	/* by the configuration file only: who may purge must not decide who has to know before */
 	DefineCustomBoolVariable(
 		"audit_trail.purge_anchor", "Purges nothing before the order for it is anchored outside.",
@@ -649,32 +667,13 @@ at_guc_assign_hash_key(const char *newval, void *extra)
 	at_guc_hash_key_version++;
 }
 
-/* Read "22:00-05:00"; false if it is no such. */
-static bool
-read_window(const char *text, int *from, int *until)
-{
-	int hour[2];
-	int minute[2];
-	int end = 0;
-
-	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &hour[0], &minute[0], &hour[1], &minute[1], &end) != 4 ||
-		text[end] != '\0')
-		return false;
-	for (int i = 0; i < 2; i++)
-		if (hour[i] < 0 || hour[i] > 23 || minute[i] < 0 || minute[i] > 59)
-			return false;
-	*from = hour[0] * 60 + minute[0];
-	*until = hour[1] * 60 + minute[1];
-	return true;
-}
-
 static bool
 at_guc_check_window(char **newval, void **extra, GucSource source)
 {
 	int from;
 	int until;
 
-	if (**newval != '\0' && (!read_window(*newval, &from, &until) || from == until))
+	if (**newval != '\0' && (!at_window_read(*newval, &from, &until) || from == until))
 	{
 		GUC_check_errdetail("The value must be empty or two different times of day, as in "
 							"22:00-05:00.");
@@ -686,7 +685,7 @@ at_guc_check_window(char **newval, void **extra, GucSource source)
 void
 at_guc_maintenance_window_bounds(int *from, int *until)
 {
-	if (!read_window(at_guc_maintenance_window, from, until))
+	if (!at_window_read(at_guc_maintenance_window, from, until))
 		*from = *until = -1;
 }
 

@@ -44,6 +44,8 @@ extern char *at_guc_maintenance; /* why the transaction is maintenance; a tag */
 extern char *at_guc_maintenance_role;
 extern char *at_guc_maintenance_window; /* "22:00-05:00" in UTC; empty: always */
 extern int at_guc_max_value_size;       /* kB; longer values are stored as prefix and digest */
+extern char *at_guc_primary_conninfo;   /* of a standby: see conninfo.h */
+extern int at_guc_primary_timeout;      /* ms */
 extern bool at_guc_purge_anchor; /* nothing is purged before others have witnessed the order */
 extern int at_guc_read_durability;
 extern char *at_guc_reason;

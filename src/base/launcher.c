@@ -16,6 +16,9 @@
  * pause of a second, which doubles up to a minute while workers live for
  * less than that.
  *
+ * On a standby it starts what is wanted there, and looks every second whether the
+ * standby was promoted.
+ *
  * An error ends the launcher; the postmaster brings it back.
  *-------------------------------------------------------------------------
  */
@@ -29,6 +32,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
@@ -51,6 +55,7 @@
 #include "base/shmem.h"
 
 #define AT_ROUND_MS       10000 /* from one round to the next */
+#define AT_PROMOTION_MS   1000  /* from one look for a promotion to the next */
 #define AT_RESTART_S      5     /* until a failed launcher is back */
 #define AT_PROBES         4     /* databases probed at a time */
 #define AT_PAUSE_FIRST_MS 1000  /* until a failed worker is back, doubling */
@@ -118,7 +123,7 @@ at_launcher_register(void)
 		.bgw_name = "audit_trail launcher",
 		.bgw_type = "audit_trail launcher",
 		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_start_time = BgWorkerStart_ConsistentState,
 		.bgw_restart_time = AT_RESTART_S,
 		.bgw_library_name = "audit_trail",
 		.bgw_function_name = "at_launcher_main",
@@ -160,6 +165,8 @@ at_launcher_round(void)
 {
 	at_launcher.next_round = at_clock_ms() + AT_ROUND_MS;
 	at_launcher.starved = false;
+	if (RecoveryInProgress() && !at_worker_is_wanted(AT_WORKER_COLLECTOR))
+		return;
 
 	at_launcher_read_databases();
 	at_launcher_claim_slots();
@@ -415,7 +422,7 @@ at_launcher_start(AtWatch *watch, const AtWorkerOrder *order)
 {
 	BackgroundWorker worker = {
 		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
-		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_start_time = BgWorkerStart_ConsistentState,
 		.bgw_restart_time = BGW_NEVER_RESTART,
 		.bgw_library_name = "audit_trail",
 		.bgw_function_name = "at_worker_main",
@@ -440,27 +447,21 @@ at_launcher_start(AtWatch *watch, const AtWorkerOrder *order)
 					  errhint("Raise max_worker_processes and restart the server.")));
 }
 
-/* The kind that finds out whether the database has the extension: the first there is. */
+/* The kind that finds out whether the database has the extension: the first that is wanted. */
 static AtWorkerKind
 at_launcher_probe_kind(void)
 {
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 	{
-		if (at_worker_pass(kind) != NULL)
+		if (at_worker_is_wanted(kind))
 			return kind;
 	}
 	return AT_WORKER_KINDS;
 }
 
 static void
-at_launcher_sleep(void)
+heed_signals(void)
 {
-	long ms = Max(at_launcher.next_round - at_clock_ms(), 0);
-
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, ms,
-					 PG_WAIT_EXTENSION);
-	ResetLatch(MyLatch);
-
 	/* A cancel concerns a statement; there is none. */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
@@ -469,6 +470,26 @@ at_launcher_sleep(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 	}
+}
+
+/* Until a round is due, somebody wakes the launcher, or the standby is promoted. */
+static void
+at_launcher_sleep(void)
+{
+	bool on_standby = RecoveryInProgress();
+	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+	int happened;
+
+	do
+	{
+		long ms = Max(at_launcher.next_round - at_clock_ms(), 0);
+
+		happened = WaitLatch(MyLatch, events, on_standby ? Min(ms, AT_PROMOTION_MS) : ms,
+							 PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		heed_signals();
+	} while ((happened & WL_LATCH_SET) == 0 && on_standby && RecoveryInProgress() &&
+			 at_clock_ms() < at_launcher.next_round);
 }
 
 /* May a complaint be logged now? Then it counts as logged. */

@@ -36,6 +36,7 @@
 #include "base/ring.h"
 #include "base/ring_cells.h"
 #include "base/ring_file.h"
+#include "base/ring_share.h"
 #include "base/shmem.h"
 #include "base/worker.h"
 
@@ -47,32 +48,7 @@
 /* How often somebody who waits for a record wakes the collector again. */
 #define WAIT_MS 1000
 
-/* What one database has in the ring. */
-typedef struct Share
-{
-	Oid database; /* InvalidOid: unused */
-	uint32 cells;
-	uint64 recorded; /* all records up to this number were removed */
-	bool served;     /* it has a collector, or had one when the server was stopped */
-	bool looks;      /* the collector will soon look by itself: nobody needs to wake it */
-	NameData name;   /* right while it is served */
-
-	/* all that was lost, and how much of it was told; after the teller's commit it is `telling` */
-	AtRingLoss lost;
-	AtRingLoss told;
-	AtRingWriter teller;
-	AtRingLoss telling;
-} Share;
-
-/* What is in the file; the cells follow. */
-typedef struct Kept
-{
-	uint64 number;     /* of the newest record */
-	AtRingAside aside; /* what this file came in the place of */
-	Share share[AT_MAX_DATABASES];
-} Kept;
-
-#define KEPT_SIZE TYPEALIGN(AT_CELL_SIZE, sizeof(Kept))
+#define KEPT_SIZE TYPEALIGN(AT_CELL_SIZE, sizeof(AtRingKept))
 
 typedef struct Ring
 {
@@ -92,7 +68,7 @@ typedef struct BatchHead
 
 /* Set by the start-up hook in the postmaster, inherited by everyone. */
 static Ring *ring = NULL;
-static Kept *kept = NULL;
+static AtRingKept *kept = NULL;
 
 /* What this process has put last. */
 static struct
@@ -112,9 +88,7 @@ static void set_aside(Size wanted, AtRingFile *file, AtRingAside *aside);
 static uint32 rebuild(char *area, Size size);
 static void note_found(const AtCellRecord *record, uint32 ncells);
 static bool try_put(Oid database, const char *record, Size len, bool last_try, bool *looks);
-static void count_loss(Share *share);
-static Share *find_share(Oid database);
-static Share *share_of(Oid database);
+static void count_loss(AtRingShare *share);
 static void remove_records(Oid database, const uint64 *numbers, int count);
 
 void
@@ -190,7 +164,7 @@ take_file(void)
 		set_aside(wanted, &file, &aside);
 	}
 	else if (file.doubt != NULL)
-		memset(kept, 0, sizeof(Kept));
+		memset(kept, 0, sizeof(AtRingKept));
 	if (aside.file[0] != '\0')
 		kept->aside = aside;
 	else if (file.doubt == NULL && !owes_aside())
@@ -208,6 +182,8 @@ take_file(void)
 		ereport(LOG,
 				(errmsg("file \"%s\" keeps its size, as there are records in it", AT_RING_FILE),
 				 errhint("audit_trail.ring_size counts from the next start on.")));
+	if (kept->number == 0 && !pg_strong_random(kept->id, AT_RING_ID))
+		elog(FATAL, "could not make an id of the ring");
 }
 
 /* Is there a database that was not told of the file that was set aside? */
@@ -224,7 +200,7 @@ owes_aside(void)
 static void
 set_aside(Size wanted, AtRingFile *file, AtRingAside *aside)
 {
-	Share *old = palloc(sizeof(kept->share));
+	AtRingShare *old = palloc(sizeof(kept->share));
 	uint32 count[AT_MAX_DATABASES];
 
 	memcpy(old, kept->share, sizeof(kept->share));
@@ -234,7 +210,7 @@ set_aside(Size wanted, AtRingFile *file, AtRingAside *aside)
 	kept->aside = *aside;
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 		if (count[i] > 0)
-			share_of(old[i].database)->lost.aside = count[i];
+			at_ring_share_of(kept, old[i].database)->lost.aside = count[i];
 	pfree(old);
 }
 
@@ -242,7 +218,7 @@ set_aside(Size wanted, AtRingFile *file, AtRingAside *aside)
 static uint32
 rebuild(char *area, Size size)
 {
-	kept = (Kept *) area;
+	kept = (AtRingKept *) area;
 	memset(&scanned, 0, sizeof(scanned));
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
 	{
@@ -258,7 +234,8 @@ rebuild(char *area, Size size)
 static void
 note_found(const AtCellRecord *record, uint32 ncells)
 {
-	Share *share = ncells > 0 ? share_of(record->database) : find_share(record->database);
+	AtRingShare *share = ncells > 0 ? at_ring_share_of(kept, record->database)
+									: at_ring_share_find(kept, record->database);
 
 	if (ncells > 0)
 	{
@@ -306,10 +283,10 @@ try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
 {
 	uint32 need = at_cells_needed(len);
 	bool done = false;
-	Share *share;
+	AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	share = share_of(database);
+	share = at_ring_share_of(kept, database);
 	if (share != NULL && need <= ring->cells.nunused &&
 		share->cells + need <= (ring->cells.count + 1) / 2)
 	{
@@ -328,68 +305,12 @@ try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
 
 /* The caller holds the lock. */
 static void
-count_loss(Share *share)
+count_loss(AtRingShare *share)
 {
 	if (at_guc_ring_full == AT_RING_FULL_WAIT)
 		share->lost.late++;
 	else
 		share->lost.dropped++;
-}
-
-/* Is there nothing to be remembered of a database? */
-static bool
-is_unused(const Share *share)
-{
-	return share->cells == 0 && !share->served &&
-		   memcmp(&share->lost, &share->told, sizeof(AtRingLoss)) == 0;
-}
-
-/* The share of a database, or NULL. The caller holds the lock. */
-static Share *
-find_share(Oid database)
-{
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (kept->share[i].database == database)
-			return &kept->share[i];
-	return NULL;
-}
-
-/* The share of a database, a new one if need be; NULL if all are taken. The caller holds the lock.
- */
-static Share *
-share_of(Oid database)
-{
-	Share *unused = NULL;
-
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-	{
-		Share *share = &kept->share[i];
-
-		if (share->database == database)
-			return share;
-		if (unused == NULL && is_unused(share))
-			unused = share;
-	}
-	if (unused != NULL)
-	{
-		*unused = (Share){
-			.recorded = kept->number,
-			.lost.files = kept->aside.file[0] != '\0',
-		};
-		pg_write_barrier();
-		unused->database = database;
-	}
-	return unused;
-}
-
-/* The database that is served under this name. The caller holds the lock. */
-static Oid
-served_as(const char *name)
-{
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (kept->share[i].served && strcmp(NameStr(kept->share[i].name), name) == 0)
-			return kept->share[i].database;
-	return InvalidOid;
 }
 
 Oid
@@ -401,12 +322,12 @@ at_ring_addressee(Oid database, const char *name)
 		return InvalidOid;
 	LWLockAcquire(ring->lock, LW_SHARED);
 	if (!OidIsValid(database) && name != NULL)
-		found = served_as(name);
+		found = at_ring_share_served_as(kept, name);
 	for (int i = 0; i < AT_MAX_DATABASES && OidIsValid(database); i++)
 		if (kept->share[i].served && kept->share[i].database == database)
 			found = database;
 	if (!OidIsValid(found) && at_guc_cluster_database[0] != '\0')
-		found = served_as(at_guc_cluster_database);
+		found = at_ring_share_served_as(kept, at_guc_cluster_database);
 	LWLockRelease(ring->lock);
 	return found;
 }
@@ -414,11 +335,11 @@ at_ring_addressee(Oid database, const char *name)
 void
 at_ring_serve(const char *name)
 {
-	Share *share;
+	AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
 	at_ring_file_leads();
-	share = share_of(MyDatabaseId);
+	share = at_ring_share_of(kept, MyDatabaseId);
 	if (share != NULL)
 	{
 		namestrcpy(&share->name, name);
@@ -439,29 +360,39 @@ at_ring_leave(void)
 
 /* Has it been removed, or forgotten with its database? */
 static bool
-is_recorded(Oid database, uint64 number)
+is_recorded(Oid database, uint64 number, bool *logged)
 {
-	bool recorded = true;
+	const AtRingShare *share;
+	bool recorded;
 
 	LWLockAcquire(ring->lock, LW_SHARED);
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (kept->share[i].database == database)
-			recorded = kept->share[i].recorded >= number;
+	share = at_ring_share_find(kept, database);
+	recorded = share == NULL || share->recorded >= number;
+	*logged = share != NULL && share->logged >= number;
 	LWLockRelease(ring->lock);
 	return recorded;
 }
 
-void
+bool
 at_ring_wait(void)
 {
+	bool logged = false; /* perhaps only others were, right behind it */
+
 	if (ring == NULL || last_put.number == 0)
-		return;
+		return true;
 	at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
 	ConditionVariablePrepareToSleep(&ring->removed);
-	while (!is_recorded(last_put.database, last_put.number))
+	while (!is_recorded(last_put.database, last_put.number, &logged))
 		if (ConditionVariableTimedSleep(&ring->removed, WAIT_MS, PG_WAIT_EXTENSION))
 			at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
 	ConditionVariableCancelSleep();
+	return !logged;
+}
+
+const uint8 *
+at_ring_id(void)
+{
+	return kept->id;
 }
 
 void
@@ -532,12 +463,16 @@ at_ring_set_writer(const AtRingRecord *record, const AtRingWriter *writer)
 }
 
 void
-at_ring_recorded(uint64 last)
+at_ring_recorded(uint64 last, bool in_trail)
 {
+	AtRingShare *share;
+
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (kept->share[i].database == MyDatabaseId)
-			kept->share[i].recorded = last;
+	share = at_ring_share_find(kept, MyDatabaseId);
+	if (share != NULL)
+		share->recorded = last;
+	if (share != NULL && !in_trail)
+		share->logged = last;
 	LWLockRelease(ring->lock);
 	ConditionVariableBroadcast(&ring->removed);
 }
@@ -579,7 +514,8 @@ remove_records(Oid database, const uint64 *numbers, int count)
 		if (record.database != database || (numbers != NULL && numbers[i] != record.number))
 			previous = record.cell;
 		else
-			share_of(database)->cells -= at_cells_remove(&ring->cells, &record, previous);
+			at_ring_share_of(kept, database)->cells -=
+				at_cells_remove(&ring->cells, &record, previous);
 	}
 	LWLockRelease(ring->lock);
 }
@@ -587,10 +523,10 @@ remove_records(Oid database, const uint64 *numbers, int count)
 void
 at_ring_count_broken(void)
 {
-	Share *share;
+	AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	share = find_share(MyDatabaseId);
+	share = at_ring_share_find(kept, MyDatabaseId);
 	if (share != NULL)
 		share->lost.broken++;
 	LWLockRelease(ring->lock);
@@ -600,10 +536,10 @@ AtRingLoss
 at_ring_loss(void)
 {
 	AtRingLoss loss = {0};
-	const Share *share;
+	const AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_SHARED);
-	share = find_share(MyDatabaseId);
+	share = at_ring_share_find(kept, MyDatabaseId);
 	if (share != NULL)
 		loss = (AtRingLoss){
 			.dropped = share->lost.dropped - share->told.dropped,
@@ -626,10 +562,10 @@ at_ring_aside(void)
 void
 at_ring_loss_telling(const AtRingLoss *loss, const AtRingWriter *writer)
 {
-	Share *share;
+	AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	share = find_share(MyDatabaseId);
+	share = at_ring_share_find(kept, MyDatabaseId);
 	if (share != NULL)
 	{
 		share->teller = (AtRingWriter){0};
@@ -651,10 +587,10 @@ at_ring_loss_telling(const AtRingLoss *loss, const AtRingWriter *writer)
 void
 at_ring_loss_told(void)
 {
-	Share *share;
+	AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
-	share = find_share(MyDatabaseId);
+	share = at_ring_share_find(kept, MyDatabaseId);
 	if (share != NULL)
 	{
 		share->told = share->telling;
@@ -668,10 +604,10 @@ AtRingWriter
 at_ring_loss_teller(void)
 {
 	AtRingWriter writer = {0};
-	const Share *share;
+	const AtRingShare *share;
 
 	LWLockAcquire(ring->lock, LW_SHARED);
-	share = find_share(MyDatabaseId);
+	share = at_ring_share_find(kept, MyDatabaseId);
 	if (share != NULL)
 		writer = share->teller;
 	LWLockRelease(ring->lock);
@@ -687,7 +623,7 @@ at_ring_databases(Oid *databases)
 		return 0;
 	LWLockAcquire(ring->lock, LW_SHARED);
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-		if (OidIsValid(kept->share[i].database) && !is_unused(&kept->share[i]))
+		if (OidIsValid(kept->share[i].database) && !at_ring_share_is_unused(&kept->share[i]))
 			databases[count++] = kept->share[i].database;
 	LWLockRelease(ring->lock);
 	return count;

@@ -78,8 +78,15 @@ extern bool at_ring_ready(void);
  */
 extern AtRingOutcome at_ring_put(Oid database, const char *record, Size len);
 
-/* Wait until the records that this process has put last were removed. Can be interrupted. */
-extern void at_ring_wait(void);
+/*
+ * Wait until the records that this process has put last were removed. False if they came no
+ * further than the server's log. Can be interrupted.
+ */
+extern bool at_ring_wait(void);
+
+/* What tells these numbers from those of other rings, of this server's past too. */
+#define AT_RING_ID 16
+extern const uint8 *at_ring_id(void);
 
 /*
  * The database whose collector takes what happens in this one, which is known by its oid or by its
@@ -102,8 +109,11 @@ extern void at_ring_remove(const uint64 *numbers, int count);
 /* A transaction is about to commit that records this. */
 extern void at_ring_set_writer(const AtRingRecord *record, const AtRingWriter *writer);
 
-/* All that was read up to a number has been removed: tell those who wait. */
-extern void at_ring_recorded(uint64 last);
+/*
+ * All that was read up to a number has been removed: tell those who wait; and whether that was
+ * recorded in a trail, or went to the server's log.
+ */
+extern void at_ring_recorded(uint64 last, bool in_trail);
 
 /* Records of this database that no collector gets. */
 typedef struct AtRingLoss

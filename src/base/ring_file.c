@@ -269,7 +269,7 @@ at_ring_file_truncate(Size size, AtRingFile *file)
 void
 at_ring_file_leads(void)
 {
-	if (mapped.head->follows)
+	if (mapped.head->follows && !RecoveryInProgress())
 		mapped.head->follows = false;
 }
 

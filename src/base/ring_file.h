@@ -46,7 +46,7 @@ extern void at_ring_file_replace(Size size, const char *reason, AtRingFile *file
 /* Give back what lies behind a size. */
 extern void at_ring_file_truncate(Size size, AtRingFile *file);
 
-/* This server has begun to write, as one that follows no other: its file is that of such a one. */
+/* If this server writes, it follows no other: its file is that of such a one. */
 extern void at_ring_file_leads(void);
 
 #endif

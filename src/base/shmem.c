@@ -64,6 +64,7 @@ typedef struct AtSharedDatabase
 	int holds;
 	AtSharedWorker worker[AT_WORKER_KINDS];
 	AtAnchorStatus anchor;
+	AtPrimaryStatus primary;
 	AtKeeperStatus keeper;
 
 	/* without */
@@ -224,6 +225,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 	slot->closed = false;
 	slot->holds = 0;
 	memset(&slot->anchor, 0, sizeof(slot->anchor));
+	memset(&slot->primary, 0, sizeof(slot->primary));
 	memset(&slot->keeper, 0, sizeof(slot->keeper));
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 	{
@@ -470,46 +472,56 @@ at_slot_set_due(int slot, AtWorkerKind kind, TimestampTz due_at)
 	LWLockRelease(at_shared->lock);
 }
 
+/* Copy one of the statuses to a slot, or else from it; without a slot it is zero. */
+static void
+copy_status(int slot, size_t offset, void *status, size_t size, bool to_slot)
+{
+	if (slot < 0 && !to_slot)
+		memset(status, 0, size);
+	if (slot < 0)
+		return;
+	LWLockAcquire(at_shared->lock, to_slot ? LW_EXCLUSIVE : LW_SHARED);
+	if (to_slot)
+		memcpy((char *) &at_shared->slot[slot] + offset, status, size);
+	else
+		memcpy(status, (char *) &at_shared->slot[slot] + offset, size);
+	LWLockRelease(at_shared->lock);
+}
+
 void
 at_slot_set_anchor(int slot, const AtAnchorStatus *status)
 {
-	if (slot < 0)
-		return;
-	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
-	at_shared->slot[slot].anchor = *status;
-	LWLockRelease(at_shared->lock);
+	copy_status(slot, offsetof(AtSharedDatabase, anchor), (void *) status, sizeof(*status), true);
 }
 
 void
 at_slot_get_anchor(int slot, AtAnchorStatus *status)
 {
-	memset(status, 0, sizeof(*status));
-	if (slot < 0)
-		return;
-	LWLockAcquire(at_shared->lock, LW_SHARED);
-	*status = at_shared->slot[slot].anchor;
-	LWLockRelease(at_shared->lock);
+	copy_status(slot, offsetof(AtSharedDatabase, anchor), status, sizeof(*status), false);
+}
+
+void
+at_slot_set_primary(int slot, const AtPrimaryStatus *status)
+{
+	copy_status(slot, offsetof(AtSharedDatabase, primary), (void *) status, sizeof(*status), true);
+}
+
+void
+at_slot_get_primary(int slot, AtPrimaryStatus *status)
+{
+	copy_status(slot, offsetof(AtSharedDatabase, primary), status, sizeof(*status), false);
 }
 
 void
 at_slot_set_keeper(int slot, const AtKeeperStatus *status)
 {
-	if (slot < 0)
-		return;
-	LWLockAcquire(at_shared->lock, LW_EXCLUSIVE);
-	at_shared->slot[slot].keeper = *status;
-	LWLockRelease(at_shared->lock);
+	copy_status(slot, offsetof(AtSharedDatabase, keeper), (void *) status, sizeof(*status), true);
 }
 
 void
 at_slot_get_keeper(int slot, AtKeeperStatus *status)
 {
-	memset(status, 0, sizeof(*status));
-	if (slot < 0)
-		return;
-	LWLockAcquire(at_shared->lock, LW_SHARED);
-	*status = at_shared->slot[slot].keeper;
-	LWLockRelease(at_shared->lock);
+	copy_status(slot, offsetof(AtSharedDatabase, keeper), status, sizeof(*status), false);
 }
 
 /* The exchange is a full barrier: what the waker did before is seen by the pass that follows. */

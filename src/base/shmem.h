@@ -57,6 +57,17 @@ typedef struct AtKeeperStatus
 	uint64 total; /* 0: not known */
 } AtKeeperStatus;
 
+/* How records of a standby reach the primary server; all zero until it was tried. */
+typedef struct AtPrimaryStatus
+{
+	TimestampTz connected_at;        /* 0: there is no connection */
+	TimestampTz failing_since;       /* 0: the last attempt went well */
+	bool given_up;                   /* records go to the log until one goes well */
+	uint64 delivered;                /* records that the primary has taken */
+	uint64 logged;                   /* records that went to the log instead */
+	char message[AT_MESSAGE_LENGTH]; /* why the last attempt failed */
+} AtPrimaryStatus;
+
 /* A copy of a slot, as it was at one moment. */
 typedef struct AtSlotView
 {
@@ -136,6 +147,10 @@ extern void at_slot_get_anchor(int slot, AtAnchorStatus *status);
 /* For the keeper, likewise. */
 extern void at_slot_set_keeper(int slot, const AtKeeperStatus *status);
 extern void at_slot_get_keeper(int slot, AtKeeperStatus *status);
+
+/* For the collector of a standby, likewise. */
+extern void at_slot_set_primary(int slot, const AtPrimaryStatus *status);
+extern void at_slot_get_primary(int slot, AtPrimaryStatus *status);
 
 /* Has the worker been woken since it was last asked? */
 extern bool at_slot_take_wake(int slot, AtWorkerKind kind);

@@ -110,6 +110,8 @@ at_worker_register_wanted(AtWorkerKind kind, bool (*is_wanted)(void))
 bool
 at_worker_is_wanted(AtWorkerKind kind)
 {
+	if (RecoveryInProgress() && kind != AT_WORKER_COLLECTOR)
+		return false;
 	return at_worker.pass[kind] != NULL &&
 		   (at_worker.is_wanted[kind] == NULL || at_worker.is_wanted[kind]());
 }

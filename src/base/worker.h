@@ -9,6 +9,9 @@
  *
  * Databases marked as template, or that allow no connections, get no
  * workers: a connected worker would be in the way of CREATE DATABASE.
+ *
+ * A standby has collectors alone, and only if it is to send its records to the
+ * primary server; the others start within seconds of its promotion.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_WORKER_H

@@ -82,4 +82,7 @@ extern void at_doctor_notification_queue(const AtDoctor *doctor, const char *nam
 /* That of the cold archive (doctor_archive.c). */
 extern void at_doctor_archive(const AtDoctor *doctor, const char *name);
 
+/* The collector of a standby: do its records reach the primary server? False: nothing to tell. */
+extern bool at_doctor_standby(const AtDoctor *doctor, const char *name);
+
 #endif

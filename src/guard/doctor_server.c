@@ -119,7 +119,8 @@ at_doctor_notifier(const AtDoctor *doctor, const char *name)
 void
 at_doctor_collector(const AtDoctor *doctor, const char *name)
 {
-	at_doctor_worker(doctor, name, AT_WORKER_COLLECTOR);
+	if (!at_doctor_standby(doctor, name))
+		at_doctor_worker(doctor, name, AT_WORKER_COLLECTOR);
 }
 
 void

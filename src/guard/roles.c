@@ -36,8 +36,9 @@
 #define Anum_grant_lineages 11
 
 /* The kinds of roles, by which their comments call them too. */
-static const char *const kinds[] = {"admin",       "auditor",        "scoped_auditor", "writer",
-									"maintenance", "purge_approver", "responder",      "relay"};
+static const char *const kinds[] = {"admin",     "auditor",     "scoped_auditor",
+									"writer",    "maintenance", "purge_approver",
+									"responder", "relay",       "standby"};
 
 PG_FUNCTION_INFO_V1(at_create_roles);
 PG_FUNCTION_INFO_V1(at_check_grant);

@@ -3,8 +3,8 @@
  *		Attempts that are refused, and reads of the trail: told when they are,
  *		recorded by the collector, whatever becomes of the transaction.
  *
- * Without shared_preload_libraries they are nowhere, on a standby in the
- * server's log (dispatch.h).
+ * Without shared_preload_libraries they are nowhere; on a standby they are sent to
+ * the primary server, or in the server's log (dispatch.h).
  *-------------------------------------------------------------------------
  */
 #ifndef AT_ATTEMPT_H

@@ -22,6 +22,7 @@
 
 #include "base/catalog.h"
 #include "base/client.h"
+#include "base/errors.h"
 #include "base/guc.h"
 #include "base/ring.h"
 #include "base/wire.h"
@@ -32,7 +33,6 @@
 
 static Oid addressee(void);
 static const char *database_name(void);
-static void log_record(const StringInfo record);
 static void write_json(const AtOrigin *origin, const AtDispatch *dispatch, StringInfo json);
 static void write_session(const AtOrigin *origin, StringInfo json);
 static void write_context(const AtOrigin *origin, StringInfo json);
@@ -71,13 +71,17 @@ at_dispatch_end(StringInfo record, int64 rows)
 
 	at_wire_put_number(record, rows);
 	if (!OidIsValid(database) || at_ring_put(database, record->data, record->len) == AT_RING_LATE)
-		log_record(record);
+		at_dispatch_log(record->data, record->len, NULL);
 }
 
 void
 at_dispatch_wait(void)
 {
-	at_ring_wait();
+	if (!at_ring_wait())
+		ereport(ERROR, (errcode(ERRCODE_AT_NO_PRIMARY),
+						errmsg("what is read cannot be recorded on the primary server"),
+						errdetail("It does not answer, and audit_trail.read_durability is sync."),
+						errhint("See SELECT * FROM audit.doctor();")));
 }
 
 void
@@ -114,7 +118,7 @@ can_look(void)
 bool
 at_dispatch_is_heard(void)
 {
-	if (RecoveryInProgress())
+	if (RecoveryInProgress() && at_guc_primary_conninfo[0] == '\0')
 		return can_look() && at_incarnation_begun();
 	return OidIsValid(addressee());
 }
@@ -125,7 +129,7 @@ addressee(void)
 {
 	AtClient client;
 
-	if (!at_ring_ready() || RecoveryInProgress())
+	if (!at_ring_ready() || (RecoveryInProgress() && at_guc_primary_conninfo[0] == '\0'))
 		return InvalidOid;
 	if (can_look() && at_incarnation_begun())
 		return MyDatabaseId;
@@ -209,8 +213,8 @@ at_member_json(StringInfo members, const char *name, const char *json)
 /* ---- the line in the server's log ---- */
 
 /* The statement stays out of it: nobody has looked for secrets there. */
-static void
-log_record(const StringInfo record)
+void
+at_dispatch_log(const char *record, int len, const char *members)
 {
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "audit_trail log", ALLOCSET_SMALL_SIZES);
@@ -221,9 +225,11 @@ log_record(const StringInfo record)
 	int origin_len;
 
 	initStringInfo(&json);
-	if (at_dispatch_read(record->data, record->len, &origin, &origin_len, &dispatch))
+	if (at_dispatch_read(record, len, &origin, &origin_len, &dispatch))
 	{
 		write_json(&origin, &dispatch, &json);
+		if (members != NULL)
+			appendStringInfo(&json, ",%s", members);
 		ereport(LOG, (errmsg_internal("%s{%s}", LOG_PREFIX, json.data), errhidestmt(true),
 					  errhidecontext(true)));
 	}

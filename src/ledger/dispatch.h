@@ -5,8 +5,8 @@
  *
  * It is sent by way of the ring (base/ring.h) to the collector of this
  * database. What happens in a database without a ledger goes to that of
- * audit_trail.cluster_database. What finds no room there is written to the
- * server's log, as one line:
+ * audit_trail.cluster_database. The collector of a standby sends it to the primary server. What
+ * finds no room, or cannot be sent, is written to the server's log, as one line:
  *
  *		audit_trail record: {...}
  *
@@ -46,10 +46,16 @@ extern void at_dispatch_begin_with(StringInfo record, const StringInfoData *orig
 extern void at_dispatch_end(StringInfo record, int64 rows);
 
 /*
- * Wait until all that this process has sent is on disk, in the trail. Can be interrupted, and
- * raises an error if there is no collector for too long.
+ * Wait until all that this process has sent is on disk, in the trail. Can be interrupted. Raises
+ * ERRCODE_AT_NO_PRIMARY where it is in a standby's log instead.
  */
 extern void at_dispatch_wait(void);
+
+/*
+ * Write a record that reaches no trail to the server's log. The members, which may be NULL, are
+ * some more for its line.
+ */
+extern void at_dispatch_log(const char *record, int len, const char *members);
 
 /*
  * Send an event whose origin is who does something now. Needs a transaction; raises nothing of

@@ -20,7 +20,6 @@
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "commands/dbcommands.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "utils/builtins.h"
@@ -31,16 +30,16 @@
 #include "base/debug_point.h"
 #include "base/ring.h"
 #include "base/worker.h"
-#include "ledger/context.h"
 #include "ledger/datum.h"
 #include "ledger/dispatch.h"
-#include "ledger/event.h"
-#include "ledger/hooks.h"
 #include "ledger/kind.h"
 #include "ledger/read.h"
 #include "ledger/target.h"
 #include "ledger/transaction.h"
 #include "observe/collector.h"
+#include "observe/forward.h"
+#include "observe/receive.h"
+#include "observe/record.h"
 
 /* A wake-up comes with each record; this is for one that was lost. */
 #define IDLE_MS 1000
@@ -51,23 +50,10 @@
 
 #define BATCH_SIZE (128 * 1024)
 
-/* Reads of a table of which no version is known are about this. */
-#define TABLE_TYPE "table"
-
-/* A record of a batch. */
-typedef struct Entry
-{
-	AtRingRecord record;
-	AtOrigin *origin;
-	int origin_len; /* bytes of it, with which the record begins */
-	AtDispatch dispatch;
-	bool taken; /* by a group */
-} Entry;
-
 /* A batch on its way into the trail. */
 typedef struct Work
 {
-	Entry *entry;
+	AtRecord *entry;
 	int count;
 	int left;     /* not taken yet */
 	uint64 *done; /* numbers of what was committed, and is still in the ring */
@@ -78,21 +64,22 @@ typedef struct Work
 /* As the skeleton of workers has set it: durable. */
 static int configured_commit;
 
+/* The name of this database, for as long as a pass. */
+static NameData served;
+
+static bool is_wanted(void);
 static long run_pass(void);
 static bool serve(void);
 static void record_batch(const AtRingBatch *batch);
 static void read_entries(const AtRingBatch *batch, Work *work);
 static void drop_recorded(Work *work);
+static void drop_sent(Work *work);
+static void drop_groups(Work *work, int until, int groups);
 static bool is_recorded(AtTransactionReader *trail, const AtRingWriter *writer);
 static void settle(int code, Datum arg);
 static void record_group(Work *work, int first);
-static bool same_origin(const Entry *a, const Entry *b);
-static void clean_origin(AtOrigin *origin);
 static void begin_group(const AtOrigin *origin);
 static void end_group(Work *work, int ndone);
-static void append_event(Work *work, const AtDispatch *dispatch);
-static const AtTarget *find_target(AtTarget *target, const AtDispatch *dispatch);
-static struct varlena *make_values(const AtDispatch *dispatch, const AtTarget *target);
 static void tell_loss(void);
 static void see_told(const AtRingWriter *writer);
 static char *write_loss(const AtRingLoss *loss);
@@ -101,6 +88,13 @@ void
 at_collector_init(void)
 {
 	at_worker_register(AT_WORKER_COLLECTOR, run_pass);
+	at_worker_register_wanted(AT_WORKER_COLLECTOR, is_wanted);
+}
+
+static bool
+is_wanted(void)
+{
+	return !RecoveryInProgress() || at_forward_is_wanted();
 }
 
 static long
@@ -110,10 +104,10 @@ run_pass(void)
 	MemoryContext save = CurrentMemoryContext;
 	MemoryContext memory = AllocSetContextCreate(save, "audit_trail batch", ALLOCSET_DEFAULT_SIZES);
 
-	if (RecoveryInProgress())
-		return IDLE_MS;
 	if (!serve())
 		return IDLE_MS;
+	if (RecoveryInProgress())
+		return at_forward_pass(NameStr(served), &batch);
 	if (configured_commit == 0)
 		configured_commit = synchronous_commit;
 	for (at_ring_read(&batch); batch.count > 0; at_ring_read(&batch))
@@ -138,7 +132,10 @@ serve(void)
 	StartTransactionCommand();
 	begun = at_incarnation_begun();
 	if (begun)
-		at_ring_serve(get_database_name(MyDatabaseId));
+	{
+		namestrcpy(&served, get_database_name(MyDatabaseId));
+		at_ring_serve(NameStr(served));
+	}
 	else
 		at_ring_leave();
 	CommitTransactionCommand();
@@ -160,6 +157,7 @@ record_batch(const AtRingBatch *batch)
 	PG_ENSURE_ERROR_CLEANUP(settle, PointerGetDatum(&work));
 	{
 		drop_recorded(&work);
+		drop_sent(&work);
 		for (int i = 0; i < work.count; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -169,18 +167,18 @@ record_batch(const AtRingBatch *batch)
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(settle, PointerGetDatum(&work));
 	settle(0, PointerGetDatum(&work));
-	at_ring_recorded(work.entry[work.count - 1].record.number);
+	at_ring_recorded(work.entry[work.count - 1].ring.number, true);
 }
 
 /* A record that says nothing, as one of another release may: it must not be in the way of others.
  */
 static void
-give_up(Work *work, Entry *entry)
+give_up(Work *work, AtRecord *entry)
 {
-	elog(LOG, "record " UINT64_FORMAT " of the ring cannot be read", entry->record.number);
+	elog(LOG, "record " UINT64_FORMAT " of the ring cannot be read", entry->ring.number);
 	at_ring_count_broken();
 	entry->taken = true;
-	work->done[work->ndone++] = entry->record.number;
+	work->done[work->ndone++] = entry->ring.number;
 }
 
 static void
@@ -188,17 +186,11 @@ read_entries(const AtRingBatch *batch, Work *work)
 {
 	Size at = 0;
 
-	work->entry = palloc0(sizeof(Entry) * batch->count);
+	work->entry = palloc0(sizeof(AtRecord) * batch->count);
 	work->done = palloc(sizeof(uint64) * batch->count);
-	for (; at_ring_batch_next(batch, &at, &work->entry[work->count].record); work->count++)
-	{
-		Entry *entry = &work->entry[work->count];
-
-		entry->origin = palloc(sizeof(AtOrigin));
-		if (!at_dispatch_read(entry->record.data, entry->record.len, entry->origin,
-							  &entry->origin_len, &entry->dispatch))
-			give_up(work, entry);
-	}
+	for (AtRingRecord ring; at_ring_batch_next(batch, &at, &ring); work->count++)
+		if (!at_record_read(&ring, &work->entry[work->count]))
+			give_up(work, &work->entry[work->count]);
 	work->left = work->count - work->ndone;
 }
 
@@ -231,20 +223,20 @@ drop_recorded(Work *work)
 
 	for (int i = 0; i < work->count; i++)
 	{
-		Entry *entry = &work->entry[i];
+		AtRecord *entry = &work->entry[i];
 
-		if (entry->taken || entry->record.writer.tx_id == 0)
+		if (entry->taken || entry->ring.writer.tx_id == 0)
 			continue;
 		if (trail == NULL)
 		{
 			begin();
 			trail = at_transaction_finder_open(GetActiveSnapshot());
 		}
-		if (is_recorded(trail, &entry->record.writer))
+		if (is_recorded(trail, &entry->ring.writer))
 		{
 			entry->taken = true;
 			work->left--;
-			work->done[work->ndone++] = entry->record.number;
+			work->done[work->ndone++] = entry->ring.number;
 		}
 	}
 	if (trail != NULL)
@@ -266,6 +258,41 @@ is_recorded(AtTransactionReader *trail, const AtRingWriter *writer)
 		if (row->body.tx_at == at_unix_microseconds(writer->tx_at))
 			return true;
 	return false;
+}
+
+/*
+ * What was sent to another server, whose place this one has taken, may be in the trail that it has
+ * left. After that nothing more comes from there.
+ */
+static void
+drop_sent(Work *work)
+{
+	static bool was_looked_at = false;
+	AtReceived sent;
+	int until = 0;
+	bool found;
+
+	if (was_looked_at)
+		return;
+	begin();
+	found = at_receive_read_state(at_forward_stream(), &sent);
+	end();
+	while (found && until < work->count && work->entry[until].ring.number <= sent.last)
+		until++;
+	if (until > 0 && until == sent.records && work->entry[0].ring.number == sent.first)
+		drop_groups(work, until, sent.groups);
+	was_looked_at = true;
+}
+
+static void
+drop_groups(Work *work, int until, int groups)
+{
+	for (int i = 0, group = 0; i < until && group < groups; i++)
+		if (!work->entry[i].taken)
+			work->left -= at_record_take_group(work->entry, i, until, ++group);
+	for (int i = 0; i < until; i++)
+		if (work->entry[i].group > 0)
+			work->done[work->ndone++] = work->entry[i].ring.number;
 }
 
 static int
@@ -304,63 +331,26 @@ name_writer(void)
 static void
 record_group(Work *work, int first)
 {
-	const Entry *entry = &work->entry[first];
+	AtOrigin *origin = work->entry[first].origin;
+	int group = first + 1;
 	int taken = work->ndone;
 	AtRingWriter writer;
 
-	clean_origin(entry->origin);
-	begin_group(entry->origin);
+	at_record_clean_origin(origin);
+	begin_group(origin);
+	work->left -= at_record_take_group(work->entry, first, work->count, group);
 	for (int i = first; i < work->count; i++)
 	{
-		Entry *other = &work->entry[i];
+		AtRecord *entry = &work->entry[i];
 
-		if (other->taken || !same_origin(entry, other))
+		if (entry->group != group)
 			continue;
-		append_event(work, &other->dispatch);
+		at_record_append(entry, &work->target, NULL);
 		writer = name_writer();
-		at_ring_set_writer(&other->record, &writer);
-		other->taken = true;
-		work->left--;
-		work->done[taken++] = other->record.number;
+		at_ring_set_writer(&entry->ring, &writer);
+		work->done[taken++] = entry->ring.number;
 	}
 	end_group(work, taken);
-}
-
-static bool
-same_origin(const Entry *a, const Entry *b)
-{
-	return a->origin_len == b->origin_len &&
-		   memcmp(a->record.data, b->record.data, a->origin_len) == 0;
-}
-
-/*
- * A text in the encoding of this database. What somebody says who wants to log in has none, and a
- * record may come from another database.
- */
-static char *
-clean(char *text)
-{
-	return text != NULL && !pg_verifymbstr(text, strlen(text), true)
-			   ? at_context_clean_part(text, strlen(text), strlen(text))
-			   : text;
-}
-
-static void
-clean_origin(AtOrigin *origin)
-{
-	AtSessionFacts *session = &origin->session;
-
-	session->login_user = clean(session->login_user);
-	session->client_addr = clean(session->client_addr);
-	session->application = clean(session->application);
-	session->tls = clean(session->tls);
-	origin->db_user = clean(origin->db_user);
-	origin->db_role = clean(origin->db_role);
-	for (int i = 0; i < AT_CONTEXT_FIELDS; i++)
-	{
-		origin->field[i].value = clean(unconstify(char *, origin->field[i].value));
-		origin->field[i].source = clean(unconstify(char *, origin->field[i].source));
-	}
 }
 
 static void
@@ -388,61 +378,6 @@ end_group(Work *work, int ndone)
 	at_debug_kill("collector-after-commit");
 	RESUME_INTERRUPTS();
 	MemoryContextSwitchTo(save);
-}
-
-static void
-append_event(Work *work, const AtDispatch *dispatch)
-{
-	const AtTarget *target = find_target(&work->target, dispatch);
-	AtEvent event = at_kind_event(target, dispatch->op, clean(dispatch->event_type));
-
-	if (dispatch->record_key != NULL)
-		event.record_key = cstring_to_text(clean(dispatch->record_key));
-	event.new_values = make_values(dispatch, target);
-	event.occurred_at = dispatch->at;
-
-	(void) at_change_record(&event, InvalidOid);
-}
-
-/*
- * What the event is about: an audited table, or what is known by its resource type. The version of
- * a table may have been rolled back since, or not be committed yet; this cannot be waited for.
- */
-static const AtTarget *
-find_target(AtTarget *target, const AtDispatch *dispatch)
-{
-	char *type = clean(dispatch->resource_type);
-
-	if (dispatch->target_id != 0)
-	{
-		if (target->target_id == dispatch->target_id || at_target_read(dispatch->target_id, target))
-			return target;
-		target->target_id = 0;
-		if (dispatch->op == 'S')
-			type = TABLE_TYPE;
-	}
-	if (target->target_id == 0 || strcmp(target->resource_type, type) != 0 ||
-		target->table_name[0] != '\0')
-		at_kind_target(type, target);
-	return target;
-}
-
-static struct varlena *
-make_values(const AtDispatch *dispatch, const AtTarget *target)
-{
-	StringInfoData members;
-	char *values = clean(dispatch->values);
-	char *database = clean(dispatch->database);
-
-	initStringInfo(&members);
-	appendStringInfoString(&members, values != NULL ? values : "");
-	if (dispatch->rows >= 0)
-		at_member_number(&members, "rows", dispatch->rows);
-	if (dispatch->op == 'S' && dispatch->target_id != target->target_id)
-		at_member_text(&members, "table", clean(dispatch->resource_type));
-	if (database != NULL && strcmp(database, get_database_name(MyDatabaseId)) != 0)
-		at_member_text(&members, "in_database", database);
-	return cstring_to_text(psprintf("{%s}", members.data));
 }
 
 /* Records that no trail gets: how many is an event. */

@@ -20,7 +20,6 @@
 #include "access/parallel.h"
 #include "access/transam.h"
 #include "access/xact.h"
-#include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "executor/executor.h"
 #include "nodes/parsenodes.h"
@@ -141,7 +140,7 @@ static bool
 are_recorded(void)
 {
 	return at_guc_record_reads && at_ring_ready() && !IsParallelWorker() && !at_reader_is_ours &&
-		   IsTransactionState() && !RecoveryInProgress();
+		   IsTransactionState();
 }
 
 /* A relation by which the query reads events; InvalidOid if it reads none. */

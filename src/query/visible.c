@@ -29,7 +29,7 @@
 /* What of an event's extra tells neither values nor persons. */
 static const char *const harmless[] = {
 	"trigger_depth", "statement",   "maintenance", "partition", "moved",    "moved_from",
-	"only_counted",  "query_bytes", "rewritten",   "dropped",   "lost_key",
+	"only_counted",  "query_bytes", "rewritten",   "dropped",   "lost_key", "standby",
 };
 
 /* What tells whose personal values a row has, and how they were salted. */

@@ -8,7 +8,7 @@ SELECT audit.enable('public.salaries', context => 'hr');
 SELECT results_eq('SELECT kind, role, detail FROM audit.create_roles(''at_'')',
 	$$VALUES ('admin', 'at_admin', 'created'), ('auditor', 'at_auditor', 'created'), ('scoped_auditor', 'at_scoped_auditor', 'created'),
 		('writer', 'at_writer', 'created'), ('maintenance', 'at_maintenance', 'created'), ('purge_approver', 'at_purge_approver', 'created'),
-		('responder', 'at_responder', 'created'), ('relay', 'at_relay', 'created')$$,
+		('responder', 'at_responder', 'created'), ('relay', 'at_relay', 'created'), ('standby', 'at_standby', 'created')$$,
 	'roles are made');
 SELECT results_eq('SELECT DISTINCT detail FROM audit.create_roles(''at_'')', ARRAY['exists already'], 'once');
 SELECT throws_ok('SELECT audit.create_roles(''other_'')', '42710', NULL, 'not a second set in the same database');

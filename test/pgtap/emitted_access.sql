@@ -7,11 +7,11 @@ CREATE TABLE public.role (id int PRIMARY KEY);
 SELECT audit.enable('public.orders', resource_type => 'order');
 SELECT audit.enable('public.invoices', resource_type => 'invoice', context => 'finance');
 SELECT audit.enable('public.role');
-SELECT is((SELECT count(*)::int FROM audit.create_roles('at_')), 8, 'there are eight roles');
+SELECT is((SELECT count(*)::int FROM audit.create_roles('at_')), 9, 'there are nine roles');
 DO $$
 DECLARE kind text;
 BEGIN
-	FOREACH kind IN ARRAY '{admin,auditor,scoped_auditor,writer,maintenance,purge_approver,responder,relay}'::text[] LOOP
+	FOREACH kind IN ARRAY '{admin,auditor,scoped_auditor,writer,maintenance,purge_approver,responder,relay,standby}'::text[] LOOP
 		EXECUTE format('CREATE ROLE tap_%s; GRANT at_%1$s TO tap_%1$s', kind);
 	END LOOP;
 END $$;
@@ -52,6 +52,7 @@ SELECT is(pg_temp.seen_by('tap_scoped_auditor'), NULL, 'a scoped auditor without
 SELECT is(pg_temp.seen_by('tap_responder'), NULL, 'nor does a responder');
 SELECT is(pg_temp.seen_by('tap_relay'), NULL, 'nor a relay');
 SELECT is(pg_temp.seen_by('tap_writer'), 'refused', 'nor a writer, what it has told');
+SELECT is(pg_temp.seen_by('tap_standby'), 'refused', 'nor a standby');
 SELECT is(pg_temp.seen_by('tap_maintenance'), 'refused', 'nor maintenance');
 SELECT is(pg_temp.seen_by('tap_purge_approver'), 'refused', 'nor who approves of purges');
 

@@ -70,8 +70,8 @@ SELECT is_empty(
 	'every function is for PUBLIC, for a kind of role (audit.role_rights()), internal, or for superusers by the list above');
 SELECT is_empty(
 	$$SELECT r.command FROM audit.role_rights() r
-		WHERE r.command !~ '^GRANT (SELECT|SELECT, INSERT, UPDATE, DELETE|EXECUTE) ON (FUNCTION )?audit\.'
-		OR r.kind NOT IN ('admin', 'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay')$$,
+		WHERE r.command !~ '^GRANT (SELECT|SELECT, INSERT, UPDATE, DELETE|EXECUTE) ON (FUNCTION |PROCEDURE )?audit\.'
+		OR r.kind NOT IN ('admin', 'auditor', 'scoped_auditor', 'writer', 'maintenance', 'purge_approver', 'responder', 'relay', 'standby')$$,
 	'roles get rights on what is ours, and no others');
 SELECT is_empty(
 	$$SELECT signature FROM routine p JOIN pg_language l ON l.oid = p.prolang
@@ -153,7 +153,8 @@ SELECT is_empty(
 	'no column holds oids that pg_upgrade does not keep: it would refuse the database');
 
 -- the ledger is write-once and no member; what is no ledger is a member and configuration, but for
--- audit.volume, which is a sum of the ledger and can be made anew
+-- audit.volume, which is a sum of the ledger and can be made anew, and audit.standby_stream: a standby
+-- of another server begins a stream of its own
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
 		JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
@@ -161,12 +162,12 @@ SELECT is_empty(
 	'no table of the ledger is a member of the extension');
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
-		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname <> 'volume'
+		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname NOT IN ('volume', 'standby_stream')
 		AND NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'audit_trail' AND c.oid = ANY (e.extconfig))$$,
 	'every other table is configuration that is dumped');
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
-		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname <> 'volume'
+		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname NOT IN ('volume', 'standby_stream')
 		AND 5 <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
 			AND t.tgname IN ('00_audit_insert', '00_audit_update', '00_audit_delete', '00_audit_before_truncate', '00_audit_truncate'))$$,
 	'every change of configuration is captured');
