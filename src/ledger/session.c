@@ -11,7 +11,8 @@
  * went into one draws a new session id for what follows; and nobody waits long for that lock, lest
  * a commit depend on another process: then too a session may have several rows, never none.
  *
- * Locks: an advisory lock of a class of its own, which no SQL function can take.
+ * Locks: that lock is one of an object "in" audit.session, which no command of SQL takes, and
+ * which is not among the advisory locks that applications look for.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -29,6 +30,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "base/catalog.h"
 #include "base/clock.h"
 #include "base/columns.h"
 #include "ledger/append.h"
@@ -43,9 +45,6 @@
 
 /* How long a session's lock is waited for. */
 #define LOCK_TIMEOUT_MS 1000
-
-/* The class of these locks; those of SQL functions are 1 and 2. */
-#define LOCK_CLASS 0xA7
 
 typedef struct Other
 {
@@ -78,7 +77,8 @@ lock_session(TimestampTz started_at, int backend_pid)
 	int64 until = at_clock_ms() + LOCK_TIMEOUT_MS;
 	LOCKTAG tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, backend_pid, (uint32) started_at, LOCK_CLASS);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, at_ledger_relid(AT_LEDGER_SESSION), backend_pid,
+					   (uint16) started_at);
 	while (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL &&
 		   at_clock_ms() < until)
 	{
