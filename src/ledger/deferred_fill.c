@@ -55,7 +55,7 @@ struct AtDeferredFill
 	bool careful;
 	MemoryContext context;
 	MemoryContext entry_context;
-	List *tables; /* of Table, the one of the last row first */
+	List *tables; /* of Table; few, as a pass is of transactions that end together */
 };
 
 struct AtDeferredBuilder
@@ -135,20 +135,16 @@ static Table *
 get_table(AtDeferredFill *fill, Oid relid)
 {
 	ListCell *cell;
-	Table *table;
 
 	foreach (cell, fill->tables)
 	{
-		table = lfirst(cell);
-		if (RelationGetRelid(table->heap) != relid)
-			continue;
-		if (foreach_current_index(cell) > 0)
-			fill->tables = lcons(table, foreach_delete_current(fill->tables, cell));
-		return table;
+		Table *table = lfirst(cell);
+
+		if (RelationGetRelid(table->heap) == relid)
+			return table;
 	}
-	table = open_table(relid);
-	fill->tables = lcons(table, fill->tables);
-	return table;
+	fill->tables = lappend(fill->tables, open_table(relid));
+	return llast(fill->tables);
 }
 
 static Table *
@@ -163,8 +159,7 @@ open_table(Oid relid)
 	return table;
 }
 
-/* A sort in the order of the index; it works for btrees alone, and looks at the catalog's word for
- * it. */
+/* A sort in the order of the index. It is for btrees, and goes by what the catalog says of it. */
 static Tuplesortstate *
 begin_sort(Relation heap, Relation index)
 {
