@@ -59,6 +59,7 @@ static const Column transaction_columns[] = {
 	{"extra", JSON},
 	{"context_sources", JSON},
 	{"session_digest", BYTES},
+	{"event_places", BYTES},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))

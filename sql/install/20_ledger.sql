@@ -118,7 +118,8 @@ CREATE TABLE audit.transaction (
 	trace_parent text,
 	extra json,
 	context_sources json,
-	session_digest bytea
+	session_digest bytea,
+	event_places bytea
 ) PARTITION BY LIST (retention_class);
 CREATE INDEX transaction_tx_id_idx ON audit.transaction (tx_id)
 	WITH (deduplicate_items = off);
@@ -152,6 +153,7 @@ COMMENT ON COLUMN audit.transaction.trace_parent IS 'W3C trace context of the re
 COMMENT ON COLUMN audit.transaction.extra IS 'further context, as the application says: a JSON object';
 COMMENT ON COLUMN audit.transaction.context_sources IS 'where fields other than actor were learnt, by name, if not from settings audit_trail.*';
 COMMENT ON COLUMN audit.transaction.session_digest IS 'hash of the audit.session row, if this transaction wrote it';
+COMMENT ON COLUMN audit.transaction.event_places IS 'where the rows of its first 16 events were stored, for as long as it is not sealed; not hashed, and of use in this server alone';
 
 CREATE TABLE audit.event (
 	tx_id bigint NOT NULL,
@@ -167,7 +169,7 @@ CREATE TABLE audit.event (
 	new_values json,
 	extra json
 ) PARTITION BY LIST (retention_class);
-CREATE INDEX event_tx_id_idx ON audit.event (tx_id, ordinal)
+CREATE INDEX event_tx_id_idx ON audit.event USING audit_deferred (tx_id, ordinal)
 	WITH (deduplicate_items = off);
 CREATE INDEX event_record_idx ON audit.event USING audit_deferred (target_id, record_key, tx_at)
 	WITH (deduplicate_items = off);

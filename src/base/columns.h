@@ -49,7 +49,8 @@
 #define Anum_transaction_extra             22
 #define Anum_transaction_context_sources   23
 #define Anum_transaction_session_digest    24
-#define Natts_transaction                  24
+#define Anum_transaction_event_places      25
+#define Natts_transaction                  25
 
 #define Anum_event_tx_id           1
 #define Anum_event_tx_at           2

@@ -115,7 +115,7 @@ get_plan(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
 	return plan;
 }
 
-void
+ItemPointerData
 at_append(AtLedgerTable table, Datum *values, bool *nulls)
 {
 	int16 retention_class = 0;
@@ -154,7 +154,11 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 			plan->index_rel[i] = open_relation(plan, index->relid);
 		at_index_plan_insert(index, plan->index_rel[i], plan->heap, &tuple->t_self, values, nulls);
 	}
+
+	ItemPointerData place = tuple->t_self;
+
 	heap_freetuple(tuple);
+	return place;
 }
 
 void

@@ -11,6 +11,7 @@
 #ifndef AT_APPEND_H
 #define AT_APPEND_H
 
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 #include "base/catalog.h"
@@ -18,9 +19,10 @@
 /*
  * Insert a row: one value and null flag a column, in the order of the table
  * as audit.create_ledger() makes it. Raises ERRCODE_AT_NO_LEDGER without a
- * ledger. Allocates in the caller's context; nothing is kept of values.
+ * ledger. Allocates in the caller's context; nothing is kept of values. Returns where the row
+ * is in its partition.
  */
-extern void at_append(AtLedgerTable table, Datum *values, bool *nulls);
+extern ItemPointerData at_append(AtLedgerTable table, Datum *values, bool *nulls);
 
 /*
  * The same for a table that the caller has open, with RowExclusiveLock: of those that are made

@@ -9,9 +9,10 @@
  * what is not sealed yet besides, in its order, so what a query finds does
  * not depend on how far the sealer has come.
  *
- * Of the events of a transaction that goes for the first AT_DEFERRED_ROWS: the entry by
- * record costs a short transaction most of all, while those of a long one would be too many
- * for the sealer, and for every scan that comes before it. The others have theirs at once.
+ * Of the events of a transaction that goes for the first AT_DEFERRED_ROWS: entries cost a
+ * short transaction most of all, while those of a long one would be too many for the
+ * sealer, and for every scan that comes before it. The others have theirs at once. To the first
+ *ones the row of the transaction leads until then (place.h).
  *
  * For tables with a tx_id, which is what tells whether a row is sealed.
  *-------------------------------------------------------------------------
@@ -19,9 +20,13 @@
 #ifndef AT_DEFERRED_H
 #define AT_DEFERRED_H
 
+#include "access/relscan.h"
 #include "utils/relcache.h"
 
 /* Is it an index of this access method? */
 extern bool at_is_deferred(Relation index);
+
+/* Have a scan that has just begun give what the sealer has come to alone, as a btree would. */
+extern void at_deferred_scan_filled(IndexScanDesc desc);
 
 #endif

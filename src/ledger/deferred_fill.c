@@ -30,8 +30,10 @@
 #include "utils/tuplesort.h"
 
 #include "base/columns.h"
+#include "ledger/datum.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/index_plan.h"
+#include "ledger/place.h"
 #include "ledger/scan.h"
 #include "ledger/transaction.h"
 #include "ledger/unsealed.h"
@@ -64,8 +66,15 @@ struct AtDeferredBuilder
 	AtIndexPlan plan;
 	bool known;
 	AtUnsealed unsealed;
-	HTAB *ours; /* for events: tx_id of transactions of ours that are not sealed; NULL: not read */
+	HTAB *ours; /* for events: Ours, of transactions that are not sealed; NULL: not read */
 };
+
+/* An unsealed transaction of ours, and where its first events are. */
+typedef struct Ours
+{
+	int64 tx_id;
+	AtPlaces places;
+} Ours;
 
 static void add_row(AtDeferredFill *fill, Oid relid, ItemPointer tid, Datum *values, bool *nulls);
 static Table *get_table(AtDeferredFill *fill, Oid relid);
@@ -79,6 +88,7 @@ static bool is_left_to_sealer(AtDeferredBuilder *builder, TupleTableSlot *slot);
 static void collect_ours(AtDeferredBuilder *builder);
 static void collect(TupleTableSlot *slot, void *arg);
 static bool is_ours(TupleTableSlot *slot);
+static bool leads_to(const Ours *ours, TupleTableSlot *slot);
 
 AtDeferredFill *
 at_deferred_fill_open(bool careful)
@@ -276,7 +286,19 @@ is_left_to_sealer(AtDeferredBuilder *builder, TupleTableSlot *slot)
 		return is_ours(slot);
 	if (builder->ours == NULL)
 		collect_ours(builder);
-	return hash_search(builder->ours, &tx_id, HASH_FIND, NULL) != NULL;
+	return leads_to(hash_search(builder->ours, &tx_id, HASH_FIND, NULL), slot);
+}
+
+/* What no place leads to gets its entry now: the sealer finds it by that. */
+static bool
+leads_to(const Ours *ours, TupleTableSlot *slot)
+{
+	int32 ordinal = DatumGetInt32(slot->tts_values[Anum_event_ordinal - 1]);
+	int16 class = DatumGetInt16(slot->tts_values[Anum_event_retention_class - 1]);
+	AtPlace place = at_place_of(class, &slot->tts_tid);
+
+	return ours != NULL && ordinal >= 1 && ordinal <= ours->places.count &&
+		   memcmp(&ours->places.place[ordinal - 1], &place, sizeof(place)) == 0;
 }
 
 /*
@@ -287,16 +309,19 @@ static void
 collect_ours(AtDeferredBuilder *builder)
 {
 	HASHCTL control = {
-		.keysize = sizeof(int64), .entrysize = sizeof(int64), .hcxt = builder->context};
+		.keysize = sizeof(int64), .entrysize = sizeof(Ours), .hcxt = builder->context};
 	Snapshot latest = at_snapshot_of_now();
+	AtPlaces places;
 	int64 own;
+	TimestampTz tx_at;
 
 	builder->ours = hash_create("audit unsealed transactions", 64, &control,
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	at_scan_heap(AT_LEDGER_TRANSACTION, latest, collect, builder);
 	UnregisterSnapshot(latest);
-	if (at_transaction_has_events(&own))
-		hash_search(builder->ours, &own, HASH_ENTER, NULL);
+	at_transaction_places(&places, &own, &tx_at);
+	if (places.count > 0)
+		((Ours *) hash_search(builder->ours, &own, HASH_ENTER, NULL))->places = places;
 }
 
 static void
@@ -307,8 +332,14 @@ collect(TupleTableSlot *slot, void *arg)
 
 	slot_getallattrs(slot);
 	tx_id = DatumGetInt64(slot->tts_values[Anum_transaction_tx_id - 1]);
-	if (at_unsealed_has(&builder->unsealed, tx_id) && is_ours(slot))
-		hash_search(builder->ours, &tx_id, HASH_ENTER, NULL);
+	if (at_unsealed_has(&builder->unsealed, tx_id) && is_ours(slot) &&
+		!slot->tts_isnull[Anum_transaction_event_places - 1])
+	{
+		Ours *ours = hash_search(builder->ours, &tx_id, HASH_ENTER, NULL);
+
+		at_places_read(&ours->places, at_span_of_varlena(PG_DETOAST_DATUM_PACKED(
+										  slot->tts_values[Anum_transaction_event_places - 1])));
+	}
 }
 
 /*

@@ -19,7 +19,10 @@
 typedef struct AtDeferredFill AtDeferredFill;
 extern AtDeferredFill *at_deferred_fill_open(bool careful);
 
-/* Add the entries of a stored event, if they are left to the sealer; the slot is deformed. */
+/*
+ * Add the entries of a stored event that are left to the sealer, to which its place has led; the
+ * slot is deformed.
+ */
 extern void at_deferred_fill_add_event(AtDeferredFill *fill, TupleTableSlot *slot);
 
 /* Add those of a stored transaction; t_tableOid and t_self say where it is. */

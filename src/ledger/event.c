@@ -37,8 +37,8 @@ static struct varlena *make_extra(const AtEvent *event, const AtTransaction *tx)
 static void append_statement(StringInfo json);
 static int trigger_depth(const AtEvent *event);
 static void hash_event(const AtEventBody *body, AtHash *leaf);
-static void append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
-					   struct varlena *extra, int16 retention_class);
+static ItemPointerData append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now,
+								  struct varlena *extra, int16 retention_class);
 
 AtEventName
 at_event_append(const AtEvent *event)
@@ -65,10 +65,11 @@ at_event_append(const AtEvent *event)
 	};
 	int16 class = at_retention_class(event->target_id, body.event_type, event->retention_class);
 	AtHash leaf;
+	ItemPointerData tid;
 
 	hash_event(&body, &leaf);
-	append_row(event, tx, now, extra, class);
-	at_transaction_add(&leaf, class);
+	tid = append_row(event, tx, now, extra, class);
+	at_transaction_add(&leaf, class, &tid);
 	return name;
 }
 
@@ -181,7 +182,7 @@ at_has_context_support(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(request);
 }
 
-static void
+static ItemPointerData
 append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struct varlena *extra,
 		   int16 retention_class)
 {
@@ -200,7 +201,7 @@ append_row(const AtEvent *event, const AtTransaction *tx, TimestampTz now, struc
 	at_set_varlena(values, nulls, Anum_event_old_values, event->old_values);
 	at_set_varlena(values, nulls, Anum_event_new_values, event->new_values);
 	at_set_varlena(values, nulls, Anum_event_extra, extra);
-	at_append(AT_LEDGER_EVENT, values, nulls);
+	return at_append(AT_LEDGER_EVENT, values, nulls);
 }
 
 AtEventName

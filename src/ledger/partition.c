@@ -16,6 +16,8 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/namespace.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -23,6 +25,7 @@
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -88,36 +91,117 @@ find_range(Relation parent, PartitionDesc desc, TimestampTz tx_at, AtPartition *
 	return index >= 0 ? index : bounds->default_index;
 }
 
-AtPartition
-at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
+/* Go down to the leaf; the oid of the table that has no partition for such rows, if one has none.
+ */
+static Oid
+descend(AtLedgerTable table, int16 retention_class, TimestampTz tx_at, AtPartition *found)
 {
-	AtPartition found = {.relid = at_ledger_relid(table), .from = DT_NOBEGIN, .until = DT_NOEND};
-
-	while (get_rel_relkind(found.relid) == RELKIND_PARTITIONED_TABLE)
+	*found = (AtPartition){.relid = at_ledger_relid(table), .from = DT_NOBEGIN, .until = DT_NOEND};
+	while (get_rel_relkind(found->relid) == RELKIND_PARTITIONED_TABLE)
 	{
-		Relation parent = table_open(found.relid, AccessShareLock);
+		Relation parent = table_open(found->relid, AccessShareLock);
 		PartitionDesc desc = RelationGetPartitionDesc(parent, true);
 		int index = -1;
 
 		if (desc->nparts > 0)
 			index = RelationGetPartitionKey(parent)->strategy == PARTITION_STRATEGY_LIST
 						? find_class(parent, desc, retention_class)
-						: find_range(parent, desc, tx_at, &found);
-		if (index < 0)
-			ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER),
-							errmsg("\"%s\" has no partition for retention class %d",
-								   RelationGetRelationName(parent), retention_class),
-							errdetail("Its default partition is missing."),
-							errhint("SELECT * FROM audit.doctor();")));
-		found.relid = desc->oids[index];
+						: find_range(parent, desc, tx_at, found);
 		table_close(parent, AccessShareLock);
+		if (index < 0)
+			return found->relid;
+		found->relid = desc->oids[index];
 	}
+	return InvalidOid;
+}
+
+AtPartition
+at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at)
+{
+	AtPartition found;
+	Oid without = descend(table, retention_class, tx_at, &found);
+
+	if (OidIsValid(without))
+		ereport(ERROR, (errcode(ERRCODE_AT_NO_LEDGER),
+						errmsg("\"%s\" has no partition for retention class %d",
+							   get_rel_name(without), retention_class),
+						errdetail("Its default partition is missing."),
+						errhint("SELECT * FROM audit.doctor();")));
 	if (get_rel_relkind(found.relid) == RELKIND_FOREIGN_TABLE)
 		ereport(ERROR, (errcode(ERRCODE_AT_CAPTURE_FAILED),
 						errmsg("an event of %s cannot be recorded", timestamptz_to_str(tx_at)),
 						errdetail("That month was archived, in \"%s\".", get_rel_name(found.relid)),
 						errhint("Set the server's clock right; begin a new transaction.")));
 	return found;
+}
+
+bool
+at_partition_lookup(AtLedgerTable table, int16 retention_class, TimestampTz tx_at,
+					AtPartition *found)
+{
+	return !OidIsValid(descend(table, retention_class, tx_at, found)) &&
+		   get_rel_relkind(found->relid) == RELKIND_RELATION;
+}
+
+/* The class and the first tx_at of a leaf of audit.event; false for one that is the default of
+ * either. */
+static bool
+find_bounds(Oid leaf, int16 *retention_class, TimestampTz *from)
+{
+	Oid parents[] = {get_rel_relispartition(leaf) ? get_partition_parent(leaf, true) : InvalidOid,
+					 at_ledger_relid(AT_LEDGER_EVENT)};
+	Oid children[] = {leaf, parents[0]};
+	bool found[] = {false, false};
+
+	if (!OidIsValid(parents[0]))
+		return false;
+	for (int level = 0; level < lengthof(parents) && parents[0] != parents[1]; level++)
+	{
+		Relation parent = table_open(parents[level], AccessShareLock);
+		PartitionDesc desc = RelationGetPartitionDesc(parent, true);
+
+		for (int i = 0; desc->boundinfo && i < desc->boundinfo->ndatums && !found[level]; i++)
+		{
+			/* of a range, the bound at which it begins */
+			int at = desc->boundinfo->indexes[level == 0 ? i + 1 : i];
+
+			found[level] = at >= 0 && desc->oids[at] == children[level];
+			if (found[level] && level == 0)
+				*from = range_bound(desc->boundinfo, i);
+			else if (found[level])
+				*retention_class = DatumGetInt16(desc->boundinfo->datums[i][0]);
+		}
+		table_close(parent, AccessShareLock);
+	}
+	return found[0] && found[1];
+}
+
+/*
+ * A transaction begins in the month of its events, and has their class or the default one. Its
+ * row may have come into a default partition, if its month had no other yet.
+ */
+List *
+at_partition_transactions_of(Oid event_leaf)
+{
+	int16 classes[] = {AT_RETENTION_CLASS_DEFAULT, AT_RETENTION_CLASS_DEFAULT, PG_INT16_MIN};
+	TimestampTz from = DT_NOBEGIN;
+	List *leaves = NIL;
+	ListCell *cell;
+
+	if (!find_bounds(event_leaf, &classes[0], &from))
+		return find_all_inheritors(at_ledger_relid(AT_LEDGER_TRANSACTION), AccessShareLock, NULL);
+	for (int i = 0; i < lengthof(classes); i++)
+	{
+		AtPartition found;
+
+		if (at_partition_lookup(AT_LEDGER_TRANSACTION, classes[i], from, &found))
+			leaves = list_append_unique_oid(leaves, found.relid);
+		if (at_partition_lookup(AT_LEDGER_TRANSACTION, classes[i], DT_NOBEGIN, &found))
+			leaves = list_append_unique_oid(leaves, found.relid);
+	}
+	foreach (cell, leaves)
+		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+	return leaves;
 }
 
 void

@@ -12,6 +12,7 @@
 #define AT_PARTITION_H
 
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 
 #include "base/catalog.h"
 #include "ledger/retention_class.h"
@@ -31,6 +32,16 @@ typedef struct AtPartition
  * only if the catalog is damaged.
  */
 extern AtPartition at_partition_find(AtLedgerTable table, int16 retention_class, TimestampTz tx_at);
+
+/* The same; false where there is none, or it was archived. *found is its span all the same. */
+extern bool at_partition_lookup(AtLedgerTable table, int16 retention_class, TimestampTz tx_at,
+								AtPartition *found);
+
+/*
+ * The leaves of audit.transaction, oids, in which the transactions are whose events are in this
+ * leaf of audit.event; locked with AccessShareLock.
+ */
+extern List *at_partition_transactions_of(Oid event_leaf);
 
 /* Make what is missing of the first tables, for audit.init(); as the ledger's owner. */
 extern void at_partitions_create_roots(void);

@@ -21,6 +21,7 @@
 #include "base/columns.h"
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
+#include "ledger/place.h"
 #include "ledger/read.h"
 #include "ledger/scan.h"
 #include "ledger/target_names.h"
@@ -58,7 +59,22 @@ struct AtTransactionReader
 
 struct AtEventReader
 {
+	Snapshot snapshot;
+	MemoryContext context;
 	AtScan *scan;
+	bool scanning; /* it was started for this transaction */
+	bool ahead;    /* it stands on a row that was not given out yet, */
+	bool given;    /* or on the one that the caller holds */
+
+	/* of what is not sealed; the first two NULL until needed */
+	AtTransactionReader *finder;
+	AtPlaceReader *follower;
+	int64 tx_id;
+	TimestampTz tx_at;
+	uint32 event_count; /* as its row has it; without one, as many as there can be */
+	AtPlaces places;    /* none, where it is sealed */
+	int next_place;
+
 	AtTargetNames *targets;
 	MemoryContext row_context;
 	AtEventRow row;
@@ -78,7 +94,15 @@ static bool wanted(const AtTransactionReader *reader);
 static void add_member(AtTransactionReader *reader);
 static int compare_members(const void *a, const void *b);
 static void decode_transaction(AtTransactionReader *reader, const Member *member);
-static void decode_event(AtEventReader *reader);
+static void begin_events(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal);
+static void find_places(AtEventReader *reader);
+static void take_places(AtEventReader *reader, const AtTransactionRow *row);
+static bool is_recorded_here(const AtTransactionRow *row);
+static void start_scan(AtEventReader *reader, uint32 first_ordinal);
+static TupleTableSlot *follow_place(AtEventReader *reader);
+static const AtEventRow *give(AtEventReader *reader, TupleTableSlot *slot, uint32 place,
+							  bool by_place);
+static void decode_event(AtEventReader *reader, TupleTableSlot *slot, uint32 place);
 static AtSpan get_span(Datum value, bool isnull);
 static bool get_hash(AtSpan span, AtHash *hash);
 
@@ -307,6 +331,7 @@ decode_transaction(AtTransactionReader *reader, const Member *member)
 		.session_digest = SPAN(session_digest),
 	};
 	row->digest_is_odd = !get_hash(SPAN(digest), &row->body.digest);
+	row->places = SPAN(event_places);
 #undef SPAN
 #undef COLUMN
 	row->place = member->place;
@@ -332,7 +357,9 @@ at_event_reader_open(Snapshot snapshot)
 {
 	AtEventReader *reader = palloc0(sizeof(AtEventReader));
 
+	reader->snapshot = snapshot;
 	reader->scan = at_scan_open(AT_SCAN_EVENT_BY_TX_ID, snapshot);
+	reader->context = CurrentMemoryContext;
 	reader->targets = at_target_names_open(snapshot);
 	reader->row_context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit event", ALLOCSET_DEFAULT_SIZES);
@@ -340,32 +367,142 @@ at_event_reader_open(Snapshot snapshot)
 }
 
 void
-at_event_reader_start(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal)
+at_event_reader_start(AtEventReader *reader, AtEventSource source, uint64 tx_id,
+					  uint32 first_ordinal)
 {
-	if (first_ordinal <= 1)
-		at_scan_start(reader->scan, tx_id, tx_id);
-	else
-		at_scan_start_within(reader->scan, tx_id, first_ordinal);
+	begin_events(reader, tx_id, first_ordinal);
+	if (source != AT_EVENTS_INDEXED)
+		find_places(reader);
+	start_scan(reader, first_ordinal);
 }
 
+void
+at_event_reader_start_of(AtEventReader *reader, AtEventSource source, const AtTransactionRow *row)
+{
+	begin_events(reader, row->body.tx_id, 1);
+	if (source != AT_EVENTS_INDEXED)
+		take_places(reader, row);
+	if (source != AT_EVENTS_PLACED || !is_recorded_here(row))
+		start_scan(reader, 1);
+}
+
+static void
+begin_events(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal)
+{
+	reader->scanning = false;
+	reader->ahead = false;
+	reader->given = false;
+	reader->tx_id = tx_id;
+	reader->event_count = PG_UINT32_MAX;
+	reader->places.count = 0;
+	reader->next_place = first_ordinal > 0 ? first_ordinal - 1 : 0;
+}
+
+/* Ask for the row of the transaction. */
+static void
+find_places(AtEventReader *reader)
+{
+	const AtTransactionRow *row;
+
+	if (reader->finder == NULL)
+	{
+		MemoryContext save = MemoryContextSwitchTo(reader->context);
+
+		reader->finder = at_transaction_finder_open(reader->snapshot);
+		MemoryContextSwitchTo(save);
+	}
+	at_transaction_finder_start(reader->finder, reader->tx_id);
+	while (reader->places.count == 0 && (row = at_transaction_reader_next(reader->finder)) != NULL)
+		take_places(reader, row);
+}
+
+/* If not, the index may have been built since, and with the entries of all events. */
+static bool
+is_recorded_here(const AtTransactionRow *row)
+{
+	return row->body.system_identifier == GetSystemIdentifier() &&
+		   row->body.database_oid == MyDatabaseId;
+}
+
+static void
+take_places(AtEventReader *reader, const AtTransactionRow *row)
+{
+	at_places_read(&reader->places, row->places);
+	reader->tx_at = at_pg_timestamp(row->body.tx_at);
+	reader->event_count = row->body.event_count;
+}
+
+static void
+start_scan(AtEventReader *reader, uint32 first_ordinal)
+{
+	if (first_ordinal <= 1)
+		at_scan_start(reader->scan, reader->tx_id, reader->tx_id);
+	else
+		at_scan_start_within(reader->scan, reader->tx_id, first_ordinal);
+	reader->scanning = true;
+	reader->ahead = at_scan_next(reader->scan);
+}
+
+/* By places what the scan has not, and as long as that was not started. */
 const AtEventRow *
 at_event_reader_next(AtEventReader *reader)
 {
-	if (!at_scan_next(reader->scan))
+	if (reader->given)
+		reader->ahead = at_scan_next(reader->scan);
+	reader->given = false;
+	while (reader->next_place < reader->places.count &&
+		   !(reader->ahead && reader->scan->place <= reader->next_place + 1))
+	{
+		TupleTableSlot *slot = follow_place(reader);
+
+		if (slot != NULL)
+			return give(reader, slot, reader->next_place, true);
+		if (!reader->scanning)
+			start_scan(reader, reader->next_place);
+	}
+	if (!reader->scanning && reader->event_count > reader->places.count)
+		start_scan(reader, reader->next_place + 1);
+	if (!reader->ahead)
 		return NULL;
+	reader->ahead = false;
+	reader->given = true;
+	reader->next_place = Max(reader->next_place, reader->scan->place);
+	return give(reader, reader->scan->slot, reader->scan->place, false);
+}
+
+/* The event of the next ordinal; NULL if its place does not lead to it. */
+static TupleTableSlot *
+follow_place(AtEventReader *reader)
+{
+	const AtPlace *place = &reader->places.place[reader->next_place++];
+
+	if (reader->follower == NULL)
+	{
+		MemoryContext save = MemoryContextSwitchTo(reader->context);
+
+		reader->follower = at_place_reader_open(reader->snapshot);
+		MemoryContextSwitchTo(save);
+	}
+	return at_place_fetch(reader->follower, place, reader->tx_at, reader->tx_id,
+						  reader->next_place);
+}
+
+static const AtEventRow *
+give(AtEventReader *reader, TupleTableSlot *slot, uint32 place, bool by_place)
+{
+	MemoryContext save;
+
 	MemoryContextReset(reader->row_context);
-
-	MemoryContext save = MemoryContextSwitchTo(reader->row_context);
-
-	decode_event(reader);
+	save = MemoryContextSwitchTo(reader->row_context);
+	decode_event(reader, slot, place);
+	reader->row.by_place = by_place;
 	MemoryContextSwitchTo(save);
 	return &reader->row;
 }
 
 static void
-decode_event(AtEventReader *reader)
+decode_event(AtEventReader *reader, TupleTableSlot *slot, uint32 place)
 {
-	TupleTableSlot *slot = reader->scan->slot;
 	AtEventRow *row = &reader->row;
 
 	slot_getallattrs(slot);
@@ -398,7 +535,7 @@ decode_event(AtEventReader *reader)
 		row->body.table = target->table;
 		row->body.resource_type = target->resource_type;
 	}
-	row->place = reader->scan->place;
+	row->place = place;
 	row->relid = slot->tts_tableOid;
 	row->tid = slot->tts_tid;
 	row->slot = slot;
@@ -407,6 +544,10 @@ decode_event(AtEventReader *reader)
 void
 at_event_reader_close(AtEventReader *reader)
 {
+	if (reader->finder != NULL)
+		at_transaction_reader_close(reader->finder);
+	if (reader->follower != NULL)
+		at_place_reader_close(reader->follower);
 	at_scan_close(reader->scan);
 	at_target_names_close(reader->targets);
 	MemoryContextDelete(reader->row_context);

@@ -31,6 +31,7 @@ typedef struct AtTransactionRow
 	AtTransactionBody body;
 	int64 place;        /* of a window: the xid by which it was found; else the tx_id */
 	bool digest_is_odd; /* the stored digest is not 32 bytes long */
+	AtSpan places;      /* of its first events, see place.h */
 
 	/* where it is stored, and the row itself */
 	Oid relid;
@@ -51,6 +52,7 @@ typedef struct AtEventRow
 	Oid relid;
 	ItemPointerData tid;
 	TupleTableSlot *slot; /* deformed */
+	bool by_place;        /* found by its place: what is deferred of its entries may be missing */
 } AtEventRow;
 
 /*
@@ -85,9 +87,23 @@ extern void at_transaction_finder_start(AtTransactionReader *reader, uint64 tx_i
 extern const AtTransactionRow *at_transaction_reader_next(AtTransactionReader *reader);
 extern void at_transaction_reader_close(AtTransactionReader *reader);
 
-/* Events of one transaction by place, from an ordinal on. */
+/* How events are found; see place.h. */
+typedef enum AtEventSource
+{
+	AT_EVENTS_INDEXED,  /* by the index, which has all that are sealed */
+	AT_EVENTS_UNSEALED, /* what it has not by the places that the transaction's row has */
+	AT_EVENTS_PLACED    /* by these, and by the index only where they do not lead to all */
+} AtEventSource;
+
+/*
+ * Events of one transaction in the order of their ordinals, from one on; AT_EVENTS_PLACED is for
+ * those who hand over its row.
+ */
 extern AtEventReader *at_event_reader_open(Snapshot snapshot);
-extern void at_event_reader_start(AtEventReader *reader, uint64 tx_id, uint32 first_ordinal);
+extern void at_event_reader_start(AtEventReader *reader, AtEventSource source, uint64 tx_id,
+								  uint32 first_ordinal);
+extern void at_event_reader_start_of(AtEventReader *reader, AtEventSource source,
+									 const AtTransactionRow *row);
 extern const AtEventRow *at_event_reader_next(AtEventReader *reader);
 extern void at_event_reader_close(AtEventReader *reader);
 

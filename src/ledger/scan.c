@@ -42,6 +42,7 @@
 #include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/cold.h"
+#include "ledger/deferred.h"
 #include "ledger/scan.h"
 
 /* All scans have this number of keys, so that a scan can be used for anything. */
@@ -98,8 +99,6 @@ typedef struct AtScanState
 	Snapshot snapshot;
 	bool filtered;         /* all versions are scanned; see the head of this file */
 	MemoryContext context; /* of the scans, which allocate as they go */
-	int64 until;           /* last key columns up to this are wanted; if others are leapt over, */
-	int64 high;            /* first ones up to this */
 	int nparts;
 	Part *part;
 	int nactive;
@@ -115,7 +114,6 @@ static void learn_span(Part *part);
 static void make_range(ScanKey keys, int64 low, int64 high);
 static void start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first);
 static void rescan_all(Part *part);
-static void leap(AtScanState *state, Part *part);
 static bool fetch(AtScanState *state, Part *part);
 static bool advance(AtScanState *state, Part *part);
 static bool advance_cold(AtScanState *state, Part *part);
@@ -127,6 +125,12 @@ at_scan_open(AtScanBy by, Snapshot snapshot)
 	return open_parts(
 		by, snapshot,
 		find_all_inheritors(at_ledger_relid(index_specs[by].table), AccessShareLock, NULL));
+}
+
+AtScan *
+at_scan_open_leaves(AtScanBy by, Snapshot snapshot, List *oids)
+{
+	return open_parts(by, snapshot, oids);
 }
 
 AtScan *
@@ -179,6 +183,8 @@ open_part(AtScanState *state, Relation heap)
 	part->desc = index_beginscan(heap, part->index, state->filtered ? SnapshotAny : state->snapshot,
 								 NULL, SCAN_KEYS, 0);
 	part->desc->xs_want_itup = true;
+	if (at_is_deferred(part->index))
+		at_deferred_scan_filled(part->desc);
 	state->nparts++;
 }
 
@@ -199,7 +205,7 @@ index_fits(Relation index, const IndexSpec *spec)
 {
 	Form_pg_index form = index->rd_index;
 
-	if (!form->indisvalid || index->rd_rel->relam != BTREE_AM_OID ||
+	if (!form->indisvalid || (index->rd_rel->relam != BTREE_AM_OID && !at_is_deferred(index)) ||
 		form->indnkeyatts != spec->nkeys || RelationGetIndexPredicate(index) != NIL)
 		return false;
 	for (int i = 0; i < spec->nkeys; i++)
@@ -238,18 +244,6 @@ at_scan_start(AtScan *scan, int64 low, int64 high)
 	ScanKeyData keys[SCAN_KEYS];
 
 	make_range(keys, low, high);
-	scan->state->until = PG_INT64_MAX;
-	start(scan->state, keys, low, high, 0);
-}
-
-void
-at_scan_start_first(AtScan *scan, int64 low, int64 high, int32 last)
-{
-	ScanKeyData keys[SCAN_KEYS];
-
-	make_range(keys, low, high);
-	scan->state->until = last;
-	scan->state->high = high;
 	start(scan->state, keys, low, high, 0);
 }
 
@@ -260,7 +254,6 @@ at_scan_start_within(AtScan *scan, int64 key, int32 first)
 
 	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(key));
 	ScanKeyInit(&keys[1], 2, BTGreaterEqualStrategyNumber, F_INT4GE, Int32GetDatum(first));
-	scan->state->until = PG_INT64_MAX;
 	start(scan->state, keys, key, key, first);
 }
 
@@ -375,31 +368,23 @@ advance(AtScanState *state, Part *part)
 	{
 		CHECK_FOR_INTERRUPTS();
 		read_key(state, part);
-		if (part->place <= state->until)
-			found = fetch(state, part);
-		else if (part->key < state->high)
-			leap(state, part);
-		else
-			break;
+		found = fetch(state, part);
 	}
 	MemoryContextSwitchTo(save);
 	return found;
 }
 
-/* The same in an archived partition: where rows are leapt over, they are read all the same. */
+/* The same in an archived partition. */
 static bool
 advance_cold(AtScanState *state, Part *part)
 {
-	while (at_cold_next(part->cold, part->slot))
-	{
-		part->key = DatumGetInt64(part->slot->tts_values[state->spec->key[0] - 1]);
-		part->place = part->key;
-		if (state->spec->nkeys > 1)
-			part->place = DatumGetInt32(part->slot->tts_values[state->spec->key[1] - 1]);
-		if (part->place <= state->until)
-			return true;
-	}
-	return false;
+	if (!at_cold_next(part->cold, part->slot))
+		return false;
+	part->key = DatumGetInt64(part->slot->tts_values[state->spec->key[0] - 1]);
+	part->place = part->key;
+	if (state->spec->nkeys > 1)
+		part->place = DatumGetInt32(part->slot->tts_values[state->spec->key[1] - 1]);
+	return true;
 }
 
 /* Go to the last row of an archived partition: how many have the last tx_id is counted first. */
@@ -419,16 +404,6 @@ last_of_cold(AtScanState *state, Part *part)
 	for (int i = 0; i < count; i++)
 		(void) advance_cold(state, part);
 	return count > 0;
-}
-
-/* Go on behind the first key column that the scan stands on. */
-static void
-leap(AtScanState *state, Part *part)
-{
-	ScanKeyData keys[SCAN_KEYS];
-
-	make_range(keys, part->key + 1, state->high);
-	index_rescan(part->desc, keys, SCAN_KEYS, NULL, 0);
 }
 
 bool
@@ -465,7 +440,6 @@ at_scan_last(AtScan *scan)
 
 	state->given = NULL;
 	state->nactive = 0;
-	state->until = PG_INT64_MAX;
 	for (int i = 0; i < state->nparts; i++)
 	{
 		Part *part = &state->part[i];

@@ -16,6 +16,7 @@
 #define AT_SCAN_H
 
 #include "executor/tuptable.h"
+#include "nodes/pg_list.h"
 #include "utils/snapshot.h"
 
 #include "base/catalog.h"
@@ -28,7 +29,7 @@ typedef enum AtScanBy
 	AT_SCAN_ANCHOR_RECEIPT_BY_SIZE,
 	AT_SCAN_CHECKPOINT_BY_SIZE,
 	AT_SCAN_DELETION_BY_LOG_INDEX,
-	AT_SCAN_EVENT_BY_TX_ID,         /* then ordinal */
+	AT_SCAN_EVENT_BY_TX_ID,         /* then ordinal; without what is left to the sealer */
 	AT_SCAN_LEAF_TILE_BY_LOG_INDEX, /* then tile */
 	AT_SCAN_LOG_ENTRY_BY_LOG_INDEX,
 	AT_SCAN_LOG_TILE_BY_TILE,   /* then level */
@@ -50,20 +51,16 @@ typedef struct AtScan
 /* Open; ERRCODE_AT_NO_LEDGER without a ledger, ERRCODE_AT_INTEGRITY without the index. */
 extern AtScan *at_scan_open(AtScanBy by, Snapshot snapshot);
 
-/* Open for one partition of the table. */
+/* Open for one partition of the table, or for several, a list of oids that is freed; those are
+ * locked. */
 extern AtScan *at_scan_open_leaf(AtScanBy by, Snapshot snapshot, Oid relid);
+extern AtScan *at_scan_open_leaves(AtScanBy by, Snapshot snapshot, List *oids);
 
 /* Start (again): rows whose first key column is from `low` to `high`, both included. */
 extern void at_scan_start(AtScan *scan, int64 low, int64 high);
 
 /* The same for one first key column, and a last one, an int, from `first` on. */
 extern void at_scan_start_within(AtScan *scan, int64 key, int32 first);
-
-/*
- * Of each first key column in a range those rows whose last one, an int, is `last` at most. What
- * lies beyond is leapt over, whoever may see it.
- */
-extern void at_scan_start_first(AtScan *scan, int64 low, int64 high, int32 last);
 
 /* Go to the next row in the order of the last key column; false at the end. */
 extern bool at_scan_next(AtScan *scan);

@@ -55,7 +55,8 @@ static struct
 	int pinned; /* likewise, at which it was pinned; 0 if it is not */
 	AtTransaction tx;
 	AtHash chain;
-	MemoryContext identity; /* of the context's strings and these two */
+	AtPlace place[AT_DEFERRED_ROWS]; /* of the first events, those that stand */
+	MemoryContext identity;          /* of the context's strings and these two */
 	const char *db_user;
 	const char *db_role;
 	SavedState *saved;      /* innermost first, levels strictly falling */
@@ -198,12 +199,14 @@ at_transaction_acting(AtActing *acting)
 }
 
 void
-at_transaction_add(const AtHash *leaf, int16 retention_class)
+at_transaction_add(const AtHash *leaf, int16 retention_class, const ItemPointerData *tid)
 {
 	if (GetCurrentTransactionNestLevel() > 1)
 		save_state();
 	if (!at_chain_add(&state.chain, leaf))
 		at_hash_failed();
+	if (state.tx.event_count < AT_DEFERRED_ROWS)
+		state.place[state.tx.event_count] = at_place_of(retention_class, tid);
 	state.tx.event_count++;
 
 	/* what is rolled back may leave it at the default, which is never wrong */
@@ -211,6 +214,15 @@ at_transaction_add(const AtHash *leaf, int16 retention_class)
 		state.tx.retention_class = retention_class;
 	else if (state.tx.retention_class != retention_class)
 		state.tx.retention_class = AT_RETENTION_CLASS_DEFAULT;
+}
+
+void
+at_transaction_places(AtPlaces *places, int64 *tx_id, TimestampTz *tx_at)
+{
+	places->count = state.active ? Min(state.tx.event_count, AT_DEFERRED_ROWS) : 0;
+	memcpy(places->place, state.place, sizeof(AtPlace) * places->count);
+	*tx_id = state.tx.tx_id;
+	*tx_at = state.tx.tx_at;
 }
 
 /* Before the first event of a subtransaction. */
@@ -381,5 +393,7 @@ append_row(bool prepares)
 	nulls[Anum_transaction_session_digest - 1] = !opens_session;
 	if (opens_session)
 		values[Anum_transaction_session_digest - 1] = at_bytea_datum(&session_digest, AT_HASH_LEN);
+	values[Anum_transaction_event_places - 1] =
+		at_bytea_datum(state.place, sizeof(AtPlace) * Min(state.tx.event_count, AT_DEFERRED_ROWS));
 	at_append(AT_LEDGER_TRANSACTION, values, nulls);
 }

@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "ledger/context.h"
 #include "ledger/origin.h"
+#include "ledger/place.h"
 
 /* The running transaction as recorded so far; belongs to the module. */
 typedef struct AtTransaction
@@ -61,10 +62,15 @@ extern void at_transaction_act_for(const AtOrigin *origin);
 extern void at_transaction_acting(AtActing *acting);
 
 /*
- * The next event, of this retention class, stands: extend the chain by its leaf. A transaction
- * is stored under the class of its events, and where they are of several under the default one.
+ * The next event, of this retention class, stands at this place: extend the chain by its leaf. A
+ * transaction is stored under the class of its events, and where they are of several under the
+ * default one.
  */
-extern void at_transaction_add(const AtHash *leaf, int16 retention_class);
+extern void at_transaction_add(const AtHash *leaf, int16 retention_class,
+							   const ItemPointerData *tid);
+
+/* Where the first events of the running transaction are that stand; tx_id and tx_at are its own. */
+extern void at_transaction_places(AtPlaces *places, int64 *tx_id, TimestampTz *tx_at);
 
 /* Register the callbacks; after at_append_init(), so that they run before its. */
 extern void at_transaction_init(void);

@@ -36,6 +36,7 @@
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
+#include "base/columns.h"
 #include "base/debug_point.h"
 #include "base/errors.h"
 #include "ledger/cold.h"
@@ -255,6 +256,14 @@ check_sealed(Relation rel, const AtUnsealed *unsealed, int64 tx_id)
 						errhint("SELECT audit.seal_now();")));
 }
 
+/* Of a row of audit.transaction: its events will not be where they were, and are sealed. */
+static void
+forget_places(TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	slot->tts_isnull[Anum_transaction_event_places - 1] = true;
+}
+
 /* Copy the rows of a partition into a store. */
 static AtColdTotals
 build(Oid relid, AtScanBy by, int32 store_id, const AtUnsealed *unsealed, Snapshot snapshot)
@@ -272,6 +281,8 @@ build(Oid relid, AtScanBy by, int32 store_id, const AtUnsealed *unsealed, Snapsh
 	{
 		CHECK_FOR_INTERRUPTS();
 		check_sealed(rel, unsealed, scan->key);
+		if (by == AT_SCAN_TRANSACTION_BY_TX_ID)
+			forget_places(scan->slot);
 		at_cold_build_add(made, scan->slot);
 	}
 	at_scan_close(scan);

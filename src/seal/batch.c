@@ -81,7 +81,7 @@ at_batch_seal(AtLogHead *head, int32 incarnation, const AtWindow *window, const 
 		Min(AT_MAX_PAYLOAD, AT_ENTRY_ROOM - (snapshot_text ? strlen(snapshot_text) : 0)) -
 		PAYLOAD_TAIL;
 
-	at_leaf_reader_start(reader, window);
+	at_leaf_reader_start(reader, window, AT_EVENTS_PLACED);
 	while ((leaf = at_leaf_reader_next(reader)) != NULL)
 		add_leaf(batch, leaf);
 	at_leaf_reader_close(reader);
@@ -103,7 +103,8 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 	{
 		const AtEventRow *event = leaf->event;
 
-		at_deferred_fill_add_event(batch->fill, event->slot);
+		if (event->by_place)
+			at_deferred_fill_add_event(batch->fill, event->slot);
 		at_tile_add_event(&batch->tile, leaf->tx_id, leaf->ordinal, &leaf->hash);
 		at_tables_list_add(batch->tables, event->target_id, event->body.schema, event->body.table);
 		at_volume_add(batch->volume, leaf->of, event);

@@ -161,7 +161,7 @@ read_event(AtExhibit *exhibit, AtEventReader *reader, const AtEventName *name, b
 
 	CHECK_FOR_INTERRUPTS();
 	if (!goes_on)
-		at_event_reader_start(reader, name->tx_id, name->ordinal);
+		at_event_reader_start(reader, AT_EVENTS_INDEXED, name->tx_id, name->ordinal);
 	do
 		row = at_event_reader_next(reader);
 	while (row != NULL && row->place < name->ordinal);

@@ -233,7 +233,7 @@ write_run(ArchiveExport *export, const AtRun *run)
 	const AtLeaf *leaf;
 
 	if (export->tx_id != run->tx_id)
-		at_leaf_reader_find(export->leaves, run->tx_id);
+		at_leaf_reader_find(export->leaves, run->tx_id, AT_EVENTS_INDEXED);
 	export->tx_id = run->tx_id;
 	for (uint32 i = 0; i < run->count; i++)
 	{

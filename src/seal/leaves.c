@@ -25,6 +25,7 @@ struct AtLeafReader
 	AtTransactionReader *finder;       /* by name */
 	AtTransactionReader *transactions; /* the one of the two in use */
 	AtEventReader *events;
+	AtEventSource source;
 	AtSessionReader *sessions;
 
 	/* the bytes of one body */
@@ -85,13 +86,14 @@ at_leaf_reader_set_ghosts(AtLeafReader *reader, const AtGhost *ghosts, uint64 co
 }
 
 void
-at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window)
+at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window, AtEventSource source)
 {
 	MemoryContext save = MemoryContextSwitchTo(reader->context);
 
 	if (reader->window == NULL)
 		reader->window = at_transaction_reader_open(reader->snapshot);
 	at_transaction_reader_start(reader->window, window);
+	reader->source = source;
 	reader->transactions = reader->window;
 	reader->in_events = false;
 	reader->row_ahead = NULL;
@@ -112,8 +114,9 @@ start_finder(AtLeafReader *reader, uint64 tx_id)
 }
 
 void
-at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id)
+at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id, AtEventSource source)
 {
+	reader->source = source;
 	start_finder(reader, tx_id);
 	find_ghosts(reader, tx_id);
 	begin_events(reader, tx_id, at_transaction_reader_next(reader->finder), 1);
@@ -261,7 +264,10 @@ begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row, ui
 		reader->sessions = at_session_reader_open(reader->snapshot);
 		MemoryContextSwitchTo(save);
 	}
-	at_event_reader_start(reader->events, tx_id, first_ordinal);
+	if (row != NULL)
+		at_event_reader_start_of(reader->events, reader->source, row);
+	else
+		at_event_reader_start(reader->events, AT_EVENTS_INDEXED, tx_id, first_ordinal);
 	reader->event_ahead = NULL;
 	reader->is_ghost = false;
 	reader->in_events = true;

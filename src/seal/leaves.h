@@ -74,13 +74,14 @@ extern AtLeafReader *at_leaf_reader_open(Snapshot snapshot);
 extern void at_leaf_reader_set_ghosts(AtLeafReader *reader, const AtGhost *ghosts, uint64 count);
 
 /* Start (again) with the transactions of a window, by (xid, tx_id). */
-extern void at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window);
+extern void at_leaf_reader_start(AtLeafReader *reader, const AtWindow *window,
+								 AtEventSource source);
 
 /*
  * Start (again) with what has this one name: the events, then a leaf for
  * each row of audit.transaction, of which there may be none or several.
  */
-extern void at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id);
+extern void at_leaf_reader_find(AtLeafReader *reader, uint64 tx_id, AtEventSource source);
 
 /* Parts of it: the events from an ordinal on, without flaws; the rows alone, likewise. */
 extern void at_leaf_reader_find_events(AtLeafReader *reader, uint64 tx_id, uint32 first_ordinal);

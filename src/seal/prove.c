@@ -130,7 +130,7 @@ read_event(AtText *body, uint64 tx_id, uint32 ordinal, const AtPlace *place, Sna
 	const AtEventRow *row;
 	char *bytes;
 
-	at_event_reader_start(reader, tx_id, ordinal);
+	at_event_reader_start(reader, AT_EVENTS_INDEXED, tx_id, ordinal);
 	row = at_event_reader_next(reader);
 	if (row == NULL || row->place != ordinal)
 	{

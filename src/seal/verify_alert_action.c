@@ -117,7 +117,7 @@ find_event(ActionCheck *check, AtEventName name)
 {
 	const AtEventRow *event;
 
-	at_event_reader_start(check->events, name.tx_id, name.ordinal);
+	at_event_reader_start(check->events, AT_EVENTS_UNSEALED, name.tx_id, name.ordinal);
 	event = at_event_reader_next(check->events);
 	return event != NULL && event->place == name.ordinal ? event : NULL;
 }

@@ -135,7 +135,7 @@ read_again(void *arg)
 	check->reader = at_verify_tiles(verify);
 	at_tile_reader_start(check->reader, check->batch->log_index, check->batch->log_index);
 	check->ahead = at_tile_reader_next(check->reader);
-	at_leaf_reader_start(leaves, check->window);
+	at_leaf_reader_start(leaves, check->window, AT_EVENTS_INDEXED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 		compare_leaf(check, leaf);
 	check_tiles_end(check);
@@ -289,7 +289,7 @@ report_flaws(void *arg)
 	const AtLeaf *leaf;
 
 	at_verify_set_ghosts(check->verify, leaves, check->batch->log_index, check->batch->log_index);
-	at_leaf_reader_start(leaves, check->window);
+	at_leaf_reader_start(leaves, check->window, AT_EVENTS_INDEXED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 		if (leaf->transaction != NULL && leaf->flaws->any)
 			at_verify_report_flaws(check->verify, leaf, check->batch->log_index, false);

@@ -210,12 +210,32 @@ has_transaction(HeapCheck *check, uint64 tx_id)
 	return check->has_transaction;
 }
 
+/* Has the log come to it? */
+static bool
+is_sealed(const AtVerify *verify, uint64 tx_id)
+{
+	int32 incarnation = at_tx_id_incarnation(tx_id);
+
+	for (int i = 0; i < verify->lives.count; i++)
+	{
+		const AtLife *life = &verify->lives.life[i];
+
+		if (life->origin.incarnation == incarnation)
+			return life->end != NULL &&
+				   at_settled_has(life->end, tx_id - at_tx_id_base(incarnation));
+	}
+	return false;
+}
+
+/* Of what is sealed the index counts alone. */
 static bool
 is_indexed(HeapCheck *check, TupleTableSlot *slot, uint64 tx_id, uint32 ordinal)
 {
 	const AtEventRow *row;
 
-	at_event_reader_start(check->events, tx_id, ordinal);
+	at_event_reader_start(check->events,
+						  is_sealed(check->verify, tx_id) ? AT_EVENTS_INDEXED : AT_EVENTS_UNSEALED,
+						  tx_id, ordinal);
 	while ((row = at_event_reader_next(check->events)) != NULL && row->place == ordinal)
 		if (row->relid == slot->tts_tableOid &&
 			ItemPointerEquals(unconstify(ItemPointerData *, &row->tid), &slot->tts_tid))

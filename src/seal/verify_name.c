@@ -161,7 +161,7 @@ compare_all(void *arg)
 	AtLeafReader *leaves = get_leaves(state->check);
 	const AtLeaf *leaf;
 
-	at_leaf_reader_find(leaves, state->owner->tx_id);
+	at_leaf_reader_find(leaves, state->owner->tx_id, AT_EVENTS_INDEXED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 		compare(state, leaf);
 	pass_absent(state, PG_INT64_MAX);
@@ -432,7 +432,8 @@ check_stranger(void *arg)
 	const AtLeaf *leaf;
 	uint64 events = 0;
 
-	at_leaf_reader_find(leaves, check->present->tx_id);
+	at_leaf_reader_find(leaves, check->present->tx_id,
+						range->is_tail ? AT_EVENTS_UNSEALED : AT_EVENTS_INDEXED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 	{
 		events += leaf->event != NULL;

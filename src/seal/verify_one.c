@@ -67,7 +67,7 @@ check_unsealed(AtVerify *verify)
 	const AtLeaf *leaf;
 
 	at_leaf_reader_set_ghosts(leaves, NULL, 0);
-	at_leaf_reader_find(leaves, verify->scope->tx_id);
+	at_leaf_reader_find(leaves, verify->scope->tx_id, AT_EVENTS_UNSEALED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 	{
 		if (leaf->transaction == NULL)

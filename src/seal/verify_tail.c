@@ -70,7 +70,7 @@ read_tail(const Tail *tail)
 	const AtLeaf *leaf;
 
 	at_leaf_reader_set_ghosts(leaves, NULL, 0); /* what is not sealed is not purged */
-	at_leaf_reader_start(leaves, &tail->window);
+	at_leaf_reader_start(leaves, &tail->window, AT_EVENTS_UNSEALED);
 	while ((leaf = at_leaf_reader_next(leaves)) != NULL)
 	{
 		if (leaf->transaction == NULL)

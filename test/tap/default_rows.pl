@@ -63,7 +63,7 @@ is(in_default('event_1_default'), 27, 'what comes in this month comes to the oth
 clock(420);
 change('orders', 4);
 is(in_default('event_1_default'), 27, 'the next month has its own partition');
-value('SELECT audit.seal_now()');
+isnt(value('SELECT transactions FROM audit.seal_lag()'), '0', 'some of what is moved next is not sealed');
 for my $point (qw(default-moved default-before-commit))
 {
 	kill_keeper($point);
