@@ -26,7 +26,7 @@ static const char help[] =
 	"  --help       print this, then exit\n"
 	"\n"
 	"Exit status: 0 if the file is whole, 1 if it is not, 2 if that could not be found out.\n"
-	"It proves nothing about the rows: see audit_verify.\n";
+	"It proves nothing about the rows: audit_verify does, by the proof beside the file.\n";
 
 static int
 fatal(const char *what, const char *path)

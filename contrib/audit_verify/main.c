@@ -18,6 +18,7 @@
 #include "verify_archive.h"
 #include "verify_bundle.h"
 #include "verify_checkpoint.h"
+#include "verify_cold.h"
 #include "verify_destruction.h"
 #include "verify_log.h"
 #include "verify_proof.h"
@@ -85,6 +86,9 @@ verify_file(AtResult *result, const AtOptions *options, AtText text)
 
 	if (at_text_skip(&rest, PROOF_START))
 		at_verify_proof(result, lines, &options->trust, &options->kept);
+	else if (at_text_skip(&rest, AT_COLD_START))
+		at_verify_cold(result, options->input, text, options->event, &options->trust,
+					   &options->kept);
 	else if (at_text_skip(&rest, AT_DESTRUCTION_START))
 		at_verify_destruction(result, lines, &options->trust, &options->kept);
 	else if (is_tar(text))
@@ -96,7 +100,7 @@ verify_file(AtResult *result, const AtOptions *options, AtText text)
 		result->kind = "unknown file";
 		at_result_fault(result, "file",
 						"it is neither a proof, nor a checkpoint, nor a bundle, "
-						"nor a certificate");
+						"nor a certificate, nor a file of cold segments");
 	}
 }
 

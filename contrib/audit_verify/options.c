@@ -24,6 +24,7 @@ static const char help[] =
 	"  a certificate of destruction, which audit.export_deletion() gave\n"
 	"  a directory with a whole log, which audit.export_tlog() wrote, or with a whole\n"
 	"  trail, which audit.export_archive() wrote\n"
+	"  a file of cold segments (.atq), beside its proof, which audit.export_segments() wrote\n"
 	"  a bundle of evidence, which audit.export_evidence() made: a directory or an archive\n"
 	"\n"
 	"Whom to believe:\n"
@@ -38,6 +39,7 @@ static const char help[] =
 	"                          audit.prove_consistency() gave\n"
 	"\n"
 	"Other options:\n"
+	"  -e, --event=EVENT       of a file of cold segments, tell this event besides: 1042.3\n"
 	"  -j, --json              print the result as JSON\n"
 	"  -V, --version           print the version, then exit\n"
 	"  -?, --help              print this, then exit\n"
@@ -47,6 +49,7 @@ static const char help[] =
 static const struct option long_options[] = {
 	{"checkpoint", required_argument, NULL, 'c'},
 	{"consistency", required_argument, NULL, 'p'},
+	{"event", required_argument, NULL, 'e'},
 	{"json", no_argument, NULL, 'j'},
 	{"key", required_argument, NULL, 'k'},
 	{"quorum", required_argument, NULL, 'q'},
@@ -68,7 +71,7 @@ at_options_read(AtOptions *options, int argc, char **argv)
 	*options = (AtOptions){.trust.quorum = -1};
 	if (argc > 1)
 		answer_and_exit(argv[1]);
-	while ((option = getopt_long(argc, argv, "c:jk:p:q:t:w:", long_options, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "c:e:jk:p:q:t:w:", long_options, NULL)) != -1)
 		read_option(options, option);
 
 	if (optind == argc)
@@ -114,6 +117,9 @@ read_option(AtOptions *options, int option)
 	{
 		case 'c':
 			options->kept.path = optarg;
+			break;
+		case 'e':
+			options->event = optarg;
 			break;
 		case 'j':
 			options->json = true;

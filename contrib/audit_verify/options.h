@@ -13,6 +13,7 @@ typedef struct AtOptions
 	AtUserTrust trust;
 	AtKept kept;
 	bool json;
+	const char *event; /* of a file of cold segments: tell this one besides; or NULL */
 	const char *input; /* what is to be verified */
 } AtOptions;
 

@@ -130,7 +130,7 @@ UNION ALL
 SELECT f.kind, format('GRANT EXECUTE ON %s %s', CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, p.oid::regprocedure)
 FROM (VALUES
 		('admin', '{enable,disable,enable_schema,disable_schema,columns_to_ignore,columns_there,alert_when,alert_drop,record_baseline,overhead,read_baseline_progress,history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,seal_lag,doctor,check_proof,check_consistency}'::text[]),
-		('auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_evidence,columns_to_ignore,columns_there}'),
+		('auditor', '{history,search,target_versions,record_targets,session_parts,session_flow,request_flow,coverage,alerts_since,verify,verify_now,read_verify_progress,anchored_checkpoint,anchored_checkpoint_bytes,read_anchor_status,reconcile,read_baseline_progress,seal_lag,doctor,checkpoint,checkpoint_bytes,prove,prove_bytes,prove_consistency,check_proof,check_consistency,export_tlog,export_archive,export_segments,export_evidence,columns_to_ignore,columns_there}'),
 		('auditor', '{volume_per_hour,query_latency,integrity}'),
 		('admin', '{alert_alter,alert_switch,alert_enable,alert_disable,alert_template,refuse_template,try_alert}'),
 		('auditor', '{try_alert}'),

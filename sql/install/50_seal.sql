@@ -156,3 +156,10 @@ CREATE FUNCTION audit.export_archive(directory text, OUT size bigint, OUT segmen
 COMMENT ON FUNCTION audit.export_archive(text) IS
 	'writes all that is sealed up to the newest signed checkpoint, with all values, to a directory of the server, in compressed segments that audit_verify reads; adds to an earlier export; returns the size of the log, and how many segments and events were written';
 REVOKE ALL ON FUNCTION audit.export_archive(text) FROM PUBLIC;
+
+CREATE FUNCTION audit.export_segments(partition regclass, directory text,
+	OUT file text, OUT rows bigint, OUT segments bigint, OUT proof_bytes bigint)
+	LANGUAGE c VOLATILE STRICT AS 'MODULE_PATHNAME', 'at_export_segments';
+COMMENT ON FUNCTION audit.export_segments(regclass, text) IS
+	'writes the segments of an archived partition to a file in a directory of the server, and beside it the proof that its rows were sealed, for the newest signed checkpoint: audit.attach_archive() of another server and audit_verify read them. Returns the name of the file, how many rows and segments it has, and how long the proof is';
+REVOKE ALL ON FUNCTION audit.export_segments(regclass, text) FROM PUBLIC;

@@ -21,7 +21,6 @@
 
 static void write_header(uint8_t *out, const AtCold *cold);
 static void read_header(AtCold *cold, const uint8_t *in);
-static bool get_varint(AtText *text, uint64_t *number);
 
 size_t
 at_cold_room(size_t content_len)
@@ -122,8 +121,8 @@ at_cold_unpack(const AtCold *cold, char *content)
 	return AT_OK;
 }
 
-static void
-put_varint(AtWriter *writer, uint64_t number)
+void
+at_cold_put_number(AtWriter *writer, uint64_t number)
 {
 	char bytes[AT_COLD_VARINT_MAX];
 	size_t len = 0;
@@ -137,9 +136,8 @@ put_varint(AtWriter *writer, uint64_t number)
 	at_write(writer, (AtText){bytes, len});
 }
 
-/* Cut a varint off; false if there is none of at most 64 bits. */
-static bool
-get_varint(AtText *text, uint64_t *number)
+bool
+at_cold_get_number(AtText *text, uint64_t *number)
 {
 	*number = 0;
 	for (size_t i = 0; i < text->len && i < AT_COLD_VARINT_MAX; i++)
@@ -165,13 +163,13 @@ at_cold_put_int(AtWriter *numbers, int64_t value, int64_t *last)
 	uint64_t difference = (uint64_t) value - (uint64_t) *last;
 
 	*last = value;
-	put_varint(numbers, difference << 1 ^ (difference >> 63 ? UINT64_MAX : 0));
+	at_cold_put_number(numbers, difference << 1 ^ (difference >> 63 ? UINT64_MAX : 0));
 }
 
 void
 at_cold_put_length(AtWriter *numbers, AtSpan value)
 {
-	put_varint(numbers, value.data == NULL ? 0 : (uint64_t) value.len + 1);
+	at_cold_put_number(numbers, value.data == NULL ? 0 : (uint64_t) value.len + 1);
 }
 
 void
@@ -194,7 +192,7 @@ fits(AtColdColumn *column, uint32_t rows)
 
 	for (uint32_t i = 0; i < rows; i++)
 	{
-		if (!get_varint(&rest, &number))
+		if (!at_cold_get_number(&rest, &number))
 			return false;
 		if (column->type == AT_COLD_TEXTS && number > 0)
 			values += number - 1;
@@ -232,7 +230,7 @@ at_cold_int(AtColdColumn *column)
 {
 	uint64_t number;
 
-	(void) get_varint(&column->numbers, &number);
+	(void) at_cold_get_number(&column->numbers, &number);
 	column->last =
 		(int64_t) ((uint64_t) column->last + (number >> 1 ^ (number & 1 ? UINT64_MAX : 0)));
 	return column->last;
@@ -244,7 +242,7 @@ at_cold_text(AtColdColumn *column)
 	uint64_t number;
 	AtSpan value;
 
-	(void) get_varint(&column->numbers, &number);
+	(void) at_cold_get_number(&column->numbers, &number);
 	if (number == 0)
 		return (AtSpan){NULL, 0};
 	value = (AtSpan){column->values.data, (uint32_t) (number - 1)};

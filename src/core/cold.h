@@ -88,6 +88,10 @@ extern AtError at_cold_read(AtCold *cold, AtText bytes, size_t *len);
 /* Unpack the content to a buffer of content_len bytes. AT_ERR_FRAME if it is anything else. */
 extern AtError at_cold_unpack(const AtCold *cold, char *content);
 
+/* Append a number; cut one off, false if there is none of at most 64 bits. */
+extern void at_cold_put_number(AtWriter *writer, uint64_t number);
+extern bool at_cold_get_number(AtText *text, uint64_t *number);
+
 /* Append to what will be a column's numbers; *last is 0 before the first. */
 extern void at_cold_put_int(AtWriter *numbers, int64_t value, int64_t *last);
 extern void at_cold_put_length(AtWriter *numbers, AtSpan value);

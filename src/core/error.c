@@ -84,6 +84,12 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_BATCH_ROOT] = "the events and transactions of a batch do not give its root",
 	[AT_ERR_COUNTS] = "counts or times are not those of the content",
 
+	[AT_ERR_COLD_COLUMNS] = "the rows have not the columns of a table of the ledger",
+	[AT_ERR_COLD_PROOF] = "the bytes are not the proof of a file of cold rows",
+	[AT_ERR_COLD_FILE] = "the proof is of another file",
+	[AT_ERR_COLD_TARGET] = "the proof lacks the names of a table, or has them out of order",
+	[AT_ERR_COLD_RUN] = "the proof names a row that the file has not, or one of them twice",
+
 	[AT_ERR_DESTRUCTION] = "a line of the certificate is not what it should be, or is missing",
 	[AT_ERR_DESTRUCTION_PARTS] =
 		"the entries are not request, approval by another, order and completion of one destruction",

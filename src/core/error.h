@@ -98,6 +98,13 @@ typedef enum AtError
 	AT_ERR_BATCH_ROOT,
 	AT_ERR_COUNTS,
 
+	/* files of cold rows, and their proofs */
+	AT_ERR_COLD_COLUMNS,
+	AT_ERR_COLD_PROOF,
+	AT_ERR_COLD_FILE,
+	AT_ERR_COLD_TARGET,
+	AT_ERR_COLD_RUN,
+
 	/* certificates of destruction */
 	AT_ERR_DESTRUCTION,
 	AT_ERR_DESTRUCTION_PARTS,

@@ -17,8 +17,6 @@
 #include "ledger/public_key.h"
 #include "seal/export.h"
 
-static char *check_arguments(const char *path);
-static void check_signature(const AtCheckpointFile *file);
 static void go_on(AtExport *export);
 
 pg_noreturn static void
@@ -49,27 +47,33 @@ at_export_broken(const char *detail)
 void
 at_export_begin(AtExport *export, const char *path, const char *contents)
 {
-	char *canonical = check_arguments(path);
+	char *canonical = at_export_path(path);
 
-	at_checkpoint_file_read(&export->file);
-	if (!export->file.has_note)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("there is nothing to export"),
-						errdetail("No checkpoint of the log was signed yet."),
-						errhint("SELECT * FROM audit.doctor();")));
+	at_export_checkpoint(&export->file);
 	export->checkpoint = export->file.last;
 
 	/* after the file was read */
 	PushActiveSnapshot(GetLatestSnapshot());
 	export->snapshot = GetActiveSnapshot();
-	check_signature(&export->file);
+	at_export_check_signature(&export->file);
 	at_log_directory_open(&export->directory, canonical, contents);
 	go_on(export);
 }
 
+void
+at_export_checkpoint(AtCheckpointFile *file)
+{
+	at_checkpoint_file_read(file);
+	if (!file->has_note)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("there is nothing to export"),
+						errdetail("No checkpoint of the log was signed yet."),
+						errhint("SELECT * FROM audit.doctor();")));
+}
+
 /* As for COPY to a file. */
-static char *
-check_arguments(const char *path)
+char *
+at_export_path(const char *path)
 {
 	char *canonical = pstrdup(path);
 
@@ -90,8 +94,8 @@ check_arguments(const char *path)
 }
 
 /* By the key that the log itself names. Its rows are read whoever asks, as by audit.prove(). */
-static void
-check_signature(const AtCheckpointFile *file)
+void
+at_export_check_signature(const AtCheckpointFile *file)
 {
 	AtOwnerState state;
 	AtPublicKey key;

@@ -37,6 +37,15 @@ extern void at_export_begin(AtExport *export, const char *path, const char *cont
 /* Publish the checkpoint, if it is a new one. */
 extern void at_export_end(AtExport *export);
 
+/*
+ * Parts of it, for what is exported otherwise: the path, which must be absolute and the caller's
+ * to write, in its canonical form; the newest checkpoint, of which there must be one; and
+ * whether the log's key has signed it, which needs a snapshot.
+ */
+extern char *at_export_path(const char *path);
+extern void at_export_checkpoint(AtCheckpointFile *file);
+extern void at_export_check_signature(const AtCheckpointFile *file);
+
 /* Raise an error: the earlier export is of another log. */
 pg_noreturn extern void at_export_refuse_other(const AtExport *export);
 
