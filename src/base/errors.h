@@ -39,7 +39,7 @@
 /* An alert rule refuses a change. */
 #define ERRCODE_AT_BLOCKED MAKE_SQLSTATE('T', 'R', '0', '1', '3')
 
-/* A standby cannot have something recorded by its primary server. */
-#define ERRCODE_AT_NO_PRIMARY MAKE_SQLSTATE('T', 'R', '0', '1', '4')
+/* What is read cannot be recorded in time, and must not be shown before. */
+#define ERRCODE_AT_NOT_RECORDED MAKE_SQLSTATE('T', 'R', '0', '1', '4')
 
 #endif

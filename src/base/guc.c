@@ -408,11 +408,12 @@ define_m_to_re(void)
 		NULL, &at_guc_purge_anchor, true, PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: who reads must not decide whether it is seen */
-	DefineCustomEnumVariable("audit_trail.read_durability",
-							 "Says whether a read waits until its record is in the trail.",
-							 "sync: its rows reach the client when the record is on disk.",
-							 &at_guc_read_durability, AT_READ_ASYNC, read_durability_options,
-							 PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+	DefineCustomEnumVariable(
+		"audit_trail.read_durability",
+		"Says whether a read waits until its record is in the trail.",
+		"sync: its rows reach the client when the record is on disk, or not at all.",
+		&at_guc_read_durability, AT_READ_ASYNC, read_durability_options, PGC_SIGHUP,
+		GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	define_context("audit_trail.reason", "Says why the transaction is made.", NULL, &at_guc_reason);
 
@@ -458,7 +459,7 @@ define_ri_to_z(void)
 		"audit_trail.ring_full",
 		"Says what becomes of a record that finds no room in the shared memory.",
 		"wait: the session waits, at last the record goes to the server's log; "
-		"drop: it is counted.",
+		"drop: it is counted. A read that audit_trail.read_durability makes wait does so anyway.",
 		&at_guc_ring_full, AT_RING_FULL_WAIT, ring_full_options, PGC_SIGHUP,
 		GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
@@ -471,7 +472,9 @@ define_ri_to_z(void)
 			GUC_UNIT_KB | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("audit_trail.ring_timeout",
-							"Sets how long a session waits for room there.", NULL,
+							"Sets how long a session waits for room there.",
+							"Under audit_trail.read_durability = sync also for its record to be on "
+							"disk, but at least a second; then the read is refused.",
 							&at_guc_ring_timeout, 10 * 1000, 0, 60 * 1000, PGC_SIGHUP,
 							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 

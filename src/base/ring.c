@@ -87,8 +87,8 @@ static bool owes_aside(void);
 static void set_aside(Size wanted, AtRingFile *file, AtRingAside *aside);
 static uint32 rebuild(char *area, Size size);
 static void note_found(const AtCellRecord *record, uint32 ncells);
-static bool try_put(Oid database, const char *record, Size len, bool last_try, bool *looks);
-static void count_loss(AtRingShare *share);
+static bool try_put(Oid database, const char *record, Size len, bool *looks);
+static void count_loss(Oid database, AtRingOutcome outcome);
 static void remove_records(Oid database, const uint64 *numbers, int count);
 
 void
@@ -253,33 +253,38 @@ note_found(const AtCellRecord *record, uint32 ncells)
 }
 
 AtRingOutcome
-at_ring_put(Oid database, const char *record, Size len)
+at_ring_put(Oid database, const char *record, Size len, AtRingPatience patience)
 {
-	bool waits = at_guc_ring_full == AT_RING_FULL_WAIT;
+	bool fits = len <= AT_RING_MAX_RECORD;
+	bool drops = patience == AT_RING_AS_SET && at_guc_ring_full == AT_RING_FULL_DROP;
+	bool waits = fits && !drops && patience != AT_RING_AT_ONCE;
+	AtRingOutcome otherwise = fits && drops ? AT_RING_DROPPED : AT_RING_LATE;
 	int64 until;
 
-	if (ring == NULL || len > AT_RING_MAX_RECORD)
+	if (ring == NULL)
 		return AT_RING_LATE;
 	until = at_clock_ms() + (waits ? at_guc_ring_timeout : 0);
 	for (;;)
 	{
 		bool last_try = at_clock_ms() >= until;
 		bool looks = false;
-		bool done = try_put(database, record, len, last_try, &looks);
+		bool done = fits && try_put(database, record, len, &looks);
 
 		if (!looks || !done)
 			at_worker_wake_in(database, AT_WORKER_COLLECTOR);
 		if (done)
 			return AT_RING_TAKEN;
 		if (last_try)
-			return waits ? AT_RING_LATE : AT_RING_DROPPED;
+			break;
 		pg_usleep(POLL_MS * 1000L);
 	}
+	count_loss(database, otherwise);
+	return otherwise;
 }
 
-/* Put a record if there is room; if not, and there will be no other try, it is counted. */
+/* Put a record if there is room. */
 static bool
-try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
+try_put(Oid database, const char *record, Size len, bool *looks)
 {
 	uint32 need = at_cells_needed(len);
 	bool done = false;
@@ -297,20 +302,22 @@ try_put(Oid database, const char *record, Size len, bool last_try, bool *looks)
 		done = true;
 		*looks = share->looks && share->cells < ring->cells.count / 8;
 	}
-	else if (share != NULL && last_try)
-		count_loss(share);
 	LWLockRelease(ring->lock);
 	return done;
 }
 
-/* The caller holds the lock. */
 static void
-count_loss(AtRingShare *share)
+count_loss(Oid database, AtRingOutcome outcome)
 {
-	if (at_guc_ring_full == AT_RING_FULL_WAIT)
+	AtRingShare *share;
+
+	LWLockAcquire(ring->lock, LW_EXCLUSIVE);
+	share = at_ring_share_of(kept, database);
+	if (share != NULL && outcome == AT_RING_LATE)
 		share->lost.late++;
-	else
+	else if (share != NULL)
 		share->lost.dropped++;
+	LWLockRelease(ring->lock);
 }
 
 Oid
@@ -373,20 +380,26 @@ is_recorded(Oid database, uint64 number, bool *logged)
 	return recorded;
 }
 
-bool
-at_ring_wait(void)
+AtRingFate
+at_ring_wait(int64 timeout)
 {
+	int64 until = at_clock_ms() + timeout;
 	bool logged = false; /* perhaps only others were, right behind it */
+	bool recorded;
+	int64 left;
 
 	if (ring == NULL || last_put.number == 0)
-		return true;
+		return AT_RING_RECORDED;
 	at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
 	ConditionVariablePrepareToSleep(&ring->removed);
-	while (!is_recorded(last_put.database, last_put.number, &logged))
-		if (ConditionVariableTimedSleep(&ring->removed, WAIT_MS, PG_WAIT_EXTENSION))
+	while (!(recorded = is_recorded(last_put.database, last_put.number, &logged)) &&
+		   (left = until - at_clock_ms()) > 0)
+		if (ConditionVariableTimedSleep(&ring->removed, Min(left, WAIT_MS), PG_WAIT_EXTENSION))
 			at_worker_wake_in(last_put.database, AT_WORKER_COLLECTOR);
 	ConditionVariableCancelSleep();
-	return !logged;
+	if (!recorded)
+		return AT_RING_WAITING;
+	return logged ? AT_RING_LOGGED : AT_RING_RECORDED;
 }
 
 const uint8 *

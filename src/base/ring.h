@@ -71,18 +71,34 @@ typedef enum AtRingOutcome
 /* Is there a ring? Not without shared_preload_libraries. */
 extern bool at_ring_ready(void);
 
-/*
- * Put a record for the collector of a database. If there is no room it is dropped at once, or
- * waits for some, at most audit_trail.ring_timeout (audit_trail.ring_full). What was not taken is
- * counted. Raises nothing, and is not interrupted.
- */
-extern AtRingOutcome at_ring_put(Oid database, const char *record, Size len);
+/* What one does about a lack of room. */
+typedef enum AtRingPatience
+{
+	AT_RING_AS_SET, /* what audit_trail.ring_full says: drop the record at once, or wait for room */
+	AT_RING_WAITS,  /* wait, whatever that says */
+	AT_RING_AT_ONCE /* do not wait, nor drop it */
+} AtRingPatience;
 
 /*
- * Wait until the records that this process has put last were removed. False if they came no
- * further than the server's log. Can be interrupted.
+ * Put a record for the collector of a database. It waits for room at most
+ * audit_trail.ring_timeout. What was not taken is counted. Raises nothing, and is not interrupted.
  */
-extern bool at_ring_wait(void);
+extern AtRingOutcome at_ring_put(Oid database, const char *record, Size len,
+								 AtRingPatience patience);
+
+/* What has become of a record, as far as is known. */
+typedef enum AtRingFate
+{
+	AT_RING_RECORDED, /* it is on disk, in a trail */
+	AT_RING_LOGGED,   /* it came no further than the server's log */
+	AT_RING_WAITING   /* it is still in the ring */
+} AtRingFate;
+
+/*
+ * Wait until the records that this process has put last were removed, but no longer than some
+ * milliseconds. Can be interrupted.
+ */
+extern AtRingFate at_ring_wait(int64 timeout);
 
 /* What tells these numbers from those of other rings, of this server's past too. */
 #define AT_RING_ID 16

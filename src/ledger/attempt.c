@@ -35,7 +35,7 @@ static void append_statement(bool without_literals, StringInfo values);
 
 /* Tell it in memory of its own, which goes with it. */
 static void
-tell(const Attempt *attempt, AtDispatch *dispatch)
+tell(const Attempt *attempt, AtDispatch *dispatch, void (*send)(const AtDispatch *))
 {
 	MemoryContext context;
 	MemoryContext save;
@@ -49,7 +49,7 @@ tell(const Attempt *attempt, AtDispatch *dispatch)
 	dispatch->resource_type = "attempt";
 	dispatch->values = make_values(attempt);
 	dispatch->rows = -1;
-	at_dispatch_send(dispatch);
+	send(dispatch);
 	MemoryContextSwitchTo(save);
 	MemoryContextDelete(context);
 }
@@ -60,7 +60,7 @@ at_attempt_tell(int sqlstate, const char *message, const char *object)
 	Attempt attempt = {.sqlstate = sqlstate, .message = message, .object = object};
 	AtDispatch dispatch = {.event_type = "audit.refused"};
 
-	tell(&attempt, &dispatch);
+	tell(&attempt, &dispatch, at_dispatch_send);
 }
 
 void
@@ -74,7 +74,21 @@ at_attempt_deny(const char *message, const char *object, int32 target_id)
 	};
 	AtDispatch dispatch = {.event_type = "access.denied", .target_id = target_id};
 
-	tell(&attempt, &dispatch);
+	tell(&attempt, &dispatch, at_dispatch_send);
+}
+
+void
+at_attempt_refuse_read(int sqlstate, const char *message, const char *object, int32 target_id)
+{
+	Attempt attempt = {
+		.sqlstate = sqlstate,
+		.message = message,
+		.object = object,
+		.without_literals = true,
+	};
+	AtDispatch dispatch = {.event_type = "audit.refused", .target_id = target_id};
+
+	tell(&attempt, &dispatch, at_dispatch_send_at_once);
 }
 
 void
@@ -93,7 +107,7 @@ at_attempt_block(int sqlstate, const char *message, int32 target_id, const char 
 		.record_key = (char *) record_key,
 	};
 
-	tell(&attempt, &dispatch);
+	tell(&attempt, &dispatch, at_dispatch_send);
 }
 
 void

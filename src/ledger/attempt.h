@@ -29,6 +29,13 @@ extern void at_attempt_tell(int sqlstate, const char *message, const char *objec
 extern void at_attempt_deny(const char *message, const char *object, int32 target_id);
 
 /*
+ * The same of a read of a table that is audited, of which the record is not where it must be. It
+ * does not wait for room.
+ */
+extern void at_attempt_refuse_read(int sqlstate, const char *message, const char *object,
+								   int32 target_id);
+
+/*
  * The same of a change of a row that a rule refuses: an event of the version of the
  * table and of the row, with these members of a JSON object. The text of the command has no
  * literals.

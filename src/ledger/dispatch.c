@@ -31,6 +31,12 @@
 /* What the line in the server's log begins with. */
 #define LOG_PREFIX "audit_trail record: "
 
+/* As long as a collector may sleep. */
+#define WAIT_LEAST_MS 1000
+
+static AtDispatchFate end_record(StringInfo record, int64 rows, AtRingPatience patience);
+static void send(const AtDispatch *dispatch, AtRingPatience patience);
+static bool logs_all(void);
 static Oid addressee(void);
 static const char *database_name(void);
 static void write_json(const AtOrigin *origin, const AtDispatch *dispatch, StringInfo json);
@@ -67,21 +73,50 @@ at_dispatch_begin_with(StringInfo record, const StringInfoData *origin, const At
 void
 at_dispatch_end(StringInfo record, int64 rows)
 {
-	Oid database = addressee();
-
-	at_wire_put_number(record, rows);
-	if (!OidIsValid(database) || at_ring_put(database, record->data, record->len) == AT_RING_LATE)
-		at_dispatch_log(record->data, record->len, NULL);
+	(void) end_record(record, rows, AT_RING_AS_SET);
 }
 
-void
+AtDispatchFate
+at_dispatch_end_surely(StringInfo record, int64 rows, bool waits)
+{
+	return end_record(record, rows, waits ? AT_RING_WAITS : AT_RING_AT_ONCE);
+}
+
+static AtDispatchFate
+end_record(StringInfo record, int64 rows, AtRingPatience patience)
+{
+	Oid database = addressee();
+	AtRingOutcome outcome = AT_RING_LATE;
+
+	at_wire_put_number(record, rows);
+	if (OidIsValid(database))
+		outcome = at_ring_put(database, record->data, record->len, patience);
+	if (outcome == AT_RING_TAKEN)
+		return AT_DISPATCH_SENT;
+	if (outcome == AT_RING_LATE)
+		at_dispatch_log(record->data, record->len, NULL);
+	if (!OidIsValid(database))
+		return logs_all() ? AT_DISPATCH_DURABLE : AT_DISPATCH_UNHEARD;
+	return record->len > AT_RING_MAX_RECORD ? AT_DISPATCH_TOO_LONG : AT_DISPATCH_NO_ROOM;
+}
+
+AtDispatchFate
 at_dispatch_wait(void)
 {
-	if (!at_ring_wait())
-		ereport(ERROR, (errcode(ERRCODE_AT_NO_PRIMARY),
-						errmsg("what is read cannot be recorded on the primary server"),
-						errdetail("It does not answer, and audit_trail.read_durability is sync."),
-						errhint("See SELECT * FROM audit.doctor();")));
+	int64 timeout = Max(at_guc_ring_timeout, WAIT_LEAST_MS);
+
+	if (RecoveryInProgress())
+		timeout += at_guc_primary_timeout;
+	switch (at_ring_wait(timeout))
+	{
+		case AT_RING_RECORDED:
+			return AT_DISPATCH_DURABLE;
+		case AT_RING_LOGGED:
+			return AT_DISPATCH_NO_PRIMARY;
+		case AT_RING_WAITING:
+			break;
+	}
+	return AT_DISPATCH_SENT;
 }
 
 void
@@ -97,13 +132,27 @@ at_dispatch_send_as(const AtOrigin *origin, const AtDispatch *dispatch)
 void
 at_dispatch_send(const AtDispatch *dispatch)
 {
+	send(dispatch, AT_RING_AS_SET);
+}
+
+void
+at_dispatch_send_at_once(const AtDispatch *dispatch)
+{
+	send(dispatch, AT_RING_AT_ONCE);
+}
+
+static void
+send(const AtDispatch *dispatch, AtRingPatience patience)
+{
 	MemoryContext context =
 		AllocSetContextCreate(CurrentMemoryContext, "audit_trail dispatch", ALLOCSET_SMALL_SIZES);
 	MemoryContext save = MemoryContextSwitchTo(context);
+	StringInfoData record;
 	AtOrigin origin;
 
 	at_origin_now(&origin);
-	at_dispatch_send_as(&origin, dispatch);
+	at_dispatch_begin(&record, &origin, dispatch);
+	(void) end_record(&record, dispatch->rows, patience);
 	MemoryContextSwitchTo(save);
 	MemoryContextDelete(context);
 }
@@ -115,10 +164,17 @@ can_look(void)
 	return OidIsValid(MyDatabaseId) && IsTransactionState() && !proc_exit_inprogress;
 }
 
+/* A standby whose administrator wants the records in its log. */
+static bool
+logs_all(void)
+{
+	return RecoveryInProgress() && at_guc_primary_conninfo[0] == '\0';
+}
+
 bool
 at_dispatch_is_heard(void)
 {
-	if (RecoveryInProgress() && at_guc_primary_conninfo[0] == '\0')
+	if (logs_all())
 		return can_look() && at_incarnation_begun();
 	return OidIsValid(addressee());
 }
@@ -129,7 +185,7 @@ addressee(void)
 {
 	AtClient client;
 
-	if (!at_ring_ready() || (RecoveryInProgress() && at_guc_primary_conninfo[0] == '\0'))
+	if (!at_ring_ready() || logs_all())
 		return InvalidOid;
 	if (can_look() && at_incarnation_begun())
 		return MyDatabaseId;

@@ -45,11 +45,29 @@ extern void at_dispatch_begin_with(StringInfo record, const StringInfoData *orig
 								   const AtDispatch *dispatch);
 extern void at_dispatch_end(StringInfo record, int64 rows);
 
+/* What has become of a record that is to be on disk before something else happens. */
+typedef enum AtDispatchFate
+{
+	AT_DISPATCH_DURABLE, /* it is there; or in the log, on a standby that has no primary_conninfo */
+	AT_DISPATCH_SENT,    /* it is on its way, and was not there within the time */
+	AT_DISPATCH_NO_PRIMARY, /* it is in the log of a standby, which does not reach the primary */
+	AT_DISPATCH_NO_ROOM,    /* in the server's log, as there was no room in the ring */
+	AT_DISPATCH_TOO_LONG,   /* there, as no ring has room for it */
+	AT_DISPATCH_UNHEARD     /* there, as no ring or no ledger takes it */
+} AtDispatchFate;
+
 /*
- * Wait until all that this process has sent is on disk, in the trail. Can be interrupted. Raises
- * ERRCODE_AT_NO_PRIMARY where it is in a standby's log instead.
+ * As at_dispatch_end(), but nothing is dropped: while it waits it does so for room, whatever
+ * audit_trail.ring_full says. Returns what is known right then.
  */
-extern void at_dispatch_wait(void);
+extern AtDispatchFate at_dispatch_end_surely(StringInfo record, int64 rows, bool waits);
+
+/*
+ * Wait until all that this process has sent is on disk, in the trail, for
+ * audit_trail.ring_timeout, but at least a second; on a standby for audit_trail.primary_timeout
+ * besides. Can be interrupted.
+ */
+extern AtDispatchFate at_dispatch_wait(void);
 
 /*
  * Write a record that reaches no trail to the server's log. The members, which may be NULL, are
@@ -62,6 +80,9 @@ extern void at_dispatch_log(const char *record, int len, const char *members);
  * its own.
  */
 extern void at_dispatch_send(const AtDispatch *dispatch);
+
+/* The same without waiting for room: if there is none it is written to the server's log. */
+extern void at_dispatch_send_at_once(const AtDispatch *dispatch);
 
 /* The same with an origin that was made up before; needs no transaction. */
 extern void at_dispatch_send_as(const AtOrigin *origin, const AtDispatch *dispatch);

@@ -38,6 +38,7 @@
 #include "ledger/statement.h"
 #include "observe/hold.h"
 #include "observe/table_reads.h"
+#include "observe/unrecorded.h"
 #include "observe/watched.h"
 
 /* A command that reads a table. */
@@ -58,19 +59,30 @@ static struct
 {
 	Reading *first;
 	bool holds; /* a client waits for the record of one of them */
+	int depth;  /* of commands, and in sync mode of queries; counted down whatever ends them */
 	ExecutorRun_hook_type next_run;
+	ExecutorFinish_hook_type next_finish;
 	ProcessUtility_hook_type next_utility;
 } reads;
 
 static void run(AT_EXECUTOR_RUN_PARAMS);
 static void run_next(AT_EXECUTOR_RUN_PARAMS);
+static void run_sync(AT_EXECUTOR_RUN_PARAMS);
 static void run_reading(AT_EXECUTOR_RUN_PARAMS);
 static void run_counting(List *readings, AT_EXECUTOR_RUN_PARAMS);
 static void run_holding(AT_EXECUTOR_RUN_PARAMS);
 static void run_with(DestReceiver *receiver, AT_EXECUTOR_RUN_PARAMS);
+static void finish(QueryDesc *query);
+static void finish_next(QueryDesc *query);
+static void before_commit(XactEvent event, void *arg);
 static void utility(PlannedStmt *pstmt, const char *text, bool read_only_tree,
 					ProcessUtilityContext context, ParamListInfo params,
 					QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion);
+static void utility_next(PlannedStmt *pstmt, const char *text, bool read_only_tree,
+						 ProcessUtilityContext context, ParamListInfo params,
+						 QueryEnvironment *environment, DestReceiver *dest,
+						 QueryCompletion *completion);
+static bool is_sync(void);
 static bool is_recorded(void);
 static List *begin_readings(const QueryDesc *query);
 static bool is_key_check(const QueryDesc *query);
@@ -86,8 +98,11 @@ at_table_reads_init(void)
 {
 	reads.next_run = ExecutorRun_hook;
 	ExecutorRun_hook = run;
+	reads.next_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = finish;
 	reads.next_utility = ProcessUtility_hook;
 	ProcessUtility_hook = utility;
+	RegisterXactCallback(before_commit, NULL);
 }
 
 /* All queries of the server come here. */
@@ -96,9 +111,8 @@ run(AT_EXECUTOR_RUN_PARAMS)
 {
 	if (!is_recorded())
 		run_next(AT_EXECUTOR_RUN_ARGS);
-	else if (at_guc_read_durability == AT_READ_SYNC && query->dest != NULL &&
-			 at_hold_is_remote(query->dest))
-		run_holding(AT_EXECUTOR_RUN_ARGS);
+	else if (is_sync())
+		run_sync(AT_EXECUTOR_RUN_ARGS);
 	else
 		run_reading(AT_EXECUTOR_RUN_ARGS);
 }
@@ -110,6 +124,25 @@ run_next(AT_EXECUTOR_RUN_PARAMS)
 		reads.next_run(AT_EXECUTOR_RUN_ARGS);
 	else
 		standard_ExecutorRun(AT_EXECUTOR_RUN_ARGS);
+}
+
+/* What is not sent to a client may be put where it can be read: that waits for finish(). */
+static void
+run_sync(AT_EXECUTOR_RUN_PARAMS)
+{
+	reads.depth++;
+	PG_TRY();
+	{
+		if (query->dest != NULL && at_hold_is_remote(query->dest))
+			run_holding(AT_EXECUTOR_RUN_ARGS);
+		else
+			run_reading(AT_EXECUTOR_RUN_ARGS);
+	}
+	PG_FINALLY();
+	{
+		reads.depth--;
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -178,23 +211,62 @@ run_with(DestReceiver *receiver, AT_EXECUTOR_RUN_PARAMS)
 	PG_END_TRY();
 }
 
+/* The triggers of a query run here. */
+static void
+finish(QueryDesc *query)
+{
+	if (!is_sync())
+	{
+		finish_next(query);
+		return;
+	}
+	reads.depth++;
+	PG_TRY();
+	{
+		finish_next(query);
+	}
+	PG_FINALLY();
+	{
+		reads.depth--;
+	}
+	PG_END_TRY();
+	if (reads.depth == 0)
+		send_all();
+}
+
+static void
+finish_next(QueryDesc *query)
+{
+	if (reads.next_finish)
+		reads.next_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
+/* A procedure may commit before it ends, and what it has written can be read then. */
+static void
+before_commit(XactEvent event, void *arg)
+{
+	if ((event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) && is_sync())
+		send_all();
+}
+
 static void
 utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilityContext context,
 		ParamListInfo params, QueryEnvironment *environment, DestReceiver *dest,
 		QueryCompletion *completion)
 {
-	ProcessUtility_hook_type next =
-		reads.next_utility ? reads.next_utility : standard_ProcessUtility;
 	const CopyStmt *copy = (const CopyStmt *) pstmt->utilityStmt;
 	QueryCompletion own;
 	Reading *reading = NULL;
 	AtWatched *watched = NULL;
 	Bitmapset *columns;
 	DestReceiver *hold = NULL;
+	bool sync = is_sync();
 
 	if (IsA(copy, CopyStmt) && !copy->is_from && copy->relation != NULL && is_recorded())
 		watched = watched_copy(copy, &columns);
-	if (watched != NULL && at_guc_read_durability == AT_READ_SYNC)
+	if (watched != NULL && sync)
 		pstmt = as_query(pstmt);
 	else if (watched != NULL)
 		reading = get_reading(watched, columns, CurrentMemoryContext);
@@ -203,24 +275,49 @@ utility(PlannedStmt *pstmt, const char *text, bool read_only_tree, ProcessUtilit
 		InitializeQueryCompletion(&own);
 		completion = &own;
 	}
-	if (IsA(copy, CallStmt) && at_guc_read_durability == AT_READ_SYNC && at_hold_is_remote(dest) &&
-		is_recorded())
+	if (IsA(copy, CallStmt) && sync && at_hold_is_remote(dest))
 		hold = dest = at_hold_begin(dest, &reads.holds);
-	next(pstmt, text, read_only_tree, context, params, environment, dest, completion);
-	if (hold != NULL)
-	{
+	utility_next(pstmt, text, read_only_tree, context, params, environment, dest, completion);
+	if (hold != NULL || (reads.depth == 0 && is_sync()))
 		send_all();
+	if (hold != NULL)
 		at_hold_release(hold);
-	}
 	if (reading != NULL && reading->rows == 0 && !reading->sent)
 		reading->rows = completion->nprocessed;
 }
 
+static void
+utility_next(PlannedStmt *pstmt, const char *text, bool read_only_tree,
+			 ProcessUtilityContext context, ParamListInfo params, QueryEnvironment *environment,
+			 DestReceiver *dest, QueryCompletion *completion)
+{
+	ProcessUtility_hook_type next =
+		reads.next_utility ? reads.next_utility : standard_ProcessUtility;
+
+	reads.depth++;
+	PG_TRY();
+	{
+		next(pstmt, text, read_only_tree, context, params, environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		reads.depth--;
+	}
+	PG_END_TRY();
+}
+
+static bool
+is_sync(void)
+{
+	return at_guc_read_durability == AT_READ_SYNC && is_recorded();
+}
+
+/* Without a ring there are no records; where they are demanded, there is no read then. */
 static bool
 is_recorded(void)
 {
-	return at_ring_ready() && !IsParallelWorker() && !at_reader_is_ours && !IsBinaryUpgrade &&
-		   IsTransactionState();
+	return (at_ring_ready() || at_guc_read_durability == AT_READ_SYNC) && !IsParallelWorker() &&
+		   !at_reader_is_ours && !IsBinaryUpgrade && IsTransactionState();
 }
 
 /* The readings that a query is part of. */
@@ -316,7 +413,7 @@ make_record(Reading *reading, AtWatched *watched)
 	};
 
 	initStringInfo(&values);
-	at_member_json(&values, "columns", at_watched_json(watched, reading->columns));
+	appendStringInfoString(&values, at_watched_members(watched, reading->columns));
 	if (watched->relid != watched->root)
 		at_member_text(&values, "relation", get_rel_name(watched->relid));
 	at_attempt_append_command(&values, watched->query, false);
@@ -340,23 +437,38 @@ end_reading(void *arg)
 		at_dispatch_end(&reading->record, reading->rows);
 }
 
-/* Hand on what was read so far, and wait until it is on disk. */
+/* Is it in the log alone? Then others that belong to the same command wait for nothing. */
+static bool
+is_refused(AtDispatchFate fate)
+{
+	return fate != AT_DISPATCH_DURABLE && fate != AT_DISPATCH_SENT;
+}
+
+/* Hand on what was read so far, and wait until it is on disk; else nobody may have it. */
 static void
 send_all(void)
 {
-	bool any = false;
+	const Reading *last = NULL;
+	AtDispatchFate fate = AT_DISPATCH_DURABLE;
 
 	for (Reading *reading = reads.first; reading != NULL; reading = reading->next)
 	{
 		if (reading->sent)
 			continue;
 		reading->sent = true;
-		at_dispatch_end(&reading->record, reading->rows);
-		any = true;
+		if (is_refused(fate))
+			(void) at_dispatch_end_surely(&reading->record, reading->rows, false);
+		else
+		{
+			fate = at_dispatch_end_surely(&reading->record, reading->rows, true);
+			last = reading;
+		}
 	}
 	reads.holds = false;
-	if (any)
-		at_dispatch_wait();
+	if (fate == AT_DISPATCH_SENT)
+		fate = at_dispatch_wait();
+	if (fate != AT_DISPATCH_DURABLE)
+		at_unrecorded_refuse(fate, last->relid, last->target_id);
 }
 
 /* ---- COPY of a table, which the executor does not see ---- */

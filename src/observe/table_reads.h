@@ -9,7 +9,9 @@
  *
  * With audit_trail.read_durability = sync no row reaches the client before the
  * record is on disk: what a query sends is held back until it has ended. So there is
- * one event each time that rows are sent.
+ * one event each time that rows are sent. A command that sends none, but may put them where they
+ * can be read, waits when it ends, and before a commit. What cannot be recorded in time is refused
+ * (unrecorded.h).
  *
  * The columns are those that the statement needs the right to read: of a view, all
  * that it is made of. A change reads what its WHERE, its expressions and

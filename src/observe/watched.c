@@ -21,6 +21,7 @@
 #include "base/catalog.h"
 #include "base/names.h"
 #include "base/relation_change.h"
+#include "ledger/dispatch.h"
 #include "ledger/hooks.h"
 #include "observe/watched.h"
 
@@ -109,7 +110,7 @@ build(AtWatched *entry, Oid relid)
 		MemoryContextSetParent(entry->memory, TopTransactionContext); /* somebody may look at it */
 	entry->memory = NULL;
 	entry->last_read = NULL;
-	entry->last_json = NULL;
+	entry->last_members = NULL;
 	entry->columns = NULL;
 	entry->root = audited ? table.root : InvalidOid;
 	entry->watched = audited && table.reads;
@@ -153,17 +154,27 @@ at_watched_reads(const AtWatched *watched, const Bitmapset *columns)
 		   bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns);
 }
 
+static void
+append_name(const char *name, StringInfo json)
+{
+	if (json->data[json->len - 1] != '[')
+		appendStringInfoChar(json, ',');
+	escape_json(json, name);
+}
+
 const char *
-at_watched_json(AtWatched *watched, const Bitmapset *columns)
+at_watched_members(AtWatched *watched, const Bitmapset *columns)
 {
 	MemoryContext save;
 	StringInfoData json;
+	int left_out = 0;
 	int column = -1;
 
-	if (watched->last_json != NULL && bms_equal(watched->last_read, columns))
-		return watched->last_json;
+	if (watched->last_members != NULL && bms_equal(watched->last_read, columns))
+		return watched->last_members;
 	save = MemoryContextSwitchTo(watched->memory);
 	initStringInfo(&json);
+	appendStringInfoString(&json, "\"columns\":[");
 	while ((column = bms_next_member(columns, column)) >= 0)
 	{
 		AttrNumber attnum = column + FirstLowInvalidHeapAttributeNumber;
@@ -171,12 +182,16 @@ at_watched_json(AtWatched *watched, const Bitmapset *columns)
 
 		if (name == NULL)
 			continue;
-		appendStringInfoChar(&json, json.len > 0 ? ',' : '[');
-		escape_json(&json, name);
+		if (json.len > AT_MAX_DISPATCH_TEXT)
+			left_out++;
+		else
+			append_name(name, &json);
 	}
-	appendStringInfoString(&json, json.len > 0 ? "]" : "[]");
+	appendStringInfoChar(&json, ']');
+	if (left_out > 0)
+		at_member_number(&json, "columns_left_out", left_out);
 	watched->last_read = bms_copy(columns);
-	watched->last_json = json.data;
+	watched->last_members = json.data;
 	MemoryContextSwitchTo(save);
 	return json.data;
 }

@@ -22,9 +22,9 @@ typedef struct AtWatched
 	Bitmapset *columns; /* less FirstLowInvalidHeapAttributeNumber, as a query has them */
 	MemoryContext memory;
 
-	/* the columns of the last statement, and what they are as JSON: most are alike */
+	/* the columns of the last statement, and what is told of them: most are alike */
 	Bitmapset *last_read;
-	char *last_json;
+	char *last_members;
 } AtWatched;
 
 /* The entry of a relation; NULL if reading it is not recorded. Needs a transaction. */
@@ -33,8 +33,11 @@ extern AtWatched *at_watched_find(Oid relid);
 /* Are these columns, of a query, some whose reading is recorded? */
 extern bool at_watched_reads(const AtWatched *watched, const Bitmapset *columns);
 
-/* Names of columns as a JSON array; a row as a whole is all of them. */
-extern const char *at_watched_json(AtWatched *watched, const Bitmapset *columns);
+/*
+ * Members of a JSON object: the names of columns, as far as AT_MAX_DISPATCH_TEXT bytes have room
+ * for them, and how many more there are. A row as a whole is "*".
+ */
+extern const char *at_watched_members(AtWatched *watched, const Bitmapset *columns);
 
 /* Register the invalidation callback. */
 extern void at_watched_init(void);
