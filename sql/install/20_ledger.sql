@@ -42,8 +42,9 @@ CREATE SEQUENCE audit.session_id_seq AS bigint CYCLE;
 COMMENT ON SEQUENCE audit.session_id_seq IS 'names sessions that wrote (audit.session.session_id)';
 CREATE SEQUENCE audit.target_id_seq AS int CYCLE;
 COMMENT ON SEQUENCE audit.target_id_seq IS 'names versions of audited tables (audit.target.target_id)';
-CREATE SEQUENCE audit.alert_id_seq AS bigint CACHE 8 CYCLE;
-COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id)';
+-- a block for each session: src/ledger/number.h
+CREATE SEQUENCE audit.alert_id_seq AS bigint INCREMENT 64 CYCLE;
+COMMENT ON SEQUENCE audit.alert_id_seq IS 'names alerts (audit.alert.alert_id), 64 at once';
 CREATE SEQUENCE audit.alert_action_id_seq AS bigint CYCLE;
 COMMENT ON SEQUENCE audit.alert_action_id_seq IS 'numbers what is done about alerts (audit.alert_action.action_id)';
 CREATE SEQUENCE audit.alert_delivery_id_seq AS bigint;

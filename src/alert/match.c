@@ -299,7 +299,10 @@ plain_sentence(AtObserved *observed)
 static char *
 clip(char *sentence)
 {
-	sentence[pg_mbcliplen(sentence, strlen(sentence), AT_WORDING_MAX)] = '\0';
+	int len = strlen(sentence);
+
+	if (len > AT_WORDING_MAX)
+		sentence[pg_mbcliplen(sentence, len, AT_WORDING_MAX)] = '\0';
 	return sentence;
 }
 

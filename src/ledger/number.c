@@ -14,7 +14,12 @@
  * set back: then it is set behind the largest. The sequences begin again at their
  * end, so that it does not help to set one there either.
  *
- * Locks: whoever sets a sequence right holds ShareUpdateExclusiveLock on it meanwhile.
+ * Alerts are raised in each transaction of some, so a session draws a block of their
+ * numbers at once, and looks up all of it: none is in use. Others, to whom a sequence that was set
+ * back gives the same block, see the rows that were raised with it, and meet the lock that names it.
+ *
+ * Locks: whoever sets a sequence right holds ShareUpdateExclusiveLock on it meanwhile. A session
+ * holds the lock that names its block, an object "in" the sequence, until it draws the next.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -27,6 +32,7 @@
 #include "commands/sequence.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/rel.h"
@@ -48,20 +54,38 @@ typedef struct Numbered
 	AtLedgerTable table;
 	const char *index;
 	bool is_int;
+	bool in_blocks; /* it ascends by AT_NUMBER_BLOCK; a block ends at a multiple of that */
 } Numbered;
 
+/*
+ * Right after an error: a block is set only when its lock is held and it was looked up. A lock
+ * without a block keeps numbers from others that nobody has.
+ */
+static struct
+{
+	Oid sequence; /* the numbers of another one of the name are its own */
+	int64 next;
+	int64 last; /* of the block that is locked; 0: there is none */
+} block;
+
 static const Numbered numbered[] = {
-	{"session_id_seq", AT_LEDGER_SESSION, "session_pkey", false},
-	{"target_id_seq", AT_LEDGER_TARGET, "target_pkey", true},
-	{"alert_id_seq", AT_LEDGER_ALERT, "alert_pkey", false},
-	{"alert_action_id_seq", AT_LEDGER_ALERT_ACTION, "alert_action_pkey", false},
-	{"keeper_run_id_seq", AT_LEDGER_KEEPER_RUN, "keeper_run_pkey", false},
+	{"session_id_seq", AT_LEDGER_SESSION, "session_pkey", false, false},
+	{"target_id_seq", AT_LEDGER_TARGET, "target_pkey", true, false},
+	{"alert_id_seq", AT_LEDGER_ALERT, "alert_pkey", false, true},
+	{"alert_action_id_seq", AT_LEDGER_ALERT_ACTION, "alert_action_pkey", false, false},
+	{"keeper_run_id_seq", AT_LEDGER_KEEPER_RUN, "keeper_run_pkey", false, false},
 };
 
 static const Numbered *find_numbered(const char *sequence);
 static int64 draw_right(const Numbered *of, Oid sequence);
+static bool take(const Numbered *of, Oid sequence, int64 number);
+static bool has_block(Oid sequence);
+static bool lock_block(Oid sequence, int64 last);
+static void unlock_block(Oid sequence, int64 last);
+static int64 last_of_block(const Numbered *of, int64 number);
+static int64 before_next(const Numbered *of, int64 number);
 static void tell(const Numbered *of, int64 number);
-static bool is_used(const Numbered *of, int64 number);
+static bool is_used(const Numbered *of, int64 first, int64 last);
 static int64 largest_used(const Numbered *of);
 static void init_key(const Numbered *of, ScanKey key, StrategyNumber strategy, int64 number);
 static void set_to(Oid sequence, int64 number);
@@ -72,9 +96,12 @@ at_number_draw(const char *sequence)
 {
 	Oid relid = at_audit_relid(sequence);
 	const Numbered *of = find_numbered(sequence);
-	int64 number = nextval_internal(relid, false);
+	int64 number;
 
-	if (of != NULL && is_used(of, number))
+	if (of != NULL && of->in_blocks && has_block(relid))
+		return block.next++;
+	number = nextval_internal(relid, false);
+	if (of != NULL && !take(of, relid, number))
 	{
 		tell(of, number);
 		number = draw_right(of, relid);
@@ -101,13 +128,95 @@ draw_right(const Numbered *of, Oid sequence)
 
 	LockRelationOid(sequence, ShareUpdateExclusiveLock);
 	number = nextval_internal(sequence, false);
-	if (is_used(of, number))
+	if (!take(of, sequence, number))
 	{
-		set_to(sequence, largest_used(of) + AHEAD);
-		number = nextval_internal(sequence, false);
+		set_to(sequence, before_next(of, largest_used(of) + AHEAD));
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			number = nextval_internal(sequence, false);
+		} while (!take(of, sequence, number));
 	}
 	UnlockRelationOid(sequence, ShareUpdateExclusiveLock);
 	return number;
+}
+
+/* Take a number, and what is left of its block; false if one of them is in use. */
+static bool
+take(const Numbered *of, Oid sequence, int64 number)
+{
+	int64 last = last_of_block(of, number);
+
+	if (!of->in_blocks)
+		return !is_used(of, number, number);
+	if (!lock_block(sequence, last))
+		return false;
+	if (is_used(of, number, last))
+	{
+		unlock_block(sequence, last);
+		return false;
+	}
+	unlock_block(block.sequence, block.last);
+	block.sequence = sequence;
+	block.next = number + 1;
+	block.last = last;
+	return true;
+}
+
+static int64
+last_of_block(const Numbered *of, int64 number)
+{
+	if (!of->in_blocks || number > PG_INT64_MAX - AT_NUMBER_BLOCK)
+		return number;
+	return number + (AT_NUMBER_BLOCK - number % AT_NUMBER_BLOCK) % AT_NUMBER_BLOCK;
+}
+
+/* What a sequence is set to that is to go on behind a number, with a whole block. */
+static int64
+before_next(const Numbered *of, int64 number)
+{
+	return of->in_blocks ? last_of_block(of, number) + 1 : number;
+}
+
+/* Of the locks that outlive transactions and end with the session, as advisory ones do. */
+static LOCKTAG
+block_tag(Oid sequence, int64 last)
+{
+	uint64 number = last / AT_NUMBER_BLOCK;
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, sequence, (uint32) number, (uint16) (number >> 32));
+	tag.locktag_lockmethodid = USER_LOCKMETHOD;
+	return tag;
+}
+
+/* Is a number left that nobody else can have? DISCARD ALL takes the lock from us. */
+static bool
+has_block(Oid sequence)
+{
+	LOCKTAG tag = block_tag(sequence, block.last);
+
+	return block.sequence == sequence && block.next <= block.last &&
+		   LockHeldByMe(&tag, ExclusiveLock);
+}
+
+/* Lock it for the session; false if another one has it, or this one. */
+static bool
+lock_block(Oid sequence, int64 last)
+{
+	LOCKTAG tag = block_tag(sequence, last);
+
+	return !LockHeldByMe(&tag, ExclusiveLock) &&
+		   LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+unlock_block(Oid sequence, int64 last)
+{
+	LOCKTAG tag = block_tag(sequence, last);
+
+	if (LockHeldByMe(&tag, ExclusiveLock))
+		LockRelease(&tag, ExclusiveLock, true);
 }
 
 /* Who did it is not known: the record says so, and is of the session that met it. */
@@ -125,15 +234,16 @@ tell(const Numbered *of, int64 number)
 
 /* By anybody, also in a transaction that is running or was rolled back. */
 static bool
-is_used(const Numbered *of, int64 number)
+is_used(const Numbered *of, int64 first, int64 last)
 {
 	Relation rel = table_open(at_ledger_relid(of->table), AccessShareLock);
-	ScanKeyData key;
+	ScanKeyData key[2];
 	SysScanDesc scan;
 	bool found;
 
-	init_key(of, &key, BTEqualStrategyNumber, number);
-	scan = systable_beginscan(rel, at_audit_relid(of->index), true, SnapshotAny, 1, &key);
+	init_key(of, &key[0], BTGreaterEqualStrategyNumber, first);
+	init_key(of, &key[1], BTLessEqualStrategyNumber, last);
+	scan = systable_beginscan(rel, at_audit_relid(of->index), true, SnapshotAny, lengthof(key), key);
 	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
@@ -172,12 +282,13 @@ largest_used(const Numbered *of)
 static void
 init_key(const Numbered *of, ScanKey key, StrategyNumber strategy, int64 number)
 {
-	bool equal = strategy == BTEqualStrategyNumber;
+	RegProcedure of_int[] = {F_INT4LT, F_INT4LE, F_INT4EQ, F_INT4GE};
+	RegProcedure of_bigint[] = {F_INT8LT, F_INT8LE, F_INT8EQ, F_INT8GE};
 
 	if (of->is_int)
-		ScanKeyInit(key, 1, strategy, equal ? F_INT4EQ : F_INT4LT, Int32GetDatum((int32) number));
+		ScanKeyInit(key, 1, strategy, of_int[strategy - 1], Int32GetDatum((int32) number));
 	else
-		ScanKeyInit(key, 1, strategy, equal ? F_INT8EQ : F_INT8LT, Int64GetDatum(number));
+		ScanKeyInit(key, 1, strategy, of_bigint[strategy - 1], Int64GetDatum(number));
 }
 
 static void

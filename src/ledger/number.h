@@ -6,6 +6,9 @@
 #ifndef AT_NUMBER_H
 #define AT_NUMBER_H
 
+/* A session draws so many numbers of alerts at once; the sequence ascends by as many. */
+#define AT_NUMBER_BLOCK 64
+
 /*
  * The next number of a sequence in the schema audit. It is used up even if
  * the transaction is rolled back, and never drawn again, not even after a

@@ -61,6 +61,29 @@ foreach my $name (sort keys %needs)
 	like($node->safe_psql('postgres', "SELECT last_value < 1000000 FROM audit.${name}_id_seq"), qr/^t$/, "${name}_id_seq is right again")
 	  if $name ne 'alert_action' && $name ne 'keeper_run';
 }
+
+# Sessions have numbers of alerts in store: none of these is given to another one, not even after DISCARD ALL.
+my @storing = map { $node->background_psql('postgres') } 1 .. 2;
+my $raise = 'UPDATE orders SET v = v + 1 WHERE id = 1';
+$_->query_safe($raise) foreach @storing;
+foreach my $discard ('SELECT 1', 'DISCARD ALL')
+{
+	my ($last) = $node->safe_psql('postgres', 'SELECT max(alert_id) FROM audit.alert') =~ /(\d+)/;
+	$storing[0]->query_safe($discard);
+	# so that the next block is the one that the second session is using, and the one before
+	foreach my $blocks (1, 2)
+	{
+		is(refuse($node, "SELECT setval('audit.alert_id_seq', " . ($last - ($last - 1) % 64 - 64 * $blocks) . ')', '-U', 'filler'), '', "alert_id_seq is set back by $blocks blocks");
+		is(refuse($node, $raise), '', 'a new session raises an alert');
+		foreach my $session (@storing)
+		{
+			$session->query_safe($raise) foreach 1 .. 3;
+		}
+	}
+}
+is($node->safe_psql('postgres', "SELECT count(*) > 10, count(*) = count(DISTINCT alert_id) FROM audit.alert"), 't|t', 'all got numbers of their own');
+$_->quit foreach @storing;
+
 ok($node->poll_query_until('postgres', qq{SELECT count(*) >= 1 FROM audit.events WHERE event_type = 'audit.refused'
 	AND new_values ->> 'object' = 'sequence audit.${_}_id_seq' AND new_values ->> 'message' LIKE '%was set back%'}), "that ${_}_id_seq was set back is on record")
   foreach qw(session target alert);
