@@ -9,6 +9,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -18,18 +19,20 @@
 #include "alert/due.h"
 #include "alert/notifier.h"
 #include "alert/tell.h"
+#include "base/columns.h"
 #include "base/guc.h"
 
 /* Columns of the query. */
 enum
 {
-	DUE_DELIVERY_ID = AT_TELL_NEXT_COLUMN,
+	DUE_DELIVERY_ID = Natts_alert + 1,
 	DUE_AT,
 	DUE_CHANNEL,
 	DUE_ATTEMPT,
 	DUE_UNHEARD,
 	DUE_SUPERSEDED,
-	DUE_ACKNOWLEDGED
+	DUE_ACKNOWLEDGED,
+	DUE_NATTS = DUE_ACKNOWLEDGED
 };
 
 static const char due_query[] =
@@ -99,12 +102,15 @@ static void
 see_to(HeapTuple row, TupleDesc desc)
 {
 	AtTelling telling;
-	bool isnull;
-	int attempt = DatumGetInt32(SPI_getbinval(row, desc, DUE_ATTEMPT, &isnull));
+	Datum values[DUE_NATTS];
+	bool nulls[DUE_NATTS];
+	int attempt;
 
 	if (get_flag(row, desc, DUE_SUPERSEDED))
 		return;
-	at_tell_read(row, desc, &telling);
+	heap_deform_tuple(row, desc, values, nulls);
+	attempt = DatumGetInt32(values[DUE_ATTEMPT - 1]);
+	at_tell_read(values, nulls, &telling);
 	if (get_flag(row, desc, DUE_UNHEARD))
 		at_tell_again(&telling, SPI_getvalue(row, desc, DUE_CHANNEL), 0);
 	else if (at_guc_alert_repeat_after == 0 || get_flag(row, desc, DUE_ACKNOWLEDGED))

@@ -28,6 +28,7 @@ typedef struct Limit
 static const Limit limits[] = {{PG_INT32_MAX, PG_INT32_MAX}, {1000, 40}, {100, 5}};
 
 static char *make_json(const AtNotice *notice, const Limit *limit);
+static void append_two(StringInfo out, const char *first, const char *second);
 static bool append_string(StringInfo out, const char *name, const char *string, const Limit *limit);
 static bool append_changed(StringInfo out, const AtNotice *notice, const Limit *limit);
 static const char *sentence_of(const AtNotice *notice);
@@ -87,6 +88,13 @@ make_json(const AtNotice *notice, const Limit *limit)
 	return out.data;
 }
 
+static void
+append_two(StringInfo out, const char *first, const char *second)
+{
+	appendStringInfoString(out, first);
+	appendStringInfoString(out, second);
+}
+
 /* What happened, without a value: everybody who may connect may LISTEN. */
 static const char *
 sentence_of(const AtNotice *notice)
@@ -96,17 +104,18 @@ sentence_of(const AtNotice *notice)
 	if (notice->sentence != NULL)
 		return notice->sentence;
 	initStringInfo(&out);
-	appendStringInfo(&out, "%s:", notice->rule);
+	appendStringInfoString(&out, notice->rule);
+	appendStringInfoChar(&out, ':');
 	for (int i = 0; i < notice->nchanged; i++)
-		appendStringInfo(&out, "%s %s", i > 0 ? "," : "", notice->changed[i]);
+		append_two(&out, i > 0 ? ", " : " ", notice->changed[i]);
 	if (notice->nchanged > 0)
 		appendStringInfoString(&out, " changed");
 	else if (notice->event_type != NULL)
-		appendStringInfo(&out, " %s", notice->event_type);
+		append_two(&out, " ", notice->event_type);
 	if (notice->table != NULL && notice->table[0] != '.')
-		appendStringInfo(&out, " in %s", notice->table);
+		append_two(&out, " in ", notice->table);
 	if (notice->resource_id != NULL)
-		appendStringInfo(&out, " %s", notice->resource_id);
+		append_two(&out, " ", notice->resource_id);
 	return out.data;
 }
 
@@ -116,7 +125,8 @@ append_string(StringInfo out, const char *name, const char *string, const Limit 
 {
 	int len = string == NULL ? 0 : strlen(string);
 
-	appendStringInfo(out, ",\"%s\":", name);
+	append_two(out, ",\"", name);
+	appendStringInfoString(out, "\":");
 	if (string == NULL)
 		appendStringInfoString(out, "null");
 	else if (len <= limit->bytes)

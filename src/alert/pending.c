@@ -8,6 +8,9 @@
  * at which it was about to commit, and who commits after having seen
  * another's commit has a later one.
  *
+ * All of it is looked up in the indexes, without the executor: it is done for each alert, on the
+ * processors that those who raise them use too.
+ *
  * A storm is read in parts, so that memory is bounded: within a part the
  * order is that of commits, and the parts follow one another by transaction
  * id. What has a delivery is left out when it is to be told, so that a window that was told in
@@ -16,6 +19,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -23,14 +27,19 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "alert/notifier.h"
 #include "alert/pending.h"
 #include "alert/tell.h"
+#include "base/columns.h"
+#include "base/debug_point.h"
 #include "ledger/datum.h"
+#include "ledger/scan.h"
 #include "ledger/settled.h"
 
-/* Alerts of a part: 16 bytes each. */
+/* Alerts of a part: 32 bytes each. */
 #define PART 100000
 
 /* A place in the order of a part. */
@@ -44,32 +53,19 @@ typedef struct Pending
 {
 	int64 alert_id;
 	int64 action_id; /* the request to tell it again; 0: it is told the first time */
+	int64 xid;
+	TimestampTz committed_at;
 } Pending;
 
-/*
- * Of the window, what was running at its begin and has ended, or what began
- * later. By the index on (xid, alert_id); OFFSET 0 keeps the planner from
- * joining: what the window holds may be little, and what is behind it much.
- */
-#define BRANCH(number, condition)                                                                  \
-	"(SELECT " number " AS branch, a.alert_id, a.xid, a.tx_id FROM audit.alert a WHERE " condition \
-	" ORDER BY a.xid, a.alert_id LIMIT $8)"
-
-static const char part_query[] =
-	"SELECT p.branch, p.alert_id, p.xid, t.committed_at IS NOT NULL "
-	"FROM (" BRANCH(
-		"0",
-		"a.xid = ANY ($1) AND (a.xid, a.alert_id) > "
-		"($2, $3)") " UNION ALL " BRANCH("1",
-										 "a.xid < $4 AND a.xid <> ALL ($5) AND (a.xid, a.alert_id) "
-										 "> "
-										 "($6, $7)") ") p LEFT JOIN LATERAL (SELECT t.committed_at "
-													 "FROM audit.transaction t WHERE t.tx_id = "
-													 "p.tx_id "
-													 "AND t.system_identifier = $9 AND "
-													 "t.database_oid "
-													 "= $10 OFFSET 0) t ON true "
-													 "ORDER BY t.committed_at, p.xid, p.alert_id";
+/* What a part is read with. */
+typedef struct Reader
+{
+	AtScan *alerts;
+	AtScan *transactions;
+	int count;                /* alerts that were read, those of other servers too */
+	int64 tx_id;              /* whose commit was looked up last; 0: none */
+	TimestampTz committed_at; /* of it; DT_NOBEGIN: it is not of this server and database */
+} Reader;
 
 static const char actions_query[] =
 	"SELECT r.alert_id, r.action_id FROM (SELECT * FROM audit.alert_action b WHERE b.xid = ANY "
@@ -78,15 +74,10 @@ static const char actions_query[] =
 	"e.xid <> ALL ($4)) r WHERE r.kind = 'resend' AND r.system_identifier = $5 AND "
 	"r.database_oid = $6 ORDER BY r.acted_at, r.action_id";
 
-static const char items_query[] =
-	"SELECT " AT_TELL_COLUMNS ", i.action_id, r.channel "
-	"FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) WITH ORDINALITY "
-	"AS i (alert_id, action_id, n) CROSS JOIN LATERAL (SELECT * FROM audit.alert x "
-	"WHERE x.alert_id = i.alert_id OFFSET 0) a LEFT JOIN LATERAL (SELECT y.channel "
-	"FROM audit.alert_action y WHERE y.action_id = i.action_id AND i.action_id <> 0 OFFSET 0) r ON "
-	"true "
-	"WHERE NOT EXISTS (SELECT FROM audit.alert_delivery d WHERE d.alert_id = i.alert_id "
-	"AND (i.action_id = 0 OR d.action_id = i.action_id) OFFSET 0) ORDER BY i.n";
+static const char item_query[] =
+	"SELECT " AT_TELL_COLUMNS ", r.channel FROM audit.alert a CROSS JOIN audit.alert_action r "
+	"WHERE a.alert_id = $1 AND r.action_id = $2 AND NOT EXISTS (SELECT FROM audit.alert_delivery d "
+	"WHERE d.alert_id = $1 AND d.action_id = $2 OFFSET 0)";
 
 /*
  * Right after an error: what has been read stays valid, and is taken off the
@@ -109,18 +100,24 @@ static struct
 	bool is_last;
 	Pending *items;
 	int nitems;
+	int room;
 	int next;
 
-	SPIPlanPtr part_plan;
 	SPIPlanPtr actions_plan;
-	SPIPlanPtr items_plan;
+	SPIPlanPtr item_plan;
 } pending;
 
 static void begin_window(int64 pass_id, const char *since);
 static void find_ended(void);
 static void read_part(void);
-static void add_part(SPITupleTable *rows, uint64 count);
+static bool read_ended(Reader *reader);
+static bool read_range(Reader *reader, int64 low, int64 high, Place *after);
+static bool is_committed_here(Reader *reader, int64 tx_id);
+static int compare_items(const void *a, const void *b);
+static void add_item(const Pending *item);
 static void read_actions(void);
+static void tell_items(const Pending *items, int count);
+static void tell_again(const Pending *item);
 static Datum int8_array(const int64 *numbers, int count);
 static uint64 run(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
 
@@ -157,6 +154,7 @@ begin_window(int64 pass_id, const char *since)
 	pending.count = 0;
 	pending.items = NULL;
 	pending.nitems = 0;
+	pending.room = 0;
 	pending.next = 0;
 	pending.is_last = false;
 	MemoryContextSwitchTo(save);
@@ -177,77 +175,130 @@ find_ended(void)
 static void
 read_part(void)
 {
-	Oid types[] = {INT8ARRAYOID, INT8OID, INT8OID, INT8OID, INT8ARRAYOID,
-				   INT8OID,      INT8OID, INT8OID, INT8OID, OIDOID};
-	Datum values[] = {
-		int8_array(pending.ended, pending.nended),
-		Int64GetDatum(pending.ended_after.xid),
-		Int64GetDatum(pending.ended_after.alert_id),
-		Int64GetDatum(pending.until.xmax),
-		int8_array(pending.until.running, pending.until.nrunning),
-		Int64GetDatum(pending.began_after.xid),
-		Int64GetDatum(pending.began_after.alert_id),
-		Int64GetDatum(PART),
-		Int64GetDatum(GetSystemIdentifier()),
-		ObjectIdGetDatum(MyDatabaseId),
+	Reader reader = {
+		.alerts = at_scan_open(AT_SCAN_ALERT_BY_XID, GetActiveSnapshot()),
 	};
-	uint64 count = run(&pending.part_plan, part_query, lengthof(types), types, values);
 
-	add_part(SPI_tuptable, count);
+	pending.nitems = pending.next = 0;
+	pending.is_last =
+		read_ended(&reader) &&
+		read_range(&reader, pending.began_after.xid, pending.until.xmax - 1, &pending.began_after);
+	at_scan_close(reader.alerts);
+	if (reader.transactions != NULL)
+		at_scan_close(reader.transactions);
+	if (pending.nitems > 1)
+		qsort(pending.items, pending.nitems, sizeof(Pending), compare_items);
 	if (pending.is_last)
 		read_actions();
 }
 
-static void
-reserve(int count)
+/* What was running at the begin of the window and has ended; false where the part is full. */
+static bool
+read_ended(Reader *reader)
 {
-	Pending *items =
-		MemoryContextAlloc(pending.memory, sizeof(Pending) * Max(pending.nitems + count, 1));
-
-	if (pending.items != NULL)
+	for (int i = 0; i < pending.nended; i++)
 	{
-		memcpy(items, pending.items, sizeof(Pending) * pending.nitems);
-		pfree(pending.items);
+		int64 xid = pending.ended[i];
+
+		if (xid >= pending.ended_after.xid && !read_range(reader, xid, xid, &pending.ended_after))
+			return false;
 	}
-	pending.items = items;
+	return true;
 }
 
-/* A branch that was cut off goes on behind the last of it; one that was not is through. */
-static void
-advance(Place *after, const Place *last, int count)
+/* Tests have parts of a few alerts. */
+static int
+part_size(void)
 {
-	*after = count < PART ? (Place){.xid = PG_INT64_MAX, .alert_id = PG_INT64_MAX} : *last;
+	return at_debug_point_is_on("notifier-small-parts") ? 7 : PART;
 }
 
-/* Alerts that were raised in another server or database, before a restore, are not told here. */
-static void
-add_part(SPITupleTable *rows, uint64 count)
+/*
+ * The alerts of transactions in a range, those behind a place, which moves; false where the part is
+ * full. Alerts that were raised in another server or database, before a restore, are not told here.
+ */
+static bool
+read_range(Reader *reader, int64 low, int64 high, Place *after)
 {
-	Place last[2] = {{0}, {0}};
-	int found[2] = {0, 0};
+	at_scan_start(reader->alerts, low, high);
+	while (at_scan_next(reader->alerts))
+	{
+		TupleTableSlot *slot = reader->alerts->slot;
+		Pending item = {.xid = reader->alerts->key, .alert_id = reader->alerts->place};
+		bool isnull;
+
+		CHECK_FOR_INTERRUPTS();
+		if (item.xid < after->xid || (item.xid == after->xid && item.alert_id <= after->alert_id) ||
+			!at_settled_has(&pending.until, item.xid))
+			continue;
+		if (reader->count == part_size())
+			return false;
+		reader->count++;
+		*after = (Place){.xid = item.xid, .alert_id = item.alert_id};
+		if (!is_committed_here(reader,
+							   DatumGetInt64(slot_getattr(slot, Anum_alert_tx_id, &isnull))))
+			continue;
+		item.committed_at = reader->committed_at;
+		add_item(&item);
+	}
+	return true;
+}
+
+/* Is the transaction recorded by this server and database? Those of a transaction follow. */
+static bool
+is_committed_here(Reader *reader, int64 tx_id)
+{
 	bool isnull;
 
-	pending.nitems = pending.next = 0;
-	reserve(count);
-	for (uint64 i = 0; i < count; i++)
+	if (reader->transactions == NULL)
+		reader->transactions = at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, GetActiveSnapshot());
+	if (tx_id != reader->tx_id)
 	{
-		int branch =
-			DatumGetInt32(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)) == 0 ? 0 : 1;
-		Place place = {
-			.alert_id = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull)),
-			.xid = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &isnull)),
-		};
+		reader->tx_id = tx_id;
+		reader->committed_at = DT_NOBEGIN;
+		at_scan_start(reader->transactions, tx_id, tx_id);
+		while (reader->committed_at == DT_NOBEGIN && at_scan_next(reader->transactions))
+		{
+			TupleTableSlot *slot = reader->transactions->slot;
 
-		found[branch]++;
-		if (place.xid > last[branch].xid ||
-			(place.xid == last[branch].xid && place.alert_id > last[branch].alert_id))
-			last[branch] = place;
-		if (DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 4, &isnull)))
-			pending.items[pending.nitems++] = (Pending){.alert_id = place.alert_id};
+			if (DatumGetInt64(slot_getattr(slot, Anum_transaction_system_identifier, &isnull)) ==
+					(int64) GetSystemIdentifier() &&
+				DatumGetObjectId(slot_getattr(slot, Anum_transaction_database_oid, &isnull)) ==
+					MyDatabaseId)
+				reader->committed_at =
+					DatumGetTimestampTz(slot_getattr(slot, Anum_transaction_committed_at, &isnull));
+		}
 	}
-	advance(&pending.ended_after, &last[0], found[0]);
-	advance(&pending.began_after, &last[1], found[1]);
-	pending.is_last = found[0] < PART && found[1] < PART;
+	return reader->committed_at != DT_NOBEGIN;
+}
+
+/* In the order of commits. */
+static int
+compare_items(const void *a, const void *b)
+{
+	const Pending *x = a;
+	const Pending *y = b;
+
+	if (x->committed_at != y->committed_at)
+		return x->committed_at < y->committed_at ? -1 : 1;
+	if (x->xid != y->xid)
+		return x->xid < y->xid ? -1 : 1;
+	return x->alert_id < y->alert_id ? -1 : x->alert_id > y->alert_id;
+}
+
+static void
+add_item(const Pending *item)
+{
+	if (pending.nitems == pending.room)
+	{
+		int room = Max(2 * pending.room, 64);
+
+		pending.items = pending.items == NULL
+							? MemoryContextAlloc(pending.memory, sizeof(Pending) * room)
+							: repalloc_huge(pending.items, sizeof(Pending) * room);
+		pending.room = room;
+	}
+	pending.items[pending.nitems++] = *item;
 }
 
 /* Behind the alerts: nobody asks for one that was not told yet. */
@@ -267,12 +318,11 @@ read_actions(void)
 	SPITupleTable *rows = SPI_tuptable;
 	bool isnull;
 
-	reserve(count);
 	for (uint64 i = 0; i < count; i++)
-		pending.items[pending.nitems++] = (Pending){
+		add_item(&(Pending){
 			.alert_id = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &isnull)),
 			.action_id = DatumGetInt64(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &isnull)),
-		};
+		});
 }
 
 int
@@ -280,38 +330,61 @@ at_pending_tell(int limit)
 {
 	int count = Min(limit, pending.nitems - pending.next);
 	const Pending *items = pending.items + pending.next;
-	Oid types[] = {INT8ARRAYOID, INT8ARRAYOID};
-	int64 *ids = palloc(sizeof(int64) * Max(2 * count, 1));
+	int first = 0;
 
-	if (count == 0)
-		return 0;
+	/* requests are behind the alerts */
+	while (first < count && items[first].action_id == 0)
+		first++;
+	if (first > 0)
+		tell_items(items, first);
+	for (int i = first; i < count; i++)
+		tell_again(&items[i]);
+	return count;
+}
+
+/* Tell alerts the first time, those that were not told yet. */
+static void
+tell_items(const Pending *items, int count)
+{
+	AtScan *alerts = at_scan_open(AT_SCAN_ALERT_BY_ID, GetActiveSnapshot());
+	AtScan *deliveries = at_scan_open(AT_SCAN_ALERT_DELIVERY_BY_ALERT, GetActiveSnapshot());
+
 	for (int i = 0; i < count; i++)
 	{
-		ids[i] = items[i].alert_id;
-		ids[count + i] = items[i].action_id;
-	}
-
-	Datum values[] = {int8_array(ids, count), int8_array(ids + count, count)};
-	uint64 found = run(&pending.items_plan, items_query, lengthof(types), types, values);
-	SPITupleTable *rows = SPI_tuptable;
-
-	for (uint64 i = 0; i < found; i++)
-	{
 		AtTelling telling;
-		bool isnull;
-		int64 action_id = DatumGetInt64(
-			SPI_getbinval(rows->vals[i], rows->tupdesc, AT_TELL_NEXT_COLUMN, &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		at_tell_read(rows->vals[i], rows->tupdesc, &telling);
-		if (action_id == 0)
-			at_tell_first(&telling);
-		else
-			at_tell_again(&telling,
-						  SPI_getvalue(rows->vals[i], rows->tupdesc, AT_TELL_NEXT_COLUMN + 1),
-						  action_id);
+		at_scan_start(deliveries, items[i].alert_id, items[i].alert_id);
+		if (at_scan_next(deliveries))
+			continue;
+		at_scan_start(alerts, items[i].alert_id, items[i].alert_id);
+		if (!at_scan_next(alerts))
+			continue;
+		slot_getallattrs(alerts->slot);
+		at_tell_read(alerts->slot->tts_values, alerts->slot->tts_isnull, &telling);
+		at_tell_first(&telling);
 	}
-	return count;
+	at_scan_close(deliveries);
+	at_scan_close(alerts);
+}
+
+/* Tell one again as somebody wants it, if that was not done yet. */
+static void
+tell_again(const Pending *item)
+{
+	Oid types[] = {INT8OID, INT8OID};
+	Datum arguments[] = {Int64GetDatum(item->alert_id), Int64GetDatum(item->action_id)};
+	Datum values[Natts_alert + 1];
+	bool nulls[Natts_alert + 1];
+	AtTelling telling;
+
+	CHECK_FOR_INTERRUPTS();
+	if (run(&pending.item_plan, item_query, lengthof(types), types, arguments) == 0)
+		return;
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values, nulls);
+	at_tell_read(values, nulls, &telling);
+	at_tell_again(&telling, nulls[Natts_alert] ? NULL : TextDatumGetCString(values[Natts_alert]),
+				  item->action_id);
 }
 
 bool

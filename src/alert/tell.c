@@ -44,24 +44,6 @@
 #define MAX_DOUBLINGS 16
 #define MAX_PAUSE_S   (24 * 60 * 60)
 
-/* The columns of AT_TELL_COLUMNS. */
-enum
-{
-	TELL_ALERT_ID = 1,
-	TELL_RAISED_AT,
-	TELL_TX_ID,
-	TELL_ORDINAL,
-	TELL_RULE,
-	TELL_SEVERITY,
-	TELL_CHANNEL,
-	TELL_RECORD_KEY,
-	TELL_CHANGED,
-	TELL_EVENT_TYPE,
-	TELL_SENTENCE,
-	TELL_ESCALATE_TO,
-	TELL_TARGET_ID
-};
-
 /* What a target is called in a notification; a version of a table is never changed. */
 typedef struct TargetName
 {
@@ -159,32 +141,37 @@ at_tell_end(int sqlstate)
 		tell.was_full = was_full;
 }
 
+static char *
+get_text(const Datum *values, const bool *nulls, int column)
+{
+	return nulls[column - 1] ? NULL : TextDatumGetCString(values[column - 1]);
+}
+
 void
-at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling)
+at_tell_read(const Datum *values, const bool *nulls, AtTelling *telling)
 {
 	AtNotice *notice = &telling->notice;
 	Datum *names;
-	bool isnull;
 
-	*telling = (AtTelling){.channel = SPI_getvalue(row, desc, TELL_CHANNEL),
-						   .escalate_to = SPI_getvalue(row, desc, TELL_ESCALATE_TO)};
+	*telling = (AtTelling){.channel = get_text(values, nulls, Anum_alert_channel),
+						   .escalate_to = get_text(values, nulls, Anum_alert_escalate_to)};
 	if (telling->escalate_to == NULL)
 		telling->escalate_to = at_guc_alert_escalate_to;
 	*notice = (AtNotice){
-		.alert_id = DatumGetInt64(SPI_getbinval(row, desc, TELL_ALERT_ID, &isnull)),
-		.raised_at = DatumGetTimestampTz(SPI_getbinval(row, desc, TELL_RAISED_AT, &isnull)),
-		.tx_id = DatumGetInt64(SPI_getbinval(row, desc, TELL_TX_ID, &isnull)),
-		.ordinal = DatumGetInt32(SPI_getbinval(row, desc, TELL_ORDINAL, &isnull)),
-		.rule = SPI_getvalue(row, desc, TELL_RULE),
-		.severity = SPI_getvalue(row, desc, TELL_SEVERITY),
-		.table = table_of(DatumGetInt32(SPI_getbinval(row, desc, TELL_TARGET_ID, &isnull))),
-		.resource_id = SPI_getvalue(row, desc, TELL_RECORD_KEY),
-		.event_type = SPI_getvalue(row, desc, TELL_EVENT_TYPE),
-		.sentence = at_guc_alert_values ? SPI_getvalue(row, desc, TELL_SENTENCE) : NULL,
+		.alert_id = DatumGetInt64(values[Anum_alert_alert_id - 1]),
+		.raised_at = DatumGetTimestampTz(values[Anum_alert_raised_at - 1]),
+		.tx_id = DatumGetInt64(values[Anum_alert_tx_id - 1]),
+		.ordinal = DatumGetInt32(values[Anum_alert_ordinal - 1]),
+		.rule = get_text(values, nulls, Anum_alert_rule_name),
+		.severity = get_text(values, nulls, Anum_alert_severity),
+		.table = table_of(DatumGetInt32(values[Anum_alert_target_id - 1])),
+		.resource_id = get_text(values, nulls, Anum_alert_record_key),
+		.event_type = get_text(values, nulls, Anum_alert_event_type),
+		.sentence = at_guc_alert_values ? get_text(values, nulls, Anum_alert_sentence) : NULL,
 		.attempt = 1,
 	};
-	deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(row, desc, TELL_CHANGED, &isnull)), TEXTOID,
-					  -1, false, TYPALIGN_INT, &names, NULL, &notice->nchanged);
+	deconstruct_array(DatumGetArrayTypeP(values[Anum_alert_changed - 1]), TEXTOID, -1, false,
+					  TYPALIGN_INT, &names, NULL, &notice->nchanged);
 	notice->changed = palloc(sizeof(char *) * Max(notice->nchanged, 1));
 	for (int i = 0; i < notice->nchanged; i++)
 		notice->changed[i] = TextDatumGetCString(names[i]);

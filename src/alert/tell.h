@@ -15,21 +15,17 @@
 #ifndef AT_TELL_H
 #define AT_TELL_H
 
-#include "access/htup.h"
-#include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 
 #include "alert/notice.h"
 
 /* Alerts that are told in one transaction, at most. */
 #define AT_TELL_PORTION 1000
 
-/* What a query over audit.alert, called a, selects first, for at_tell_read(). */
+/* The columns of audit.alert, called a, in the order of the table, for at_tell_read(). */
 #define AT_TELL_COLUMNS                                                                            \
-	"a.alert_id, a.raised_at, a.tx_id, a.ordinal, a.rule_name, a.severity, a.channel, "            \
-	"a.record_key, a.changed, a.event_type, a.sentence, a.escalate_to, a.target_id"
-
-/* The column after these. */
-#define AT_TELL_NEXT_COLUMN 14
+	"a.alert_id, a.raised_at, a.xid, a.tx_id, a.ordinal, a.target_id, a.rule_name, a.severity, "   \
+	"a.channel, a.record_key, a.changed, a.event_type, a.sentence, a.escalate_to"
 
 /* An alert with what decides on whom to tell. */
 typedef struct AtTelling
@@ -55,8 +51,8 @@ extern int at_tell_limit(void);
 /* The pass has ended: with 0 well, else with this error. */
 extern void at_tell_end(int sqlstate);
 
-/* Read a row; in the current memory context. */
-extern void at_tell_read(HeapTuple row, TupleDesc desc, AtTelling *telling);
+/* Read a row of audit.alert; in the current memory context. */
+extern void at_tell_read(const Datum *values, const bool *nulls, AtTelling *telling);
 
 /* Tell it the first time, on the channel of all alerts and its rule's. */
 extern void at_tell_first(AtTelling *telling);

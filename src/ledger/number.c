@@ -16,7 +16,8 @@
  *
  * Alerts are raised in each transaction of some, so a session draws a block of their
  * numbers at once, and looks up all of it: none is in use. Others, to whom a sequence that was set
- * back gives the same block, see the rows that were raised with it, and meet the lock that names it.
+ * back gives the same block, see the rows that were raised with it, and meet the lock that names
+ *it.
  *
  * Locks: whoever sets a sequence right holds ShareUpdateExclusiveLock on it meanwhile. A session
  * holds the lock that names its block, an object "in" the sequence, until it draws the next.
@@ -243,7 +244,8 @@ is_used(const Numbered *of, int64 first, int64 last)
 
 	init_key(of, &key[0], BTGreaterEqualStrategyNumber, first);
 	init_key(of, &key[1], BTLessEqualStrategyNumber, last);
-	scan = systable_beginscan(rel, at_audit_relid(of->index), true, SnapshotAny, lengthof(key), key);
+	scan =
+		systable_beginscan(rel, at_audit_relid(of->index), true, SnapshotAny, lengthof(key), key);
 	found = HeapTupleIsValid(systable_getnext(scan));
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);

@@ -57,6 +57,10 @@ typedef struct IndexSpec
 
 static const IndexSpec index_specs[] = {
 	[AT_SCAN_ALERT_BY_ID] = {AT_LEDGER_ALERT, 1, {Anum_alert_alert_id}},
+	[AT_SCAN_ALERT_BY_XID] = {AT_LEDGER_ALERT, 2, {Anum_alert_xid, Anum_alert_alert_id}},
+	[AT_SCAN_ALERT_DELIVERY_BY_ALERT] = {AT_LEDGER_ALERT_DELIVERY,
+										 1,
+										 {Anum_alert_delivery_alert_id}},
 	[AT_SCAN_ANCHOR_RECEIPT_BY_ID] = {AT_LEDGER_ANCHOR_RECEIPT,
 									  1,
 									  {Anum_anchor_receipt_receipt_id}},
