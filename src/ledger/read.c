@@ -377,9 +377,10 @@ at_event_reader_start(AtEventReader *reader, AtEventSource source, uint64 tx_id,
 }
 
 void
-at_event_reader_start_of(AtEventReader *reader, AtEventSource source, const AtTransactionRow *row)
+at_event_reader_start_of(AtEventReader *reader, AtEventSource source, uint64 tx_id,
+						 const AtTransactionRow *row)
 {
-	begin_events(reader, row->body.tx_id, 1);
+	begin_events(reader, tx_id, 1);
 	if (source != AT_EVENTS_INDEXED)
 		take_places(reader, row);
 	if (source != AT_EVENTS_PLACED || !is_recorded_here(row))

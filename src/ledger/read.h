@@ -97,12 +97,12 @@ typedef enum AtEventSource
 
 /*
  * Events of one transaction in the order of their ordinals, from one on; AT_EVENTS_PLACED is for
- * those who hand over its row.
+ * those who hand over its row, which may claim another name than that by which it was found.
  */
 extern AtEventReader *at_event_reader_open(Snapshot snapshot);
 extern void at_event_reader_start(AtEventReader *reader, AtEventSource source, uint64 tx_id,
 								  uint32 first_ordinal);
-extern void at_event_reader_start_of(AtEventReader *reader, AtEventSource source,
+extern void at_event_reader_start_of(AtEventReader *reader, AtEventSource source, uint64 tx_id,
 									 const AtTransactionRow *row);
 extern const AtEventRow *at_event_reader_next(AtEventReader *reader);
 extern void at_event_reader_close(AtEventReader *reader);

@@ -265,7 +265,7 @@ begin_events(AtLeafReader *reader, uint64 tx_id, const AtTransactionRow *row, ui
 		MemoryContextSwitchTo(save);
 	}
 	if (row != NULL)
-		at_event_reader_start_of(reader->events, reader->source, row);
+		at_event_reader_start_of(reader->events, reader->source, tx_id, row);
 	else
 		at_event_reader_start(reader->events, AT_EVENTS_INDEXED, tx_id, first_ordinal);
 	reader->event_ahead = NULL;
