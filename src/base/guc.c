@@ -479,8 +479,8 @@ define_ri_to_z(void)
 							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	DefineCustomIntVariable("audit_trail.seal_interval",
-							"Sets the time from the beginning of a pass of the sealer to the next.", NULL,
-							&at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP,
+							"Sets the time from the beginning of a pass of the sealer to the next.",
+							NULL, &at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP,
 							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose who signs */
