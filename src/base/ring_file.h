@@ -4,7 +4,7 @@
  *		every process of the server.
  *
  * It is pg_dynshmem/audit_trail.ring. What is in that directory is left out
- * of base backups and left alone by pg_rewind, and PostgreSQL itself removes
+ * of base backups, pg_rewind removes it, and PostgreSQL itself removes
  * only what it has put there. The postmaster maps the file when it starts, all others inherit that.
  *
  * A file is doubtful if it may tell what this cluster has recorded already,
