@@ -7,12 +7,16 @@
  * ring: an entry that is overwritten, because more cursors are open, costs its
  * query that part of its time. An error leaves entries that nobody asks for.
  *
+ * On a standby that sends nothing to its primary no launcher gives databases
+ * their slots, so the first query that is counted takes one.
+ *
  * All other queries pay a look at their list of relations, changes of rows not
  * even that.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include "access/xlog.h"
 #include "executor/executor.h"
 #include "executor/instrument.h"
 #include "fmgr.h"
@@ -183,6 +187,8 @@ count(const QueryDesc *query)
 	int slot = at_slot_find(MyDatabaseId);
 	double seconds;
 
+	if (slot < 0 && RecoveryInProgress())
+		slot = at_slot_claim(MyDatabaseId);
 	InstrEndLoop(query->totaltime);
 	seconds = query->totaltime->total;
 	for (int i = 0; i < RING; i++)
