@@ -6,9 +6,10 @@
  * The view audit.events is a union of joins, and PostgreSQL hands no ORDER BY ... LIMIT down into
  * it: where the conditions leave a million events, all of them would be joined before the newest
  * hundred are known. So the view is asked about one stretch of time after the other, beginning
- * with the newest, until there are enough. A stretch is as long as so many transactions of the
- * actor or session, or of anybody, and the next one has several times as many: what is common
- * is found in the first, and what is rare costs little more than one question about all.
+ * with the newest, until there are enough. A stretch is as long as the transactions of the actor
+ * or session, or of anybody, that have so many events, and the next one has several times as many:
+ * what is common is found in the first, and what is rare costs little more than one question about
+ * all.
  *
  * All stretches are read in the snapshot of the query. The view is read with the rights of whoever
  * asks, so row security and masking are its own; only where a stretch begins is found
@@ -37,8 +38,7 @@
 #include "ledger/event.h"
 #include "ledger/owner.h"
 
-/* The first stretch has so many transactions for each event that is wanted, and at least so many.
- */
+/* The first stretch has so many events for each one that is wanted, and at least so many. */
 #define FIRST_FACTOR 2
 #define FIRST_LEAST  64
 
@@ -144,7 +144,7 @@ pg_noreturn static void refuse_value(const Dimension *dimension);
 static void add_target(Search *search, Oid target);
 static void start_before(Search *search, const char *event_id);
 static int add_param(Params *params, Oid type, Datum value);
-static TimestampTz find_begin(const Search *search, int64 transactions);
+static TimestampTz find_begin(const Search *search, int64 events);
 static void read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result);
 static void execute(const char *command, Params *params, long max_rows);
 
@@ -153,22 +153,22 @@ at_search(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Search search = {.source = "audit.events"};
-	int64 transactions;
+	int64 events;
 
 	InitMaterializedSRF(fcinfo, 0);
 	initStringInfo(&search.where);
 	SPI_connect();
 	read_arguments(&search, fcinfo);
 
-	transactions = Max((int64) search.wanted * FIRST_FACTOR, FIRST_LEAST);
+	events = Max((int64) search.wanted * FIRST_FACTOR, FIRST_LEAST);
 	while (search.wanted > 0 && search.since < search.until)
 	{
-		TimestampTz from = search.is_narrow ? search.since : find_begin(&search, transactions);
+		TimestampTz from = search.is_narrow ? search.since : find_begin(&search, events);
 
 		CHECK_FOR_INTERRUPTS();
 		read_stretch(&search, from, result);
 		search.until = from;
-		transactions *= GROWTH;
+		events *= GROWTH;
 	}
 	SPI_finish();
 	return (Datum) 0;
@@ -406,9 +406,12 @@ add_param(Params *params, Oid type, Datum value)
 	return ++params->count;
 }
 
-/* Where a stretch begins that ends where the search stands and has so many transactions. */
+/*
+ * Where a stretch begins that ends where the search stands and whose transactions have so many
+ * events; the sum runs along an index and ends there.
+ */
 static TimestampTz
-find_begin(const Search *search, int64 transactions)
+find_begin(const Search *search, int64 events)
 {
 	Params params = {0};
 	StringInfoData command;
@@ -417,7 +420,10 @@ find_begin(const Search *search, int64 transactions)
 	bool is_null;
 
 	initStringInfo(&command);
-	appendStringInfo(&command, "SELECT tx_at FROM audit.transaction WHERE tx_at >= $%d",
+	appendStringInfo(&command,
+					 "SELECT tx_at FROM (SELECT tx_at, sum(event_count) OVER "
+					 "(ORDER BY tx_at DESC ROWS UNBOUNDED PRECEDING) AS events "
+					 "FROM audit.transaction WHERE tx_at >= $%d",
 					 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->since)));
 	appendStringInfo(&command, " AND tx_at < $%d",
 					 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until)));
@@ -426,8 +432,8 @@ find_begin(const Search *search, int64 transactions)
 	if (search->session_id != 0)
 		appendStringInfo(&command, " AND session_id = $%d::bigint",
 						 add_param(&params, TEXTOID, search->session_id));
-	appendStringInfo(&command, " ORDER BY tx_at DESC OFFSET $%d LIMIT 1",
-					 add_param(&params, INT8OID, Int64GetDatum(transactions)));
+	appendStringInfo(&command, ") t WHERE events >= $%d LIMIT 1",
+					 add_param(&params, INT8OID, Int64GetDatum(events)));
 
 	at_owner_enter(&state);
 	execute(command.data, &params, 1);

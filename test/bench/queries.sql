@@ -27,6 +27,8 @@ FROM drawn d, asked, LATERAL (VALUES
 	('by table, action and period (transactions first)', format(newest, 'table_schema = ''bench'' AND table_name = ''audited'' AND action = ''update''', format('t.tx_at >= %L AND t.tx_at < %L', from_at, until_at), 100)),
 	('by actor and period (search)', format('SELECT * FROM audit.search(''{"actor": "%s"}'', %L, %L)', actor, from_at, until_at)),
 	('by table, action and period (search)', format('SELECT * FROM audit.search(''{"action": "update"}'', %L, %L, ''bench.audited'')', from_at, until_at)),
+	('by table, action and period, of which there are none (search)', format('SELECT * FROM audit.search(''{"action": "delete"}'', %L, %L, ''bench.audited'')', from_at, until_at)),
+	('by request (search)', format('SELECT * FROM audit.search(''{"request_id": "%s"}'')', request)),
 	('by session (search)', format('SELECT * FROM audit.search(''{"session_id": %s}'')', session_id)),
 	('three dimensions, newest 50 (search)', format('SELECT * FROM audit.search(''{"actor": "%s", "table_name": "audited", "event_type": "audited.updated"}'', max_rows => 50)', actor)),
 	('by session', view || format('session_id = %s ORDER BY tx_at DESC LIMIT 100', session_id)),
