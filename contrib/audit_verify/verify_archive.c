@@ -11,6 +11,7 @@
 
 #include "core/archive.h"
 #include "core/note.h"
+#include "core/target_list.h"
 #include "describe.h"
 #include "file.h"
 #include "gone.h"
@@ -38,6 +39,7 @@ static bool check_segments(ArchiveCheck *check);
 static bool check_segment(ArchiveCheck *check, const char *path, AtText file);
 static AtError check_items(ArchiveCheck *check, AtText content);
 static void compare_kept(ArchiveCheck *check);
+static bool check_targets(ArchiveCheck *check);
 static bool check_root(ArchiveCheck *check);
 static bool check_transactions(ArchiveCheck *check);
 static void note_gone(ArchiveCheck *check, char kind, AtSpan bytes);
@@ -58,8 +60,8 @@ at_verify_archive(AtResult *result, const char *directory, const AtUserTrust *tr
 	at_archive_init(&check->archive);
 
 	if (at_log_read_checkpoint(result, directory, trust, &check->note, &check->checkpoint) &&
-		check_segments(check) && check_root(check) && check_transactions(check) &&
-		at_gone_check(&check->gone, result) &&
+		check_segments(check) && check_targets(check) && check_root(check) &&
+		check_transactions(check) && at_gone_check(&check->gone, result) &&
 		at_key_chain_open(&check->walk.keys, trust, check->note, AT_LOG_CHECKPOINT,
 						  &check->checkpoint, result))
 		say_proved(check);
@@ -180,6 +182,28 @@ compare_kept(ArchiveCheck *check)
 		at_check_machine(AT_ERR_LIBCRYPTO);
 	at_kept_compare_root(check->result, check->kept, &check->next_kept, &root, &check->checkpoint,
 						 AT_LOG_CHECKPOINT);
+}
+
+/* The versions of tables, which no hash of the log binds: only whether they can be read. */
+static bool
+check_targets(ArchiveCheck *check)
+{
+	AtTargetList list;
+	AtColdTarget target;
+	int64_t defined_at;
+	bool found = true;
+	AtText file;
+	AtError error;
+
+	if (!at_file_read_in(check->directory, AT_TARGET_LIST_PATH, AT_FILE_MAX, &file))
+		return true;
+	error = at_target_list_read(&list, file);
+	if (error == AT_OK && memcmp(list.log_id, check->archive.log_id, AT_LOG_ID_LEN) != 0)
+		error = AT_ERR_LEDGER;
+	while (error == AT_OK && found)
+		error = at_target_list_next(&list, &target, &defined_at, &found);
+	free((char *) file.data);
+	return at_result_error(check->result, AT_TARGET_LIST_PATH, error);
 }
 
 static bool

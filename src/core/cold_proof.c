@@ -7,21 +7,14 @@
  * divided as RFC 6962 has it. So the number of hashes follows from the runs.
  *-------------------------------------------------------------------------
  */
-#include "core/bytes.h"
 #include "core/cold_proof.h"
+#include "core/field.h"
 #include "core/merkle.h"
 
 #define MAGIC       "ATF1"
 #define MAGIC_LEN   4
 #define HEADER_LEN  (MAGIC_LEN + AT_LOG_ID_LEN + 1 + AT_HASH_LEN)
 #define KIND_EVENTS "events"
-#define MISSING     UINT32_MAX
-
-static bool get_u32(AtText *rest, uint32_t *number);
-static bool get_text(AtText *rest, AtText *text);
-static bool get_span(AtText *rest, AtSpan *span);
-static void put_u32(AtWriter *writer, uint32_t number);
-static void put_span(AtWriter *writer, AtSpan span);
 
 AtError
 at_cold_proof_read(AtColdProof *proof, AtText bytes)
@@ -43,8 +36,8 @@ at_cold_proof_read(AtColdProof *proof, AtText bytes)
 	};
 	memcpy(&proof->file, bytes.data + HEADER_LEN - AT_HASH_LEN, AT_HASH_LEN);
 	if ((proof->kind != AT_COLD_EVENTS && proof->kind != AT_COLD_TRANSACTIONS) ||
-		!get_text(&proof->rest, &proof->checkpoint) || !get_u32(&proof->rest, &proof->targets) ||
-		proof->targets > proof->rest.len)
+		!at_field_get_text(&proof->rest, &proof->checkpoint) ||
+		!at_field_get_u32(&proof->rest, &proof->targets) || proof->targets > proof->rest.len)
 		return AT_ERR_COLD_PROOF;
 	return AT_OK;
 }
@@ -56,16 +49,17 @@ at_cold_proof_targets(AtColdProof *proof, AtColdTarget *target)
 	{
 		uint32_t target_id;
 
-		if (!get_u32(&proof->rest, &target_id) || !get_span(&proof->rest, &target[i].schema) ||
-			!get_span(&proof->rest, &target[i].table) ||
-			!get_span(&proof->rest, &target[i].resource_type) ||
-			!get_span(&proof->rest, &target[i].context))
+		if (!at_field_get_u32(&proof->rest, &target_id) ||
+			!at_field_get_span(&proof->rest, &target[i].schema) ||
+			!at_field_get_span(&proof->rest, &target[i].table) ||
+			!at_field_get_span(&proof->rest, &target[i].resource_type) ||
+			!at_field_get_span(&proof->rest, &target[i].context))
 			return AT_ERR_COLD_PROOF;
 		target[i].target_id = (int32_t) target_id;
 		if (i > 0 && target[i].target_id <= target[i - 1].target_id)
 			return AT_ERR_COLD_TARGET;
 	}
-	return get_u32(&proof->rest, &proof->batches) ? AT_OK : AT_ERR_COLD_PROOF;
+	return at_field_get_u32(&proof->rest, &proof->batches) ? AT_OK : AT_ERR_COLD_PROOF;
 }
 
 AtError
@@ -77,10 +71,10 @@ at_cold_proof_batch(AtColdProof *proof, AtColdBatch *batch, bool *found)
 	if (!*found)
 		return proof->rest.len == 0 ? AT_OK : AT_ERR_COLD_PROOF;
 	proof->batches--;
-	if (!get_text(&proof->rest, &batch->bytes) || !get_text(&proof->rest, &log) ||
-		!get_text(&proof->rest, &batch->runs) || !get_text(&proof->rest, &batch->hashes) ||
-		log.len % AT_HASH_LEN != 0 || log.len > AT_PROOF_MAX * AT_HASH_LEN ||
-		batch->hashes.len % AT_HASH_LEN != 0)
+	if (!at_field_get_text(&proof->rest, &batch->bytes) || !at_field_get_text(&proof->rest, &log) ||
+		!at_field_get_text(&proof->rest, &batch->runs) ||
+		!at_field_get_text(&proof->rest, &batch->hashes) || log.len % AT_HASH_LEN != 0 ||
+		log.len > AT_PROOF_MAX * AT_HASH_LEN || batch->hashes.len % AT_HASH_LEN != 0)
 		return AT_ERR_COLD_PROOF;
 	batch->log.count = (int) (log.len / AT_HASH_LEN);
 	memcpy(batch->log.hash, log.data, log.len);
@@ -323,33 +317,33 @@ at_cold_proof_write_head(AtWriter *writer, const AtColdProof *proof)
 	at_write(writer, (AtText){(const char *) proof->log_id, AT_LOG_ID_LEN});
 	at_write(writer, (AtText){&kind, 1});
 	at_write(writer, (AtText){(const char *) &proof->file, AT_HASH_LEN});
-	put_span(writer, (AtSpan){proof->checkpoint.data, (uint32_t) proof->checkpoint.len});
-	put_u32(writer, proof->targets);
+	at_field_put_span(writer, (AtSpan){proof->checkpoint.data, (uint32_t) proof->checkpoint.len});
+	at_field_put_u32(writer, proof->targets);
 }
 
 void
 at_cold_proof_write_target(AtWriter *writer, const AtColdTarget *target)
 {
-	put_u32(writer, (uint32_t) target->target_id);
-	put_span(writer, target->schema);
-	put_span(writer, target->table);
-	put_span(writer, target->resource_type);
-	put_span(writer, target->context);
+	at_field_put_u32(writer, (uint32_t) target->target_id);
+	at_field_put_span(writer, target->schema);
+	at_field_put_span(writer, target->table);
+	at_field_put_span(writer, target->resource_type);
+	at_field_put_span(writer, target->context);
 }
 
 void
 at_cold_proof_write_count(AtWriter *writer, uint32_t batches)
 {
-	put_u32(writer, batches);
+	at_field_put_u32(writer, batches);
 }
 
 void
 at_cold_proof_write_batch(AtWriter *writer, const AtColdBatch *batch)
 {
-	put_span(writer, (AtSpan){batch->bytes.data, (uint32_t) batch->bytes.len});
-	put_span(writer, (AtSpan){batch->log.hash, (uint32_t) batch->log.count * AT_HASH_LEN});
-	put_span(writer, (AtSpan){batch->runs.data, (uint32_t) batch->runs.len});
-	put_span(writer, (AtSpan){batch->hashes.data, (uint32_t) batch->hashes.len});
+	at_field_put_span(writer, (AtSpan){batch->bytes.data, (uint32_t) batch->bytes.len});
+	at_field_put_span(writer, (AtSpan){batch->log.hash, (uint32_t) batch->log.count * AT_HASH_LEN});
+	at_field_put_span(writer, (AtSpan){batch->runs.data, (uint32_t) batch->runs.len});
+	at_field_put_span(writer, (AtSpan){batch->hashes.data, (uint32_t) batch->hashes.len});
 }
 
 void
@@ -373,61 +367,4 @@ at_cold_hashes_write(AtWriter *writer, const AtHash *leaf, uint64_t count, const
 	next_run(&walk);
 	range_root(&walk, 0, count, &root);
 	return walk.error != AT_OK ? walk.error : at_writer_error(writer);
-}
-
-static bool
-get_u32(AtText *rest, uint32_t *number)
-{
-	if (rest->len < 4)
-		return false;
-	*number = at_get_u32((const uint8_t *) rest->data);
-	rest->data += 4;
-	rest->len -= 4;
-	return true;
-}
-
-static bool
-get_span(AtText *rest, AtSpan *span)
-{
-	uint32_t len;
-
-	if (!get_u32(rest, &len))
-		return false;
-	*span = (AtSpan){NULL, 0};
-	if (len == MISSING)
-		return true;
-	if (len > rest->len)
-		return false;
-	*span = (AtSpan){rest->data, len};
-	rest->data += len;
-	rest->len -= len;
-	return true;
-}
-
-/* One that is not missing. */
-static bool
-get_text(AtText *rest, AtText *text)
-{
-	AtSpan span;
-
-	if (!get_span(rest, &span) || span.data == NULL)
-		return false;
-	*text = (AtText){span.data, span.len};
-	return true;
-}
-
-static void
-put_u32(AtWriter *writer, uint32_t number)
-{
-	uint8_t bytes[4];
-
-	at_put_u32(bytes, number);
-	at_write(writer, (AtText){(const char *) bytes, sizeof(bytes)});
-}
-
-static void
-put_span(AtWriter *writer, AtSpan span)
-{
-	put_u32(writer, span.data == NULL ? MISSING : span.len);
-	at_write(writer, (AtText){span.data, span.len});
 }

@@ -89,6 +89,7 @@ static const char *const error_text[AT_ERR_COUNT] = {
 	[AT_ERR_COLD_FILE] = "the proof is of another file",
 	[AT_ERR_COLD_TARGET] = "the proof lacks the names of a table, or has them out of order",
 	[AT_ERR_COLD_RUN] = "the proof names a row that the file has not, or one of them twice",
+	[AT_ERR_TARGET_LIST] = "the bytes are not a list of tables",
 
 	[AT_ERR_DESTRUCTION] = "a line of the certificate is not what it should be, or is missing",
 	[AT_ERR_DESTRUCTION_PARTS] =

@@ -104,6 +104,7 @@ typedef enum AtError
 	AT_ERR_COLD_FILE,
 	AT_ERR_COLD_TARGET,
 	AT_ERR_COLD_RUN,
+	AT_ERR_TARGET_LIST,
 
 	/* certificates of destruction */
 	AT_ERR_DESTRUCTION,

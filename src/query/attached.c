@@ -16,8 +16,14 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
+#include "core/bytes.h"
+#include "core/target_list.h"
 #include "ledger/datum.h"
 #include "query/attached.h"
+
+static const char *read_piece(const char *directory, const char *name, int64 offset, int64 len,
+							  Size max, AtText *bytes);
 
 void
 at_attached_begin(AtAttachedWalk *walk, const char *directory, uint64 size)
@@ -86,8 +92,29 @@ at_attached_end(AtAttachedWalk *walk)
 	MemoryContextDelete(walk->context);
 }
 
+bool
+at_attached_is_gone(char kind, AtSpan item)
+{
+	return kind == AT_ARCHIVE_GONE && item.len == AT_ARCHIVE_GONE_LEN &&
+		   at_get_u32((const uint8 *) item.data + sizeof(uint64)) == 0;
+}
+
 const char *
 at_attached_file(const char *directory, const char *name, Size max, AtText *bytes)
+{
+	return read_piece(directory, name, 0, -1, max, bytes);
+}
+
+const char *
+at_attached_piece(const char *directory, const char *name, int64 offset, int64 len, AtText *bytes)
+{
+	return read_piece(directory, name, offset, len, Max(len, AT_ATTACHED_MAX), bytes);
+}
+
+/* From an offset so many bytes, or all that there are (-1), of at most max. */
+static const char *
+read_piece(const char *directory, const char *name, int64 offset, int64 len, Size max,
+		   AtText *bytes)
 {
 	char *path = psprintf("%s/%s", directory, name);
 	int fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
@@ -97,23 +124,57 @@ at_attached_file(const char *directory, const char *name, Size max, AtText *byte
 
 	if (fd < 0 || fstat(fd, &status) != 0)
 		return psprintf("File \"%s\" cannot be opened: %s.", path, strerror(errno));
-	if (!S_ISREG(status.st_mode) || status.st_size > max)
+	if (len < 0)
+		len = status.st_size;
+	if (!S_ISREG(status.st_mode) || len > max)
 	{
 		CloseTransientFile(fd);
 		return psprintf("\"%s\" is no file of at most %zu bytes.", path, max);
 	}
-	data = palloc_extended(status.st_size + 1, MCXT_ALLOC_HUGE);
-	while (done < status.st_size)
+	data = palloc_extended(len + 1, MCXT_ALLOC_HUGE);
+	while (done < len)
 	{
-		ssize_t got = read(fd, data + done, status.st_size - done);
+		ssize_t got = pg_pread(fd, data + done, len - done, offset + done);
 
 		if (got <= 0)
 			break;
 		done += got;
 	}
 	CloseTransientFile(fd);
-	if (done < status.st_size)
-		return psprintf("File \"%s\" cannot be read.", path);
+	if (done < len)
+		return psprintf("File \"%s\" is not as long as it was, or cannot be read.", path);
 	*bytes = (AtText){data, done};
 	return NULL;
+}
+
+const char *
+at_attached_targets(const char *directory, const uint8 *log_id, AtAttachedIndex *index)
+{
+	struct stat status;
+	AtTargetList list;
+	AtColdTarget target;
+	int64_t defined_at;
+	AtText bytes;
+	bool found = true;
+	const char *why;
+	AtError error;
+
+	/* archives of earlier versions have none */
+	if (stat(psprintf("%s/" AT_TARGET_LIST_PATH, directory), &status) != 0 && errno == ENOENT)
+		return NULL;
+	why = at_attached_file(directory, AT_TARGET_LIST_PATH, AT_ATTACHED_MAX, &bytes);
+	if (why != NULL)
+		return why;
+	error = at_target_list_read(&list, bytes);
+	if (error == AT_OK && memcmp(list.log_id, log_id, AT_LOG_ID_LEN) != 0)
+		error = AT_ERR_LEDGER;
+	while (error == AT_OK && found)
+	{
+		error = at_target_list_next(&list, &target, &defined_at, &found);
+		if (error == AT_OK && found)
+			at_attached_index_target(index, &target, defined_at);
+	}
+	return error == AT_OK
+			   ? NULL
+			   : psprintf("Of file \"%s\": %s.", AT_TARGET_LIST_PATH, at_error_text(error));
 }

@@ -13,6 +13,7 @@
 
 #include "core/archive.h"
 #include "core/checkpoint.h"
+#include "query/attached_index.h"
 
 /* Longest file that is read, and content that is unpacked, in bytes. */
 #define AT_ATTACHED_MAX (256 * 1024 * 1024)
@@ -39,6 +40,20 @@ extern const char *at_attached_next(AtAttachedWalk *walk, bool *found);
 
 /* Unpack it; the content is valid until the next one is read. */
 extern const char *at_attached_unpack(AtAttachedWalk *walk, AtText *content);
+
+/* Is this item what is left of a transaction that was purged? */
+extern bool at_attached_is_gone(char kind, AtSpan item);
+
+/*
+ * Read the names of tables that an archive has beside its segments, which are under no hash, and
+ * note them in the index. There need be none.
+ */
+extern const char *at_attached_targets(const char *directory, const uint8 *log_id,
+									   AtAttachedIndex *index);
+
+/* Read a piece of a file below the directory, of which it may be all, into the current context. */
+extern const char *at_attached_piece(const char *directory, const char *name, int64 offset,
+									 int64 len, AtText *bytes);
 
 extern void at_attached_end(AtAttachedWalk *walk);
 

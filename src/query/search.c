@@ -137,12 +137,15 @@ static void read_span(Search *search, FunctionCallInfo fcinfo, int since, int ma
 static void add_condition(Search *search, Datum path);
 static void add_filter(Search *search, Jsonb *filter);
 static const Dimension *find_dimension(const JsonbValue *key);
+static const Dimension *find_dimension_named(const char *name);
 static void add_dimension(Search *search, const Dimension *dimension, const JsonbValue *value);
 static Datum texts_of(const Dimension *dimension, const JsonbValue *array);
 static Datum text_of(const Dimension *dimension, const JsonbValue *value);
 pg_noreturn static void refuse_value(const Dimension *dimension);
 static void add_target(Search *search, Oid target);
-static void start_before(Search *search, const char *event_id);
+static void start_before(Search *search, const char *event_id, Datum archive);
+static char *attached_source(Search *search, FunctionCallInfo fcinfo);
+static TimestampTz find_segments(const Search *search, int64 segments);
 static int add_param(Params *params, Oid type, Datum value);
 static TimestampTz find_begin(const Search *search, int64 events);
 static void read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result);
@@ -174,32 +177,130 @@ at_search(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Arguments of search_attached(). */
+enum
+{
+	ATTACHED_ARCHIVE,
+	ATTACHED_FILTER,
+	ATTACHED_SINCE,
+	ATTACHED_UNTIL,
+	ATTACHED_CONDITION,
+	ATTACHED_MAX_ROWS,
+	ATTACHED_BEFORE
+};
+
+/* Its first stretch has so many segments. */
+#define FIRST_SEGMENTS 2
+
 /*
- * search_attached(archive, filter, since, until, condition, max_rows): the same of an archive of
- * another server, which is read once.
+ * search_attached(archive, filter, since, until, condition, max_rows, before): the same of an
+ * archive of another server. Stretches are measured by its segments; which of them are read, the
+ * filter tells as far as one value is asked for.
  */
 Datum
 at_search_attached(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	Search search = {.source = "audit.attached_events($1, $2, $3)", .is_narrow = true};
+	Search search = {0};
+	int64 segments = FIRST_SEGMENTS;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (PG_ARGISNULL(0))
+	if (PG_ARGISNULL(ATTACHED_ARCHIVE))
 		return (Datum) 0;
 	initStringInfo(&search.where);
 	SPI_connect();
-	read_span(&search, fcinfo, 2, 5);
-	add_param(&search.params, TEXTOID, PG_GETARG_DATUM(0));
+	read_span(&search, fcinfo, ATTACHED_SINCE, ATTACHED_MAX_ROWS);
+	add_param(&search.params, TEXTOID, PG_GETARG_DATUM(ATTACHED_ARCHIVE));
 	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.since));
 	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.until));
-	if (!PG_ARGISNULL(1))
-		add_filter(&search, PG_GETARG_JSONB_P(1));
-	if (!PG_ARGISNULL(4))
-		add_condition(&search, PG_GETARG_DATUM(4));
-	read_stretch(&search, search.since, result);
+	search.source = attached_source(&search, fcinfo);
+	if (!PG_ARGISNULL(ATTACHED_FILTER))
+		add_filter(&search, PG_GETARG_JSONB_P(ATTACHED_FILTER));
+	if (!PG_ARGISNULL(ATTACHED_CONDITION))
+		add_condition(&search, PG_GETARG_DATUM(ATTACHED_CONDITION));
+	if (!PG_ARGISNULL(ATTACHED_BEFORE))
+		start_before(&search, text_to_cstring(PG_GETARG_TEXT_PP(ATTACHED_BEFORE)),
+					 PG_GETARG_DATUM(ATTACHED_ARCHIVE));
+
+	/* also where nothing is to be read: whether there is such an archive */
+	do
+	{
+		TimestampTz from = search.is_narrow ? search.since : find_segments(&search, segments);
+
+		CHECK_FOR_INTERRUPTS();
+		search.params.value[1] = TimestampTzGetDatum(from);
+		search.params.value[2] = TimestampTzGetDatum(search.until);
+		read_stretch(&search, from, result);
+		search.until = from;
+		segments *= GROWTH;
+	} while (search.wanted > 0 && search.since < search.until);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/* What is read: audit.attached_events(), told what the filter has one value for. */
+static char *
+attached_source(Search *search, FunctionCallInfo fcinfo)
+{
+	static const struct
+	{
+		const char *key;
+		const char *argument;
+		const char *type;
+	} known[] = {
+		{"resource_id", "resource_id", "text"}, {"actor", "of_actor", "text"},
+		{"request_id", "of_request", "text"},   {"table_name", "of_table", "text"},
+		{"tx_id", "of_tx_id", "bigint"},
+	};
+	Jsonb *filter = PG_ARGISNULL(ATTACHED_FILTER) ? NULL : PG_GETARG_JSONB_P(ATTACHED_FILTER);
+	StringInfoData source;
+
+	initStringInfo(&source);
+	appendStringInfoString(&source, "audit.attached_events($1, $2, $3");
+	for (int i = 0; i < lengthof(known); i++)
+	{
+		JsonbValue buffer;
+		JsonbValue *value = filter == NULL || !JB_ROOT_IS_OBJECT(filter)
+								? NULL
+								: getKeyJsonValueFromContainer(&filter->root, known[i].key,
+															   strlen(known[i].key), &buffer);
+
+		if (value == NULL || (value->type != jbvString && value->type != jbvNumeric))
+			continue;
+		appendStringInfo(
+			&source, ", %s => $%d::%s", known[i].argument,
+			add_param(&search->params, TEXTOID, text_of(find_dimension_named(known[i].key), value)),
+			known[i].type);
+	}
+	appendStringInfoChar(&source, ')');
+	return source.data;
+}
+
+/* Where a stretch begins that ends where the search stands and has so many segments. */
+static TimestampTz
+find_segments(const Search *search, int64 segments)
+{
+	Params params = {0};
+	AtOwnerState state;
+	TimestampTz begin = search->since;
+	TimestampTz found;
+	bool is_null;
+
+	add_param(&params, TEXTOID, search->params.value[0]);
+	add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until));
+	add_param(&params, INT8OID, Int64GetDatum(segments));
+	at_owner_enter(&state);
+	execute("SELECT min(s.first_tx_at), count(*) FROM (SELECT g.first_tx_at "
+			"FROM audit.attached_segment AS g WHERE g.archive = $1 AND g.events > 0 "
+			"AND g.first_tx_at < $2 ORDER BY g.last_tx_at DESC, g.number DESC LIMIT $3) AS s",
+			&params, 1);
+	found = DatumGetTimestampTz(
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+	if (!is_null && DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
+												&is_null)) == segments)
+		begin = Max(begin, found);
+	at_owner_leave(&state);
+	return begin;
 }
 
 /* Since when, until when, and how many; numbers of arguments, of which the second follows the
@@ -237,7 +338,7 @@ read_arguments(Search *search, FunctionCallInfo fcinfo)
 	if (!PG_ARGISNULL(ARG_CONDITION))
 		add_condition(search, PG_GETARG_DATUM(ARG_CONDITION));
 	if (!PG_ARGISNULL(ARG_BEFORE))
-		start_before(search, text_to_cstring(PG_GETARG_TEXT_PP(ARG_BEFORE)));
+		start_before(search, text_to_cstring(PG_GETARG_TEXT_PP(ARG_BEFORE)), (Datum) 0);
 }
 
 static void
@@ -263,8 +364,12 @@ add_filter(Search *search, Jsonb *filter)
 static const Dimension *
 find_dimension(const JsonbValue *key)
 {
-	char *name = pnstrdup(key->val.string.val, key->val.string.len);
+	return find_dimension_named(pnstrdup(key->val.string.val, key->val.string.len));
+}
 
+static const Dimension *
+find_dimension_named(const char *name)
+{
 	for (int i = 0; i < lengthof(dimensions); i++)
 		if (strcmp(dimensions[i].name, name) == 0)
 			return &dimensions[i];
@@ -368,9 +473,9 @@ add_target(Search *search, Oid target)
 					 add_param(&search->params, INT4ARRAYOID, versions));
 }
 
-/* Go on behind an event that was given. */
+/* Go on behind an event that was given: of the trail (0), or of an archive. */
 static void
-start_before(Search *search, const char *event_id)
+start_before(Search *search, const char *event_id, Datum archive)
 {
 	AtEventName name = at_event_name_read(event_id);
 	Params params = {0};
@@ -380,12 +485,18 @@ start_before(Search *search, const char *event_id)
 
 	add_param(&params, INT8OID, Int64GetDatum(name.tx_id));
 	add_param(&params, INT4OID, Int32GetDatum(name.ordinal));
-	execute("SELECT tx_at FROM audit.events WHERE tx_id = $1 AND ordinal = $2", &params, 1);
+	if (archive != (Datum) 0)
+		add_param(&params, TEXTOID, archive);
+	execute(archive == (Datum) 0
+				? "SELECT tx_at FROM audit.events WHERE tx_id = $1 AND ordinal = $2"
+				: "SELECT tx_at FROM audit.attached_events($3, of_tx_id => $1) WHERE ordinal = $2",
+			&params, 1);
 	if (SPI_processed == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("event \"%s\" does not exist", event_id),
 						errdetail("Or it is not for you to see."),
-						errhint("Give an event_id that audit.search() has returned.")));
+						errhint("Give an event_id that audit.%s() has returned.",
+								archive == (Datum) 0 ? "search" : "search_attached")));
 	at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
 	first = add_param(&search->params, TIMESTAMPTZOID, at);
 	add_param(&search->params, INT8OID, Int64GetDatum(name.tx_id));

@@ -46,6 +46,12 @@ extern char *at_export_path(const char *path);
 extern void at_export_checkpoint(AtCheckpointFile *file);
 extern void at_export_check_signature(const AtCheckpointFile *file);
 
+/*
+ * Write the versions of tables (core/target_list.h), for archives: their contexts are under no
+ * hash. As the ledger's owner.
+ */
+extern void at_export_targets(AtExport *export);
+
 /* Raise an error: the earlier export is of another log. */
 pg_noreturn extern void at_export_refuse_other(const AtExport *export);
 

@@ -93,6 +93,7 @@ at_export_archive(PG_FUNCTION_ARGS)
 	at_owner_enter(&state);
 	go_on(export);
 	write_entries(export);
+	at_export_targets(&export->common);
 	at_owner_leave(&state);
 	at_export_end(&export->common);
 	PG_RETURN_DATUM(make_result(fcinfo, export));

@@ -7,6 +7,7 @@
  *-------------------------------------------------------------------------
  */
 #include "core/cold_proof.h"
+#include "core/target_list.h"
 #include "target.h"
 
 #define TARGETS_MAX 64
@@ -27,6 +28,19 @@ as_proof(AtText bytes)
 		return;
 	while (at_cold_proof_batch(&proof, &batch, &found) == AT_OK && found)
 		expect(at_cold_batch_check(&batch, &proof, &checkpoint, leaf, LEAVES) != AT_OK);
+}
+
+static void
+as_list(AtText bytes)
+{
+	AtTargetList list;
+	AtColdTarget target;
+	int64_t defined_at;
+	bool found = true;
+	AtError error = at_target_list_read(&list, bytes);
+
+	while (error == AT_OK && found)
+		error = at_target_list_next(&list, &target, &defined_at, &found);
 }
 
 static void
@@ -59,6 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy((char *) bytes.data + size - AT_HASH_LEN, &hash, AT_HASH_LEN);
 	}
 	as_proof(bytes);
+	as_list(bytes);
 	free((char *) bytes.data);
 	return 0;
 }

@@ -154,7 +154,8 @@ SELECT is_empty(
 
 -- the ledger is write-once and no member; what is no ledger is a member and configuration, but for
 -- audit.volume, which is a sum of the ledger and can be made anew, and audit.standby_stream: a standby
--- of another server begins a stream of its own
+-- of another server begins a stream of its own. What leads to the segments of attached archives is made
+-- of their files, and those are under a digest in audit.attached_archive
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
 		JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
@@ -167,7 +168,7 @@ SELECT is_empty(
 	'every other table is configuration that is dumped');
 SELECT is_empty(
 	$$SELECT c.name FROM relation c JOIN pg_am m ON m.oid = c.relam
-		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname NOT IN ('volume', 'standby_stream')
+		WHERE c.relkind = 'r' AND m.amname <> 'audit_worm' AND c.relname NOT IN ('volume', 'standby_stream', 'attached_segment', 'attached_target')
 		AND 5 <> (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgenabled = 'A'
 			AND t.tgname IN ('00_audit_insert', '00_audit_update', '00_audit_delete', '00_audit_before_truncate', '00_audit_truncate'))$$,
 	'every change of configuration is captured');

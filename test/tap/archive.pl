@@ -59,7 +59,7 @@ my $early = slurp_file("$folder/checkpoints");
 my @result = export();
 is("@result[0, 2]", $node->safe_psql('postgres', 'SELECT (SELECT max(size) FROM audit.checkpoint) || $$ $$ || (SELECT count(*) FROM audit.event)'),
 	'all entries and events are exported');
-is($result[1], scalar(grep { /^segment/ } keys %{ { files() } }), 'in as many segments as it says');
+is($result[1], scalar(grep { /\.atg$/ } keys %{ { files() } }), 'in as many segments as it says');
 cmp_ok($result[1], '>', 4, 'which are several');
 like(verify(0), qr/all of these $result[2] events/, 'audit_verify proves all events');
 my $raw = $node->safe_psql('postgres', "SELECT sum(pg_column_size(e.*)) FROM audit.event e");

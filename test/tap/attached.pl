@@ -75,25 +75,60 @@ my $middle = value(q{SELECT committed_at FROM audit.attached_events('shop') WHER
 is(value("SELECT count(*) FROM audit.attached_events('shop', since => '$middle')"), value("SELECT count(*) FROM audit.attached_events('shop') WHERE tx_at >= '$middle'"), 'a time chooses');
 is(value("SELECT count(*) FROM audit.attached_events('shop', until => '$middle')") + value("SELECT count(*) FROM audit.attached_events('shop', since => '$middle')"), $events, 'and leaves nothing out');
 is(value(q{SELECT audit.verify_attached('shop') IS NULL}), 't', 'it verifies');
+
+# Only segments that can have what is asked for are read.
+cmp_ok(read_for(q{SELECT count(*) FROM audit.attached_events('shop', resource_id => '7')}), '<', 3, 'a record: few are read');
+is(value(q{SELECT count(*) FROM audit.attached_events('shop', resource_id => '7')}), 2, 'and all of it is found');
+is(read_for(q{SELECT count(*) FROM audit.attached_events('shop', resource_id => 'none')}), 0, 'a record that is not there: none');
+cmp_ok(read_for(q{SELECT count(*) FROM audit.search_attached('shop', '{"actor": "nobody"}')}), '<', 3, 'an actor who did nothing: only where somebody came in the middle');
+cmp_ok(read_for(q{SELECT count(*) FROM audit.search_attached('shop', '{"actor": "anna"}')}), '<', 3, 'an actor who did little: few');
+is(value(q{SELECT string_agg(action, ' ') FROM audit.search_attached('shop', '{"actor": "carl"}')}), 'delete', 'one who came in the middle of a transaction is found');
+is(read_for(q{SELECT count(*) FROM audit.search_attached('shop', '{"table_name": "nothing"}')}), 0, 'a table that is not there: none');
+cmp_ok(read_for(q{SELECT count(*) FROM audit.search_attached('shop', '{"request_id": "r2"}')}), '<', 3, 'a request that is not there: likewise');
+is(read_for(q{SELECT count(*) FROM audit.attached_events('shop', of_tx_id => 5)}), 0, 'a transaction that is not there: none');
+is(read_for(q{SELECT count(*) FROM audit.attached_events('shop')}), value(q{SELECT count(*) FROM audit.attached_segment WHERE events > 0}), 'all events: all that have some');
+my ($one) = value(q{SELECT tx_id FROM audit.attached_events('shop') WHERE request_id = 'r1'});
+cmp_ok(read_for("SELECT count(*) FROM audit.attached_events('shop', of_tx_id => $one)"), '<', 3, 'a transaction: few');
+
+# Page by page, newest first: each event once, and a page reads few segments.
+my $pages = "SELECT string_agg(event_id, ' ') FROM (SELECT event_id FROM audit.%s ORDER BY tx_at DESC, tx_id DESC, ordinal DESC) s";
+my (@seen, $last);
+while (1)
+{
+	my $given = defined $last ? "'$last'" : 'NULL';
+	my @page = split /\n/, value("SELECT event_id FROM audit.search_attached('shop', max_rows => 700, before => $given)");
+
+	last if !@page;
+	push @seen, @page;
+	$last = $page[-1];
+}
+is("@seen", value(sprintf($pages, "attached_events('shop')")), 'pages have each event once, in order');
+cmp_ok(read_for(q{SELECT count(*) FROM audit.search_attached('shop', max_rows => 10)}), '<', 5, 'the newest ones are read from the newest segments');
+like(error(q{SELECT * FROM audit.search_attached('shop', before => '99999.1')}), qr/event "99999.1" does not exist.*search_attached/s, 'one that is not there is said');
+my @segments = map { s{.*/}{}r } sort glob "$archive/segment/*.atg";
+rename "$archive/segment/$segments[1]", "$folder/away" or die $!;
+is(value(q{SELECT count(*) FROM audit.search_attached('shop', '{"request_id": "r1"}')}), 1, 'a file that is missing keeps nobody from what others have');
+rename "$folder/away", "$archive/segment/$segments[1]" or die $!;
+
 like(error(q{SELECT * FROM audit.attached_events('shop')}, 'mallory'), qr/permission denied/, 'refused: who is no auditor');
 like(error(q{SELECT * FROM audit.attached_events('none')}), qr/no archive "none" is attached/, 'one that is not there is said');
 
 # Whatever is done to the files
 PostgreSQL::Test::RecursiveCopy::copypath($archive, "$folder/kept");
-my @files = map { s{.*/}{}r } sort glob "$archive/segment/*";
+my @files = map { s{.*/}{}r } sort glob "$archive/segment/*.atg";
 my $whole = slurp_file("$archive/segment/$files[1]");
 
 broken('a file that is missing', sub { unlink "$archive/segment/$files[1]" }, qr/cannot be opened: No such file/);
-broken('one that was cut off', sub { put($files[1], substr($whole, 0, -40)) }, qr/$files[1].*: /);
+broken('one that was cut off', sub { put($files[1], substr($whole, 0, -40)) }, qr/$files[1].*: /, qr/$files[1]/);
 broken('one of a few bytes', sub { put($files[1], 'ATG1') }, qr/$files[1]/);
 broken('an empty one', sub { put($files[1], '') }, qr/$files[1]/);
 broken('a changed byte', sub { my $bad = $whole; substr($bad, 500, 1) ^= "\1"; put($files[1], $bad) }, qr/checksum/);
-broken('another segment in its place', sub { put($files[1], slurp_file("$archive/segment/$files[2]")) }, qr/not the segment of that name/);
-broken('a range that leads past it, with a new checksum', sub { my $bad = $whole; substr($bad, 60, 8) = pack('q>', 1); substr($bad, 68, 8) = pack('q>', 2); put($files[1], seal($bad)) }, qr/not those that were attached/);
-broken('another length of content, with a new checksum', sub { my $bad = $whole; substr($bad, 76, 8) = pack('Q>', 2_000_000_000); put($files[1], seal($bad)) }, qr/would be longer than \d+ bytes/);
+broken('another segment in its place', sub { put($files[1], slurp_file("$archive/segment/$files[2]")) }, qr/not the segment of that name/, qr/$files[1].*(?:checksum|not as long)/);
+broken('a range that leads past it, with a new checksum', sub { my $bad = $whole; substr($bad, 60, 8) = pack('q>', 1); substr($bad, 68, 8) = pack('q>', 2); put($files[1], seal($bad)) }, qr/$files[1]|cannot be opened|do not give/, qr/$files[1].* is not the one that was attached/);
+broken('another length of content, with a new checksum', sub { my $bad = $whole; substr($bad, 76, 8) = pack('Q>', 2_000_000_000); put($files[1], seal($bad)) }, qr/would be longer than \d+ bytes/, qr/is not the one that was attached/);
 broken('a length beyond all', sub { my $bad = $whole; substr($bad, 76, 8) = pack('Q>', 2**62); put($files[1], seal($bad)) }, qr/$files[1]/);
-broken('a frame with another content, with a new checksum', sub { my $bad = $whole; substr($bad, 76, 8) = pack('Q>', 100_000_000); put($files[1], seal($bad)) }, qr/cannot be unpacked/);
-broken('an end before its beginning', sub { my $bad = $whole; substr($bad, 36, 16) = "\0" x 16; put($files[1], seal($bad)) }, qr/not the segment of that name/);
+broken('a frame with another content, with a new checksum', sub { my $bad = $whole; substr($bad, 76, 8) = pack('Q>', 100_000_000); put($files[1], seal($bad)) }, qr/cannot be unpacked/, qr/is not the one that was attached/);
+broken('an end before its beginning', sub { my $bad = $whole; substr($bad, 36, 16) = "\0" x 16; put($files[1], seal($bad)) }, qr/not the segment of that name/, qr/is not the one that was attached/);
 broken('a directory in its place', sub { unlink "$archive/segment/$files[1]"; mkdir "$archive/segment/$files[1]" }, qr/is no file of at most/);
 is(value(q{SELECT audit.verify_attached('shop') IS NULL}), 't', 'as it was, it verifies again');
 
@@ -112,15 +147,27 @@ done_testing();
 # Do it, ask in all ways, and undo it.
 sub broken
 {
-	my ($what, $change, $says) = @_;
+	my ($what, $change, $says, $reading) = @_;
+	my $read = $reading // $says;
 
 	$change->();
-	like(error(q{SELECT count(*) FROM audit.attached_events('shop')}), qr/attached archive "shop" cannot be read.*$says/s, "$what: no answer");
-	like(value(q{SELECT audit.verify_attached('shop')}), qr/\S/, "$what: a finding");
+	like(error(q{SELECT count(*) FROM audit.attached_events('shop')}), qr/attached archive "shop" cannot be read.*$read/s, "$what: no answer");
+	like(value(q{SELECT audit.verify_attached('shop')}), $says, "$what: a finding");
 	like(error("SELECT * FROM audit.attach_archive('again', '$archive', '$key')"), qr/cannot be attached/, "$what: it is not attached");
 	rmtree("$archive/segment");
 	PostgreSQL::Test::RecursiveCopy::copypath("$folder/kept/segment", "$archive/segment");
 	return;
+}
+
+# How many segments a query has read
+sub read_for
+{
+	my ($query) = @_;
+	my ($status, $out, $err) = $bank->psql('postgres', "SET client_min_messages = debug1; $query");
+	my $count = 0;
+
+	$count += $1 while $err =~ /DEBUG:  attached archive "shop": (\d+) segments read/g;
+	return $status == 0 ? $count : $err;
 }
 
 sub seal
