@@ -236,15 +236,21 @@ at_delta_row(const AtPolicy *policy, TupleTableSlot *row, bool is_new, AtDelta *
 	note_personal(delta, current_subject(delta));
 }
 
-/* Are two values that lie out of line the same stored one? */
+/*
+ * Are two values of a type with variable length the same bytes? Equal as they are stored, in line
+ * or by the same pointer, they need not be looked into: most columns of an update are.
+ */
 static inline bool
-same_toast_pointer(Datum a, Datum b)
+same_varlena(Datum a, Datum b)
 {
-	struct varlena *left = (struct varlena *) DatumGetPointer(a);
-	struct varlena *right = (struct varlena *) DatumGetPointer(b);
+	const char *left = DatumGetPointer(a);
+	const char *right = DatumGetPointer(b);
+	Size size = VARSIZE_ANY(left);
 
-	return VARATT_IS_EXTERNAL_ONDISK(left) && VARATT_IS_EXTERNAL_ONDISK(right) &&
-		   memcmp(left, right, VARSIZE_EXTERNAL(left)) == 0;
+	if (size == VARSIZE_ANY(right) && memcmp(left, right, size) == 0 &&
+		(!VARATT_IS_EXTERNAL(left) || VARATT_IS_EXTERNAL_ONDISK(left)))
+		return true;
+	return datum_image_eq(a, b, false, -1);
 }
 
 /* Did a column change? Equal bytes are equal values, and nothing else is. */
@@ -259,8 +265,8 @@ has_changed(const AtColumn *column, TupleTableSlot *old_row, TupleTableSlot *new
 		return old_row->tts_isnull[i] != new_row->tts_isnull[i];
 	if (column->typbyval)
 		return old_value != new_value;
-	if (column->typlen == -1 && same_toast_pointer(old_value, new_value))
-		return false;
+	if (column->typlen == -1)
+		return !same_varlena(old_value, new_value);
 	return !datum_image_eq(old_value, new_value, false, column->typlen);
 }
 

@@ -153,9 +153,13 @@ take_identity(void)
 		take_origin(state.origin);
 	else
 	{
+		const AtContext *context = &state.tx.context;
+
 		at_context_take(&state.tx.context);
-		state.db_user = GetUserNameFromId(state.tx.context.user_id, false);
-		state.db_role = GetUserNameFromId(state.tx.context.role_id, false);
+		state.db_user = GetUserNameFromId(context->user_id, false);
+		state.db_role = context->role_id == context->user_id
+							? state.db_user
+							: GetUserNameFromId(context->role_id, false);
 	}
 	MemoryContextSwitchTo(save);
 }
