@@ -31,7 +31,7 @@
 #include "guard/guard.h"
 #include "guard/membership.h"
 #include "ledger/append.h"
-#include "ledger/cold_file.h"
+#include "ledger/cold_leftover.h"
 #include "ledger/event_type.h"
 #include "ledger/maintenance.h"
 #include "ledger/origin.h"
@@ -74,7 +74,7 @@ _PG_init(void)
 	at_guc_init(); /* first: the others read settings */
 	at_catalog_init();
 	at_append_init();
-	at_cold_file_init();
+	at_cold_leftover_init();
 	at_transaction_init(); /* after append: its callback then runs before */
 	at_maintenance_init(); /* the same */
 	at_source_init();

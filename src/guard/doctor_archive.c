@@ -17,6 +17,7 @@
 #include "base/guc.h"
 #include "guard/doctor.h"
 #include "ledger/cold_file.h"
+#include "ledger/cold_leftover.h"
 
 #define FILES_REMEDY "Restore the files from their backup, below audit_trail.archive_directory."
 
@@ -28,10 +29,15 @@ typedef struct Files
 	uint64 stored; /* elsewhere: of these */
 	uint64 away;   /* not here */
 	char *first_lost;
+
+	/* in the directory besides */
+	uint64 gone;  /* markers of files that are to be removed elsewhere */
+	uint64 loose; /* files to which nothing leads */
+	char *first_loose;
 } Files;
 
 static void count_files(Files *files);
-static uint64 count_gone(void);
+static void look_around(Files *files);
 static void report_here(const AtDoctor *doctor, const char *name, const Files *files);
 
 void
@@ -50,6 +56,7 @@ at_doctor_archive(const AtDoctor *doctor, const char *name)
 		return;
 	}
 	count_files(&files);
+	look_around(&files);
 	if (files.lost > 0)
 		at_doctor_report(doctor, name, PROBLEM, FILES_REMEDY,
 						 UINT64_FORMAT " of " UINT64_FORMAT
@@ -89,9 +96,15 @@ count_files(Files *files)
 static void
 report_here(const AtDoctor *doctor, const char *name, const Files *files)
 {
-	uint64 gone = count_gone();
-
-	if (at_guc_archive_command[0] != '\0' && files->stored < files->all)
+	if (files->loose > 0)
+		at_doctor_report(doctor, name, WARN,
+						 "SELECT audit.keeper_now(); removes those of this database. Look whose "
+						 "the others are.",
+						 UINT64_FORMAT " files are in audit_trail.archive_directory that "
+									   "audit.segment does not name, the first is \"%s\": what is "
+									   "in them may have been purged.",
+						 files->loose, files->first_loose);
+	else if (at_guc_archive_command[0] != '\0' && files->stored < files->all)
 		at_doctor_report(doctor, name, WARN,
 						 "Mend what the server log says of the command, then: SELECT "
 						 "audit.keeper_now();",
@@ -99,10 +112,10 @@ report_here(const AtDoctor *doctor, const char *name, const Files *files)
 						 " of " UINT64_FORMAT
 						 " files with archived segments are not stored elsewhere yet.",
 						 files->all - files->stored, files->all);
-	else if (gone > 0)
+	else if (files->gone > 0)
 		at_doctor_report(doctor, name, WARN, AT_DOCTOR_SET("audit_trail.archive_remove_command"),
 						 UINT64_FORMAT " files are stored elsewhere of which something was purged.",
-						 gone);
+						 files->gone);
 	else if (files->stored > 0)
 		at_doctor_report(doctor, name, OK, NULL,
 						 UINT64_FORMAT " files have archived segments, " UINT64_FORMAT
@@ -116,26 +129,45 @@ report_here(const AtDoctor *doctor, const char *name, const Files *files)
 		at_doctor_report(doctor, name, OK, NULL, "No archived segment is in a file.");
 }
 
-/* Markers of files that are to be removed elsewhere. */
-static uint64
-count_gone(void)
+static bool
+has_end(const char *name, const char *end)
 {
-	uint64 count = 0;
+	size_t len = strlen(name);
+
+	return len > strlen(end) && strcmp(name + len - strlen(end), end) == 0;
+}
+
+static bool
+is_named(const Files *files, const char *file)
+{
+	for (uint64 i = 0; i < files->all; i++)
+		if (strcmp(at_doctor_field(i, 1), file) == 0)
+			return true;
+	return false;
+}
+
+/* A file that is being made now is taken for one to which nothing leads. */
+static void
+look_around(Files *files)
+{
 	DIR *directory;
 	struct dirent *entry;
 
 	if (at_guc_archive_directory[0] == '\0')
-		return 0;
+		return;
 	directory = AllocateDir(at_guc_archive_directory);
 	if (directory == NULL)
-		return 0;
+		return;
 	while ((entry = ReadDirExtended(directory, at_guc_archive_directory, LOG)) != NULL)
 	{
-		size_t len = strlen(entry->d_name);
-		size_t end = strlen(AT_FILE_GONE);
+		const char *file = entry->d_name;
 
-		count += len > end && strcmp(entry->d_name + len - end, AT_FILE_GONE) == 0;
+		files->gone += has_end(file, AT_FILE_GONE);
+		if (!has_end(file, AT_FILE_PART) &&
+			(!has_end(file, AT_COLD_FILE_END) || is_named(files, file)))
+			continue;
+		if (files->loose++ == 0)
+			files->first_loose = pstrdup(file);
 	}
 	FreeDir(directory);
-	return count;
 }

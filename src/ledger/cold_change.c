@@ -23,7 +23,7 @@
 #include "ledger/cold.h"
 #include "ledger/cold_build.h"
 #include "ledger/cold_change.h"
-#include "ledger/cold_file.h"
+#include "ledger/cold_leftover.h"
 #include "ledger/cold_segment.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
@@ -135,7 +135,7 @@ remove_files(int32 store_id)
 		if (row->file == NULL || (last != NULL && strcmp(last, row->file) == 0))
 			continue;
 		last = pstrdup(row->file);
-		at_cold_file_remove(last);
+		at_cold_leftover_going(last);
 	}
 	at_segment_scan_close(scan);
 	UnregisterSnapshot(snapshot);

@@ -1,9 +1,6 @@
 /*-------------------------------------------------------------------------
  * cold_file.c
  *		Segments of cold rows in files below audit_trail.archive_directory.
- *
- * What is to be removed is a list in the memory of the top transaction, so the end of
- * that forgets it; a subtransaction that aborts does not, and who asks is in none.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -12,31 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "access/xact.h"
-#include "nodes/pg_list.h"
 #include "storage/fd.h"
-#include "utils/memutils.h"
 
 #include "base/compat.h"
 #include "base/guc.h"
 #include "ledger/cold_file.h"
+#include "ledger/cold_leftover.h"
 #include "ledger/datum.h"
-
-/* Of a file that is being written. */
-#define ASIDE ".part"
 
 #define READ_BYTES 65536
 
-static List *to_remove; /* names; reset at the end of each transaction */
-
 static int open_or_fetch(const char *file, const char *path, const char **why);
-static void end_transaction(XactEvent event, void *arg);
-
-void
-at_cold_file_init(void)
-{
-	RegisterXactCallback(end_transaction, NULL);
-}
 
 /* Nothing in it leads out of the directory, or means anything to a shell. */
 bool
@@ -119,7 +102,8 @@ failed(const char *what, const char *path)
 void
 at_cold_file_begin(AtColdFile *out, const char *start)
 {
-	out->aside = at_cold_file_path(start, ASIDE);
+	at_cold_leftover_made(start);
+	out->aside = at_cold_file_path(start, AT_FILE_PART);
 	out->len = 0;
 	out->fd = OpenTransientFilePerm(out->aside, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY, 0600);
 	if (out->fd < 0)
@@ -161,6 +145,7 @@ at_cold_file_end(AtColdFile *out, const char *start)
 	for (int i = 0; i < AT_HASH_LEN; i++)
 		snprintf(hex + 2 * i, 3, "%02x", hash.bytes[i]);
 	file = psprintf("%s.%s" AT_COLD_FILE_END, start, hex);
+	at_cold_leftover_made(file);
 	(void) durable_rename(out->aside, at_cold_file_path(file, ""), ERROR);
 	return file;
 }
@@ -203,47 +188,4 @@ at_cold_file_hash(const char *path, AtHash *hash)
 	pfree(reading);
 	errno = error;
 	return error == 0;
-}
-
-void
-at_cold_file_remove(const char *file)
-{
-	MemoryContext save = MemoryContextSwitchTo(TopTransactionContext);
-
-	if (at_cold_file_is_name(file))
-		to_remove = lappend(to_remove, pstrdup(file));
-	MemoryContextSwitchTo(save);
-}
-
-/* A copy elsewhere, or one that is just being made: whoever makes it finds its marker renamed. */
-static void
-remove_file(const char *file)
-{
-	char path[MAXPGPATH];
-	char marker[MAXPGPATH];
-	char gone[MAXPGPATH];
-
-	snprintf(path, MAXPGPATH, "%s/%s", at_guc_archive_directory, file);
-	snprintf(gone, MAXPGPATH, "%s" AT_FILE_GONE, path);
-	snprintf(marker, MAXPGPATH, "%s" AT_FILE_READY, path);
-	if (rename(marker, gone) != 0)
-	{
-		snprintf(marker, MAXPGPATH, "%s" AT_FILE_DONE, path);
-		(void) rename(marker, gone);
-	}
-	if (unlink(path) != 0 && errno != ENOENT)
-		ereport(WARNING,
-				(errcode_for_file_access(), errmsg("could not remove file \"%s\": %m", path)));
-}
-
-static void
-end_transaction(XactEvent event, void *arg)
-{
-	ListCell *cell;
-
-	if (event == XACT_EVENT_COMMIT)
-		foreach (cell, to_remove)
-			remove_file(lfirst(cell));
-	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
-		to_remove = NIL;
 }

@@ -12,7 +12,8 @@
  *		FILE.done	it is stored
  *		FILE.gone	it is to be removed there: what is in it was purged
  *
- * A marker changes by being renamed, so of two who change it one does.
+ * A marker changes by being renamed, so of two who change it one does. A fourth is of
+ * cold_leftover.h.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_COLD_FILE_H
@@ -48,8 +49,10 @@ extern bool at_cold_file_exists(const char *file, const char *end);
  */
 extern const char *at_cold_file_fetch(const char *file, const char *path);
 
-/* Begin a file, which gets its name, and is put in its place, when it is on disk. Errors name the
- * path. */
+/*
+ * Begin a file, which gets its name, and is put in its place, when it is on disk. It goes if the
+ * transaction aborts. Errors name the path.
+ */
 typedef struct AtColdFile
 {
 	char *aside;
@@ -65,12 +68,5 @@ extern char *at_cold_file_end(AtColdFile *out, const char *start);
 
 /* SHA-256 of what is in the file at a path; false if it cannot be read, as errno says. */
 extern bool at_cold_file_hash(const char *path, AtHash *hash);
-
-/* Remove a file, and have it removed elsewhere, when the transaction has committed; a failure is a
- * warning. */
-extern void at_cold_file_remove(const char *file);
-
-/* Register the callback. */
-extern void at_cold_file_init(void);
 
 #endif

@@ -6,6 +6,8 @@
  * A partition that has something a legal hold is about stays in the database, and no other
  * does for that.
  *
+ * Another step, in each run, removes files that a crash has left (ledger/cold_leftover.h).
+ *
  * Locks: one archive at a time, by the lock for passes over audit.segment; and those of
  * ledger/cold_move.c, to the end of the transaction.
  *-------------------------------------------------------------------------
@@ -29,6 +31,7 @@
 #include "base/guc.h"
 #include "ledger/cold.h"
 #include "ledger/cold_change.h"
+#include "ledger/cold_leftover.h"
 #include "ledger/owner_query.h"
 #include "retention/archive_files.h"
 #include "retention/due.h"
@@ -57,15 +60,18 @@ typedef struct Moved
 } Moved;
 
 static bool files_step(TimestampTz deadline);
+static bool leftovers_step(TimestampTz deadline);
 static bool move_oldest(TimestampTz before, Moved *moved);
 
 PG_FUNCTION_INFO_V1(at_archive_to_file);
 
 static const AtKeeperStep step = {.name = "files", .in_window = true, .run = files_step};
+static const AtKeeperStep leftovers = {.name = "leftovers", .run = leftovers_step};
 
 void
 at_archive_files_init(void)
 {
+	at_keeper_register(&leftovers);
 	at_keeper_register(&step);
 }
 
@@ -113,6 +119,42 @@ files_step(TimestampTz deadline)
 					  moved.bytes);
 	CommitTransactionCommand();
 	return found;
+}
+
+/*
+ * What a crash has left: a file that nothing leads to, of segments that were purged or of a move
+ * that did not come about, is removed. No transaction is about one while the lock is held.
+ */
+static bool
+leftovers_step(TimestampTz deadline)
+{
+	List *files;
+	ListCell *cell;
+
+	if (at_guc_archive_directory[0] == '\0')
+		return false;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	at_keeper_limit_locks();
+	at_ledger_lock_passes(AT_LEDGER_SEGMENT);
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetLatestSnapshot());
+	files = at_cold_leftovers();
+	foreach (cell, files)
+	{
+		Oid type = TEXTOID;
+		Datum file = CStringGetTextDatum(lfirst(cell));
+		bool stays = at_owner_value("SELECT 't' FROM audit.segment AS s "
+									"WHERE s.file OPERATOR(pg_catalog.=) $1 LIMIT 1",
+									1, &type, &file) != NULL;
+
+		at_cold_leftover_end(lfirst(cell), stays);
+		if (!stays)
+			at_keeper_did(1, "%s is removed, to which nothing leads", (char *) lfirst(cell));
+	}
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return false;
 }
 
 /* Of months that ended before a time; false if there is none that may be moved. */
