@@ -345,10 +345,12 @@ check_default_partitions(const AtDoctor *doctor, const char *name)
 	if (filled == 0)
 		at_doctor_report(doctor, name, OK, NULL, "The default partitions are empty.");
 	for (uint64 i = 0; i < filled; i++)
-		at_doctor_report(
-			doctor, name, WARN, "SELECT audit.keeper_now(); -- moves those of months that are over",
-			"%s holds rows: a month had no partition in time. They stay until it is over.",
-			at_doctor_field(i, 1));
+		at_doctor_report(doctor, name, WARN,
+						 "SELECT audit.keeper_now(); -- moves those of months that are over",
+						 "%s holds rows: a month had no partition in time. They stay until the "
+						 "last such month is "
+						 "over.",
+						 at_doctor_field(i, 1));
 }
 
 /*

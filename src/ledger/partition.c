@@ -342,7 +342,55 @@ at_partitions_create_months(int months_ahead)
 	return created;
 }
 
-/* The months of a class that are over; this one, whose rows may be on their way, is left. */
+/* Does a table of a class have rows of this month in its default partition, so that more will come?
+ */
+static bool
+is_written(int class)
+{
+	int year;
+	int month;
+
+	current_month(&year, &month);
+	for (int j = 0; j < lengthof(partitioned); j++)
+		if (at_default_has(at_ledger_names[partitioned[j]], class, start_of(year, month),
+						   start_of(year, month + 1)))
+			return true;
+	return false;
+}
+
+/* Rows of this time that are beside rows of this month. */
+static bool
+default_waits(int class, TimestampTz from, TimestampTz until)
+{
+	bool waits = false;
+
+	for (int j = 0; j < lengthof(partitioned) && !waits; j++)
+		waits = at_default_has(at_ledger_names[partitioned[j]], class, from, until);
+	return waits && is_written(class);
+}
+
+bool
+at_partitions_default_waits(TimestampTz from, TimestampTz until)
+{
+	AtOwnerState state;
+	int16 *classes;
+	int count = at_retention_classes(&classes);
+	bool waits;
+
+	at_owner_enter(&state);
+	SPI_connect();
+	waits = default_waits(AT_RETENTION_CLASS_DEFAULT, from, until);
+	for (int i = 0; i < count && !waits; i++)
+		waits = default_waits(classes[i], from, until);
+	SPI_finish();
+	at_owner_leave(&state);
+	return waits;
+}
+
+/*
+ * The months of a class that are over, unless others write beside them, who would wait; this one,
+ * whose rows may be on their way, is left.
+ */
 static bool
 make_for_rows_of(int class, char **partition, uint64 *rows)
 {
@@ -359,7 +407,7 @@ make_for_rows_of(int class, char **partition, uint64 *rows)
 		fsec_t fsec;
 
 		if (!at_default_first_month(table, class, &first) ||
-			first >= start_of(this_year, this_month) ||
+			first >= start_of(this_year, this_month) || is_written(class) ||
 			timestamp2tm(first, NULL, &tm, &fsec, NULL, NULL) != 0)
 			continue;
 		*rows = make_month(table, class, tm.tm_year, tm.tm_mon - 1);

@@ -60,6 +60,12 @@ extern int at_partitions_create_months(int months_ahead);
  */
 extern bool at_partitions_make_for_rows(char **partition, uint64 *rows);
 
+/*
+ * Is something of this time in a default partition that has rows of this month too? To change that
+ * would keep those waiting who write now; when the month is over nobody does.
+ */
+extern bool at_partitions_default_waits(TimestampTz from, TimestampTz until);
+
 /* The keeper's duty, in a transaction of the caller: months ahead, as the ledger's owner. */
 extern int at_partitions_upkeep(void);
 

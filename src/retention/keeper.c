@@ -342,7 +342,8 @@ make_partitions(TimestampTz deadline)
 
 /*
  * The second step: what default partitions have of months that are over gets partitions, one a
- * portion, so that it can be archived. Who writes into the default one, or reads all, waits for it.
+ * portion, so that it can be archived. Who reads all waits for it; while others write into the
+ * default one it is left.
  */
 static bool
 sort_default(TimestampTz deadline)

@@ -27,6 +27,7 @@
 #include "ledger/datum.h"
 #include "ledger/owner.h"
 #include "ledger/owner_query.h"
+#include "ledger/partition.h"
 #include "retention/hold.h"
 #include "retention/keeper.h"
 #include "retention/purge.h"
@@ -48,7 +49,7 @@ static const char next_query[] =
 	"FROM audit.deletion AS x WHERE (x.phase = 'done' OR (x.phase = 'cancelled' "
 	"AND (x.certificate ->> 'nothing')::bool)) "
 	"AND (x.certificate ->> 'request')::int8 = q.log_index "
-	"AND x.certificate ->> 'from' = m.m ->> 'from') ORDER BY q.log_index, m.m ->> 'from' LIMIT 1";
+	"AND x.certificate ->> 'from' = m.m ->> 'from') ORDER BY q.log_index, m.m ->> 'from'";
 
 /* How long a run waits for an order to be signed, or anchored, before it leaves that to the next.
  */
@@ -136,42 +137,68 @@ wait_a_moment(void)
 	return false;
 }
 
-/* A column of the first row, in the context. */
-static char *
-get_text(int column, MemoryContext context)
+/* A row of next_query, in the context. */
+static AtPurgeMonth *
+get_month(uint64 row, MemoryContext context)
 {
-	char *value = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column);
+	MemoryContext save = MemoryContextSwitchTo(context);
+	AtPurgeMonth *month = palloc(sizeof(AtPurgeMonth));
+	char *value[7];
 
-	return value != NULL ? MemoryContextStrdup(context, value) : NULL;
+	for (int i = 0; i < lengthof(value); i++)
+	{
+		char *text = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, i + 1);
+
+		value[i] = text != NULL ? MemoryContextStrdup(context, text) : NULL;
+	}
+	*month = (AtPurgeMonth){.request_id = pg_strtoint64(value[0]),
+							.approval_id = pg_strtoint64(value[1]),
+							.requested_by = value[2],
+							.approved_by = value[3],
+							.from = value[4],
+							.until = value[5],
+							.deletion_id = value[6] != NULL ? pg_strtoint64(value[6]) : 0};
+	MemoryContextSwitchTo(save);
+	return month;
 }
 
+static TimestampTz
+read_time(const char *text)
+{
+	return DatumGetTimestampTz(DirectFunctionCall3(
+		timestamptz_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+}
+
+/* The first one that keeps nobody waiting who writes now. */
 static bool
 find_next(AtPurgeMonth *month)
 {
 	MemoryContext context = CurrentMemoryContext;
 	AtOwnerState state;
-	bool found;
+	List *months = NIL;
+	ListCell *cell;
 
 	at_owner_enter(&state);
 	SPI_connect();
-	if (SPI_execute(next_query, true, 1) != SPI_OK_SELECT)
+	if (SPI_execute(next_query, true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read approved purges");
-	found = SPI_processed > 0;
-	if (found)
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		char *deletion = get_text(7, context);
+		AtPurgeMonth *one = get_month(i, context);
+		MemoryContext save = MemoryContextSwitchTo(context);
 
-		*month = (AtPurgeMonth){.request_id = pg_strtoint64(get_text(1, context)),
-								.approval_id = pg_strtoint64(get_text(2, context)),
-								.requested_by = get_text(3, context),
-								.approved_by = get_text(4, context),
-								.from = get_text(5, context),
-								.until = get_text(6, context),
-								.deletion_id = deletion ? pg_strtoint64(deletion) : 0};
+		months = lappend(months, one);
+		MemoryContextSwitchTo(save);
 	}
 	SPI_finish();
 	at_owner_leave(&state);
-	return found;
+	foreach (cell, months)
+	{
+		*month = *(AtPurgeMonth *) lfirst(cell);
+		if (!at_partitions_default_waits(read_time(month->from), read_time(month->until)))
+			return true;
+	}
+	return false;
 }
 
 /* The size of the newest checkpoint that was signed; 0 if there is none. */

@@ -61,8 +61,42 @@ clock(100);
 approved('mona', q{SELECT audit.request_purge('the law')});
 beside('a month is purged, and its partitions are dropped', 'purge', 'drop');
 is(value(q{SELECT object FROM audit.verify() WHERE finding = 'summary'}), 'ok', 'and all verifies');
+
+# The keeper has not run for a year, so all is in the default partition, into which others write: its storage stays, and
+# what has expired goes when nobody writes there any more.
+foreach my $late (500, 560)
+{
+	clock($late);
+	value(q{INSERT INTO orders (note) SELECT repeat('y', 200) FROM generate_series(1, 2000)});
+}
+value('SELECT audit.seal_now()');
+clock(640);
+value(q{INSERT INTO orders (note) SELECT repeat('z', 200) FROM generate_series(1, 2000)});
+value('SELECT audit.seal_now()');
+my $expired = q{SELECT count(*) FROM audit.event AS e JOIN audit.transaction AS t USING (tx_at, tx_id) WHERE e.tx_at < (SELECT min(tx_at) + '70 days' FROM audit.event WHERE tableoid::regclass::text ~ 'default$') AND e.tableoid::regclass::text ~ 'default$'};
+my $storage = storage();
+approved('mona', q{SELECT audit.request_purge('the law')});
+value('SELECT audit.keeper_now()') for 1 .. 3;
+is(storage(), $storage, 'while others write into a default partition nothing takes its storage');
+is(value($expired), 4000, 'and what has expired is there still');
+is(value(q{SELECT count(*) FROM audit.keeper_run WHERE error IS NOT NULL}), 0, 'nothing failed');
+clock(670);
+value(q{INSERT INTO orders (note) VALUES ('now')});
+wait_for('what has expired is purged', sub {
+	value('SELECT audit.keeper_now()');
+	value(q{SELECT count(*) FROM audit.event AS e WHERE e.new_values::jsonb ->> 'note' ~ '^y'}) == 0 });
+is(value(q{SELECT count(*) FROM audit.event AS e WHERE e.new_values::jsonb ->> 'note' ~ '^z'}), 2000, 'what has not is there');
+is(value(q{SELECT count(*) FROM audit.event WHERE tableoid::regclass::text ~ 'default$'}), 0, 'in partitions of its own');
+is(value(q{SELECT object FROM audit.verify() WHERE finding = 'summary'}), 'ok', 'and all verifies');
 $node->stop;
 done_testing();
+
+# Of default partitions with rows
+sub storage
+{
+	return value(q{SELECT string_agg(c.relname || ' ' || pg_relation_filenode(c.oid), ', ' ORDER BY c.relname) FROM pg_class c
+		WHERE c.relnamespace = 'audit'::regnamespace AND c.relname ~ '_default$' AND c.relkind = 'r' AND pg_relation_size(c.oid) > 0});
+}
 
 sub value { return $node->safe_psql('postgres', $_[0]) }
 
