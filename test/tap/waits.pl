@@ -1,6 +1,7 @@
 # Writers do not wait for the keeper. Somebody reads the whole trail in a transaction that stays open, so that
 # each lock that the keeper asks for has to wait, and whoever comes behind it would wait as long: so it must
-# give up soon, and come back. The server's log tells who waited for how long.
+# give up soon, and come back. The server's log tells who waited for how long. A default partition into which others write
+# it leaves alone.
 use strict;
 use warnings;
 use FindBin;
@@ -64,7 +65,7 @@ is(value(q{SELECT object FROM audit.verify() WHERE finding = 'summary'}), 'ok', 
 
 # The keeper has not run for a year, so all is in the default partition, into which others write: its storage stays, and
 # what has expired goes when nobody writes there any more.
-foreach my $late (500, 560)
+foreach my $late (440, 500)
 {
 	clock($late);
 	value(q{INSERT INTO orders (note) SELECT repeat('y', 200) FROM generate_series(1, 2000)});
@@ -75,14 +76,16 @@ value(q{INSERT INTO orders (note) SELECT repeat('z', 200) FROM generate_series(1
 value('SELECT audit.seal_now()');
 my $expired = q{SELECT count(*) FROM audit.event AS e JOIN audit.transaction AS t USING (tx_at, tx_id) WHERE e.tx_at < (SELECT min(tx_at) + '70 days' FROM audit.event WHERE tableoid::regclass::text ~ 'default$') AND e.tableoid::regclass::text ~ 'default$'};
 my $storage = storage();
+my $last_run = value('SELECT max(run_id) FROM audit.keeper_run');
 approved('mona', q{SELECT audit.request_purge('the law')});
 value('SELECT audit.keeper_now()') for 1 .. 3;
 is(storage(), $storage, 'while others write into a default partition nothing takes its storage');
 is(value($expired), 4000, 'and what has expired is there still');
-is(value(q{SELECT count(*) FROM audit.keeper_run WHERE error IS NOT NULL}), 0, 'nothing failed');
-clock(670);
+is(value(q{SELECT count(*) FROM audit.keeper_run WHERE error IS NOT NULL AND run_id > } . $last_run), 0, 'nothing failed');
+clock(680);
 value(q{INSERT INTO orders (note) VALUES ('now')});
 wait_for('what has expired is purged', sub {
+	value('SELECT audit.seal_now()');
 	value('SELECT audit.keeper_now()');
 	value(q{SELECT count(*) FROM audit.event AS e WHERE e.new_values::jsonb ->> 'note' ~ '^y'}) == 0 });
 is(value(q{SELECT count(*) FROM audit.event AS e WHERE e.new_values::jsonb ->> 'note' ~ '^z'}), 2000, 'what has not is there');
