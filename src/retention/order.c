@@ -24,6 +24,7 @@
 #include "base/catalog.h"
 #include "base/clock.h"
 #include "base/compat.h"
+#include "base/debug_point.h"
 #include "base/errors.h"
 #include "core/bytes.h"
 #include "core/merkle.h"
@@ -356,6 +357,8 @@ certify(const Order *order)
 
 	if (!at_merkle_root(&order->tree, &root))
 		at_hash_failed();
+	if (at_debug_point_is_on("purge-wrong-root"))
+		root.bytes[0] ^= 1;
 	hex_encode((const char *) &root, AT_HASH_LEN, root_hex);
 	initStringInfo(&json);
 	appendStringInfo(&json, "{\"request\":" INT64_FORMAT ",\"approval\":" INT64_FORMAT,

@@ -10,12 +10,16 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
 #include "core/bytes.h"
 #include "core/json_text.h"
+#include "core/merkle.h"
 #include "ledger/datum.h"
 #include "ledger/scan.h"
 #include "seal/verify.h"
 
+static void check_root(AtVerify *verify, const AtDeletion *deletion);
 static void check_sessions(AtVerify *verify, const AtDeletion *deletion);
 static void report(AtVerify *verify, AtFault fault, int64 log_index, const char *detail);
 static char *member(const AtDeletion *deletion, const char *name);
@@ -92,7 +96,10 @@ at_verify_deletions(AtVerify *verify)
 		else if (deletion->problem != NULL)
 			report(verify, AT_FAULT_CHANGED, deletion->log_index, deletion->problem);
 		else
+		{
+			check_root(verify, deletion);
 			check_sessions(verify, deletion);
+		}
 	}
 	for (int i = 0; i < verify->nrecords; i++)
 	{
@@ -106,6 +113,44 @@ at_verify_deletions(AtVerify *verify)
 	}
 	if (rows > gaps->ndeletions)
 		report(verify, AT_FAULT_ADDED, -1, "there are rows that no index leads to");
+}
+
+/* The root that the order certifies is that over the hashes of the leaves it names, which stay. */
+static void
+check_root(AtVerify *verify, const AtDeletion *deletion)
+{
+	AtGaps mine = {0};
+	AtMerkle tree;
+	AtHash root;
+
+	if (deletion->gaps == NULL || !at_deletion_is_done(verify->gaps, deletion->deletion_id))
+		return;
+	at_merkle_init(&tree);
+	mine.gap =
+		palloc_extended(sizeof(AtGap) * (deletion->gaps_len / AT_GAP_LEN + 1), MCXT_ALLOC_HUGE);
+	for (size_t at = 0; at + AT_GAP_LEN <= deletion->gaps_len; at += AT_GAP_LEN)
+		mine.gap[mine.count++] = at_gap_read(deletion->gaps + at);
+	for (uint64 i = 0; i < mine.count; i++)
+	{
+		AtGhost *ghosts;
+		uint64 count;
+
+		CHECK_FOR_INTERRUPTS();
+		if (i > 0 && mine.gap[i].log_index == mine.gap[i - 1].log_index)
+			continue;
+		count = at_gaps_ghosts(&mine, at_verify_tiles(verify), mine.gap[i].log_index, &ghosts);
+		for (uint64 j = 0; j < count; j++)
+			if (!at_merkle_add(&tree, &ghosts[j].hash))
+				at_hash_failed();
+		pfree(ghosts);
+	}
+	if (!at_merkle_root(&tree, &root))
+		at_hash_failed();
+	if (strcmp(at_hash_text(&root), member(deletion, "leaves_root")) != 0)
+		report(verify, AT_FAULT_CHANGED, deletion->log_index,
+			   psprintf("the hashes of its leaves have the root %s, and it certifies %s",
+						at_hash_text(&root), member(deletion, "leaves_root")));
+	pfree(mine.gap);
 }
 
 /* The transactions that brought them are gone, and what they vouched for stands in the order. */

@@ -159,6 +159,18 @@ foreach my $edit (['certificate', '"approved_by":"bob"', '"approved_by":"bOb"'],
 	$node->start;
 	is(object(), 'ok', 'put back, all is as it was');
 }
+
+# An order that certifies another root than that of the hashes which stay, sealed as it is.
+sql(q{INSERT INTO orders SELECT g, 'later' FROM generate_series(101, 150) g});
+sql('SELECT audit.seal_now()');
+$node->append_conf('postgresql.conf', "audit_trail.debug_points = 'purge-wrong-root'\n");
+clock(900);
+$id = as('mona', q{SELECT audit.request_purge('the law')});
+as('bob', "SELECT audit.approve($id, 'fine')");
+sql('SELECT audit.keeper_now()');
+is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action = 'insert'}), '0', 'an order with a false root is carried out');
+like(sql(q{SELECT string_agg(finding || ': ' || detail, chr(10)) FROM audit.verify() WHERE finding NOT IN ('summary', 'purged')}),
+	qr/^deletion changed: the hashes of its leaves have the root [0-9a-f]{64}, and it certifies [0-9a-f]{64}$/, 'and its certificate is a finding, and nothing else is');
 $node->stop;
 done_testing();
 
