@@ -16,8 +16,8 @@
  *
  * Alerts are raised in each transaction of some, so a session draws a block of their
  * numbers at once, and looks up all of it: none is in use. Others, to whom a sequence that was set
- * back gives the same block, see the rows that were raised with it, and meet the lock that names
- *it.
+ * back gives the same block, see the rows that were raised with it, and meet the lock
+ * that names it.
  *
  * Locks: whoever sets a sequence right holds ShareUpdateExclusiveLock on it meanwhile. A session
  * holds the lock that names its block, an object "in" the sequence, until it draws the next.
@@ -40,6 +40,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/attempt.h"
 #include "ledger/number.h"
@@ -198,7 +199,7 @@ has_block(Oid sequence)
 	LOCKTAG tag = block_tag(sequence, block.last);
 
 	return block.sequence == sequence && block.next <= block.last &&
-		   LockHeldByMe(&tag, ExclusiveLock);
+		   LockHeldByMe(&tag, ExclusiveLock, false);
 }
 
 /* Lock it for the session; false if another one has it, or this one. */
@@ -207,7 +208,7 @@ lock_block(Oid sequence, int64 last)
 {
 	LOCKTAG tag = block_tag(sequence, last);
 
-	return !LockHeldByMe(&tag, ExclusiveLock) &&
+	return !LockHeldByMe(&tag, ExclusiveLock, false) &&
 		   LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -216,7 +217,7 @@ unlock_block(Oid sequence, int64 last)
 {
 	LOCKTAG tag = block_tag(sequence, last);
 
-	if (LockHeldByMe(&tag, ExclusiveLock))
+	if (LockHeldByMe(&tag, ExclusiveLock, false))
 		LockRelease(&tag, ExclusiveLock, true);
 }
 
