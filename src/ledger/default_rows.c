@@ -3,12 +3,14 @@
  *		Rows of audit.event and audit.transaction that are in default partitions.
  *
  * Locks: AccessShareLock on the default partition to look; AccessExclusiveLock to
- * move, to the end of the transaction.
+ * move, to promise and to release, ShareUpdateExclusiveLock to prove, to the end of the
+ *transaction.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/pg_constraint.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "storage/bufmgr.h"
@@ -20,6 +22,10 @@
 #include "base/columns.h"
 #include "ledger/default_rows.h"
 #include "ledger/let_go.h"
+#include "ledger/own_command.h"
+
+/* The constraint that says of a default partition what it has no rows of. */
+#define PROMISE "none_of_months_ahead"
 
 typedef struct Span
 {
@@ -83,6 +89,49 @@ is_empty(const char *partition)
 	if (rel != NULL)
 		table_close(rel, AccessShareLock);
 	return empty;
+}
+
+bool
+at_default_is_filled(const char *table, int class)
+{
+	return !is_empty(default_of(table, class));
+}
+
+void
+at_default_promise(const char *table, int class, TimestampTz from, TimestampTz until)
+{
+	at_own_command(psprintf("ALTER TABLE audit.%s DROP CONSTRAINT IF EXISTS " PROMISE
+							", ADD CONSTRAINT " PROMISE
+							" CHECK (tx_at OPERATOR(pg_catalog.<) '%s' OR "
+							"tx_at OPERATOR(pg_catalog.>=) '%s') NOT VALID",
+							default_of(table, class), pstrdup(timestamptz_to_str(from)),
+							pstrdup(timestamptz_to_str(until))));
+}
+
+static bool
+is_promised(const char *partition)
+{
+	Oid relid = get_relname_relid(partition, at_audit_schema());
+
+	return OidIsValid(relid) && OidIsValid(get_relation_constraint_oid(relid, PROMISE, true));
+}
+
+void
+at_default_prove(const char *table, int class)
+{
+	char *partition = default_of(table, class);
+
+	if (is_promised(partition))
+		at_own_command(psprintf("ALTER TABLE audit.%s VALIDATE CONSTRAINT " PROMISE, partition));
+}
+
+void
+at_default_release(const char *table, int class)
+{
+	char *partition = default_of(table, class);
+
+	if (is_promised(partition))
+		at_own_command(psprintf("ALTER TABLE audit.%s DROP CONSTRAINT " PROMISE, partition));
 }
 
 static bool

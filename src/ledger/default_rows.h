@@ -30,4 +30,20 @@ extern bool at_default_first_month(const char *table, int class, TimestampTz *mo
 extern uint64 at_default_move(const char *table, int class, TimestampTz from, TimestampTz until,
 							  const char *to);
 
+/*
+ * Promise that a default partition has no rows of a time that is yet to come, so that partitions
+ * for it can be attached without reading the default one under a lock that writers wait for. Three
+ * steps: the promise, which takes such a lock for a moment and nothing else; in a later transaction
+ * the proof, which reads, and which nobody waits for; the attachments; and in the same transaction
+ * as these two the end of it. Rows are written without regard to it, and to the planner an unproved
+ * promise says nothing: one that a crash leaves is made anew. The last two do nothing where nothing
+ * is promised.
+ */
+extern void at_default_promise(const char *table, int class, TimestampTz from, TimestampTz until);
+extern void at_default_prove(const char *table, int class);
+extern void at_default_release(const char *table, int class);
+
+/* Is there anything in the default partition of a class, whatever its time? */
+extern bool at_default_is_filled(const char *table, int class);
+
 #endif

@@ -274,16 +274,21 @@ make_month(const char *table, int class, int year, int month)
 	return moved;
 }
 
-/* The same ahead of time; false if it is there already, or may yet come into the default partition.
- */
-static bool
-create_month(const char *table, int class, int year, int month)
+/* A month's partition. */
+typedef struct Month
 {
-	if (is_there(psprintf("%s_%d_%04d%02d", table, class, year, month + 1)) ||
-		at_default_has(table, class, start_of(year, month), start_of(year, month + 1)))
-		return false;
-	(void) make_month(table, class, year, month);
-	return true;
+	const char *table;
+	int class;
+	int year;
+	int month; /* from 0 */
+} Month;
+
+/* Is it to be made? Not if it is there, or if its rows have come into the default partition. */
+static bool
+is_wanted(const char *table, int class, int year, int month)
+{
+	return !is_there(psprintf("%s_%d_%04d%02d", table, class, year, month + 1)) &&
+		   !at_default_has(table, class, start_of(year, month), start_of(year, month + 1));
 }
 
 /* Make the table of a class, with nothing but a default partition, if it is missing. */
@@ -305,41 +310,111 @@ create_class(const char *table, int class)
 							table, name, class));
 }
 
-/* The months of one class. */
-static int
-create_months(int class, int months_ahead)
+/* Classes that have partitions; the caller is in SPI. */
+static List *
+all_classes(void)
 {
-	int created = 0;
+	int16 *classes;
+	int count = at_retention_classes(&classes);
+	List *all = list_make1_int(AT_RETENTION_CLASS_DEFAULT);
+
+	for (int i = 0; i < count; i++)
+		all = lappend_int(all, classes[i]);
+	return all;
+}
+
+/* Add what is to be made of the months from the first-th on; 0 is this one. */
+static List *
+add_wanted(List *months, const char *table, int class, int first, int last)
+{
 	int year;
 	int month;
 
 	current_month(&year, &month);
-	for (int j = 0; j < lengthof(partitioned); j++)
-		create_class(at_ledger_names[partitioned[j]], class);
-	for (int i = 0; i <= months_ahead; i++)
-	{
-		int months = month + i;
+	for (int i = month + first; i <= month + last; i++)
+		if (is_wanted(table, class, year + i / 12, i % 12))
+		{
+			Month *wanted = palloc(sizeof(Month));
 
-		for (int j = 0; j < lengthof(partitioned); j++)
-			created += create_month(at_ledger_names[partitioned[j]], class, year + months / 12,
-									months % 12);
-	}
-	return created;
+			*wanted = (Month){table, class, year + i / 12, i % 12};
+			months = lappend(months, wanted);
+		}
+	return months;
 }
 
+/*
+ * All that reads a default partition comes first: to attach a month takes a lock on it, which is
+ * held to the end.
+ */
 int
 at_partitions_create_months(int months_ahead)
 {
-	int created = 0;
-	int16 *classes;
-	int count = at_retention_classes(&classes);
+	List *months = NIL;
+	List *classes;
+	ListCell *cell;
 
 	SPI_connect();
-	created += create_months(AT_RETENTION_CLASS_DEFAULT, months_ahead);
-	for (int i = 0; i < count; i++)
-		created += create_months(classes[i], months_ahead);
+	classes = all_classes();
+	foreach (cell, classes)
+		for (int j = 0; j < lengthof(partitioned); j++)
+			create_class(at_ledger_names[partitioned[j]], lfirst_int(cell));
+	foreach (cell, classes)
+		for (int j = 0; j < lengthof(partitioned); j++)
+		{
+			at_default_prove(at_ledger_names[partitioned[j]], lfirst_int(cell));
+			months = add_wanted(months, at_ledger_names[partitioned[j]], lfirst_int(cell), 0,
+								months_ahead);
+		}
+	foreach (cell, months)
+	{
+		const Month *month = lfirst(cell);
+
+		(void) make_month(month->table, month->class, month->year, month->month);
+	}
+	foreach (cell, classes)
+		for (int j = 0; j < lengthof(partitioned); j++)
+			at_default_release(at_ledger_names[partitioned[j]], lfirst_int(cell));
 	SPI_finish();
-	return created;
+	return list_length(months);
+}
+
+/* The first month from this one on that begins late enough that nobody writes rows of it yet. */
+static int
+first_to_come(void)
+{
+	int year;
+	int month;
+
+	current_month(&year, &month);
+	return start_of(year, month + 1) > at_clock_now() + USECS_PER_HOUR ? 1 : 2;
+}
+
+void
+at_partitions_promise(void)
+{
+	AtOwnerState state;
+	int first = first_to_come();
+	int year;
+	int month;
+	ListCell *cell;
+
+	current_month(&year, &month);
+	at_owner_enter(&state);
+	SPI_connect();
+	foreach (cell, all_classes())
+		for (int j = 0; j < lengthof(partitioned); j++)
+		{
+			const char *table = at_ledger_names[partitioned[j]];
+			int class = lfirst_int(cell);
+			TimestampTz from = start_of(year, month + first);
+			TimestampTz until = start_of(year, month + AT_PARTITION_MONTHS_AHEAD + 1);
+
+			if (at_default_is_filled(table, class) && !at_default_has(table, class, from, until) &&
+				add_wanted(NIL, table, class, first, AT_PARTITION_MONTHS_AHEAD) != NIL)
+				at_default_promise(table, class, from, until);
+		}
+	SPI_finish();
+	at_owner_leave(&state);
 }
 
 /* Does a table of a class have rows of this month in its default partition, so that more will come?

@@ -66,7 +66,12 @@ extern bool at_partitions_make_for_rows(char **partition, uint64 *rows);
  */
 extern bool at_partitions_default_waits(TimestampTz from, TimestampTz until);
 
-/* The keeper's duty, in a transaction of the caller: months ahead, as the ledger's owner. */
+/*
+ * The keeper's duty, in two transactions of the caller: months ahead, as the ledger's owner. The
+ * first prepares default partitions that have rows (see default_rows.h), so that writers do not
+ * wait in the second; returns how many were made.
+ */
+extern void at_partitions_promise(void);
 extern int at_partitions_upkeep(void);
 
 #endif

@@ -332,6 +332,14 @@ make_partitions(TimestampTz deadline)
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	at_keeper_limit_locks();
+	at_partitions_promise();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+
+	StartTransactionCommand();
+	at_debug_point("partitions-promised");
+	PushActiveSnapshot(GetTransactionSnapshot());
+	at_keeper_limit_locks();
 	made = at_partitions_upkeep();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
