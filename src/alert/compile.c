@@ -17,6 +17,7 @@
 
 #include "alert/rule.h"
 #include "base/compat.h"
+#include "base/json_path.h"
 #include "base/json_scan.h"
 
 /* A burst is searched for in the memory of so many times. */
@@ -75,7 +76,7 @@ static void read_restraint(AtRule *rule, const Row *row, bool lenient);
 static AtHours *read_hours(const Row *row, int column, const char *name, bool lenient);
 static int64 read_interval(const Row *row, int column, const char *name);
 static char *interval_text(int64 microseconds);
-static char *read_path(const Row *row, int column);
+static char *read_path(const Row *row, int column, bool lenient);
 static char *read_text(const Row *row, int column);
 static char **read_names(const Row *row, int column, int *count);
 
@@ -108,7 +109,7 @@ at_rule_compile(AtRule *rule, HeapTuple tuple, TupleDesc desc, bool lenient)
 	read_later(rule, &row, lenient);
 	read_restraint(rule, &row, lenient);
 	rule->hours = read_hours(&row, Anum_rule_hours, "hours", lenient);
-	path = read_path(&row, Anum_rule_condition);
+	path = read_path(&row, Anum_rule_condition, lenient);
 	if (path != NULL)
 		rule->condition = at_condition_compile(path, rule->relid, lenient);
 	message = read_text(&row, Anum_rule_message);
@@ -257,6 +258,7 @@ read_by(AtRule *rule, const Row *row)
 	if (len == 0 || len > 100 || strspn(by, "0123456789.") != len)
 		bad_argument(psprintf("\"%s\" is no distance", read_text(row, Anum_rule_by)),
 					 "Write a number, such as 10, or a percentage, such as 10%.");
+	rule->by_text = by;
 	rule->by = DatumGetNumeric(DirectFunctionCall3(
 		numeric_in, CStringGetDatum(by), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }
@@ -331,7 +333,7 @@ read_states(AtRule *rule, const Row *row)
 static void
 read_later(AtRule *rule, const Row *row, bool lenient)
 {
-	char *path = read_path(row, Anum_rule_followed_by);
+	char *path = read_path(row, Anum_rule_followed_by, lenient);
 
 	if ((KIND(rule->kind) & LATER) == 0)
 		return;
@@ -405,13 +407,30 @@ read_interval(const Row *row, int column, const char *name)
 	return microseconds;
 }
 
-/* The text of a path as jsonpath_out() writes it, in which all names are quoted. */
+/*
+ * The text of a path as jsonpath_out() writes it, in which all names are quoted. It is what is
+ * stored, dumped and run, so what is written as another path is refused: jsonpath_out()
+ * loses the parentheses of ($.a - $.b).abs() > 1.
+ */
 static char *
-read_path(const Row *row, int column)
+read_path(const Row *row, int column, bool lenient)
 {
+	JsonPath *path;
+	JsonPath *again;
+	char *text;
+
 	if (row->nulls[column - 1])
 		return NULL;
-	return DatumGetCString(DirectFunctionCall1(jsonpath_out, row->values[column - 1]));
+	path = DatumGetJsonPathP(row->values[column - 1]);
+	text = DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(path)));
+	again = at_path_compile(text);
+	if (!lenient && (VARSIZE(path) != VARSIZE(again) || memcmp(path, again, VARSIZE(path)) != 0))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("the condition of an alert rule cannot be stored as it is"),
+						errdetail("PostgreSQL would write it as %s, which is another.", text),
+						errhint("Begin what has a method with \"0 +\": write 0 + ($.new.total - "
+								"$.old.total).abs() > 10.")));
+	return text;
 }
 
 /* For people: "90 seconds", "5 minutes", "2 days". */

@@ -19,6 +19,7 @@
 #include "base/json_scan.h"
 #include "base/names.h"
 #include "core/decimal.h"
+#include "core/number.h"
 #include "ledger/datum.h"
 
 /* A number that has changed. */
@@ -35,6 +36,7 @@ static bool matches_pattern(const char *pattern, const char *type, int len);
 static bool any_changed(const AtRule *rule, const AtObserved *observed);
 static bool column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *observed,
 						   bool *undecided);
+static bool measure_quickly(Movement *movement);
 static void measure(void *arg);
 static bool is_reverted(const AtRule *rule, const char *from, const char *to);
 static List *matching_columns(const AtRule *rule, AtObserved *observed, bool *undecided);
@@ -171,12 +173,50 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 	Movement movement = {.rule = rule, .old_text = old_text, .new_text = new_text};
 
 	/* a number of 130 000 digits, a hundred times, is none any more */
-	if (!at_caught(measure, &movement))
+	if (!measure_quickly(&movement) && !at_caught(measure, &movement))
 		return *undecided = true;
 	return movement.matches;
 }
 
 /* ---- numbers ---- */
+
+/* Is the distance, of the direction that the rule is about, at least what the rule says? */
+static bool
+is_far(const Movement *movement, const AtNumber *old_number, AtNumber *distance, bool *matches)
+{
+	static const AtNumber hundred = {.units = 100};
+	AtNumber old_size = at_number_abs(*old_number);
+	AtNumber least;
+	int order;
+
+	if (!at_number_read(at_span_of(movement->rule->by_text), &least) ||
+		(movement->rule->percent &&
+		 (at_number_calculate('*', distance, &hundred, distance) != AT_NUMBER_OK ||
+		  at_number_calculate('*', &least, &old_size, &least) != AT_NUMBER_OK)) ||
+		at_number_compare(distance, &least, &order) != AT_NUMBER_OK)
+		return false;
+	*matches = order >= 0;
+	return true;
+}
+
+/* As measure(), with numbers that are not that long; false if they are. */
+static bool
+measure_quickly(Movement *movement)
+{
+	bool up = movement->rule->kind == AT_RULE_INCREASED;
+	AtNumber old_number;
+	AtNumber new_number;
+	AtNumber distance;
+
+	if (!at_number_read(at_span_of(movement->old_text), &old_number) ||
+		!at_number_read(at_span_of(movement->new_text), &new_number) ||
+		at_number_calculate('-', up ? &new_number : &old_number, up ? &old_number : &new_number,
+							&distance) != AT_NUMBER_OK)
+		return false;
+	movement->matches = distance.units > 0;
+	return !movement->matches || movement->rule->by == NULL ||
+		   is_far(movement, &old_number, &distance, &movement->matches);
+}
 
 static Numeric
 read_number(const char *text)

@@ -7,59 +7,37 @@
  *
  * The rules of comparison are those of the engine in lax mode: what is not there is
  * compared as false, null with something else as unequal, and values of two
- * kinds as unknown. Strings are told to be the same or not; their order is the engine's.
+ * kinds, or what cannot be calculated, as unknown. Strings are told to be the same or not, or to
+ * begin with another; their order is the engine's.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "utils/fmgrprotos.h"
+#include "miscadmin.h"
 
-#include "alert/condition.h"
+#include "alert/operand.h"
 #include "alert/quick.h"
-#include "base/names.h"
 #include "core/decimal.h"
-#include "ledger/datum.h"
-
-/* What is compared, and its value. */
-typedef enum Kind
-{
-	VALUE_MISSING,
-	VALUE_NULL,
-	VALUE_BOOL,
-	VALUE_NUMBER,
-	VALUE_STRING,
-	VALUE_OTHER /* for the engine */
-} Kind;
-
-typedef struct Value
-{
-	Kind kind;
-	AtSpan text; /* of a string without quotes */
-} Value;
-
-typedef struct Operand
-{
-	bool is_constant;
-	Value constant;
-	const char *member; /* "actor"; NULL: of a row */
-	bool is_new;        /* of the new row, and not of the old one */
-	AttrNumber attnum;  /* InvalidAttrNumber: there is no such column */
-} Operand;
 
 struct AtQuick
 {
-	JsonPathItemType type; /* of and, or, not, a comparison; another one is the engine's */
+	/* and, or, not, is unknown, exists, starts with, a comparison; any: it is the engine's */
+	JsonPathItemType type;
 	AtQuick *left;
 	AtQuick *right;
-	Operand operand[2];
+	AtOperand *operand[2];
 };
 
 static AtQuick *compile_item(JsonPathItem *item, Oid relid);
-static bool compile_operand(JsonPathItem *item, Oid relid, Operand *operand);
-static bool compile_path(JsonPathItem *root, Oid relid, Operand *operand);
+static bool compile_operands(AtQuick *quick, JsonPathItem *item, Oid relid);
+static AtQuickAnswer negate(AtQuickAnswer answer);
+static AtQuickAnswer is_unknown(AtQuickAnswer answer);
 static AtQuickAnswer judge_both(const AtQuick *quick, AtObserved *observed, AtQuickAnswer decides);
-static AtQuickAnswer compare_operands(const AtQuick *quick, AtObserved *observed);
-static AtQuickAnswer compare_values(JsonPathItemType type, const Value *a, const Value *b);
+static AtQuickAnswer judge_exists(const AtOperand *operand, AtObserved *observed);
+static AtQuickAnswer judge_values(const AtQuick *quick, AtObserved *observed);
+static AtQuickAnswer compare_values(JsonPathItemType type, const AtValue *a, const AtValue *b);
+static AtQuickAnswer compare_numbers(JsonPathItemType type, const AtValue *a, const AtValue *b);
+static AtQuickAnswer starts_with(const AtValue *whole, const AtValue *start);
 
 /* ---- what the path says ---- */
 
@@ -83,10 +61,12 @@ compile_item(JsonPathItem *item, Oid relid)
 	JsonPathItem left;
 	JsonPathItem right;
 
+	check_stack_depth();
 	quick->type = item->type;
 	switch (item->type)
 	{
 		case jpiNot:
+		case jpiIsUnknown:
 			jspGetArg(item, &left);
 			quick->left = compile_item(&left, relid);
 			return quick;
@@ -97,83 +77,40 @@ compile_item(JsonPathItem *item, Oid relid)
 			quick->left = compile_item(&left, relid);
 			quick->right = compile_item(&right, relid);
 			return quick;
+		default:
+			if (!compile_operands(quick, item, relid))
+				quick->type = jpiAny;
+			return quick;
+	}
+}
+
+/* Of a comparison, starts with, or exists: all of them have to be plain. */
+static bool
+compile_operands(AtQuick *quick, JsonPathItem *item, Oid relid)
+{
+	JsonPathItem part;
+
+	switch (item->type)
+	{
+		case jpiExists:
+			jspGetArg(item, &part);
+			quick->operand[0] = at_operand_compile(&part, relid);
+			return quick->operand[0] != NULL && at_operand_is_path(quick->operand[0]);
 		case jpiEqual:
 		case jpiNotEqual:
 		case jpiLess:
 		case jpiGreater:
 		case jpiLessOrEqual:
 		case jpiGreaterOrEqual:
-			jspGetLeftArg(item, &left);
-			jspGetRightArg(item, &right);
-			if (compile_operand(&left, relid, &quick->operand[0]) &&
-				compile_operand(&right, relid, &quick->operand[1]))
-				return quick;
-			/* FALLTHROUGH */
-		default:
-			quick->type = jpiAny;
-			return quick;
-	}
-}
-
-static bool
-compile_operand(JsonPathItem *item, Oid relid, Operand *operand)
-{
-	Value *constant = &operand->constant;
-	int32 len;
-	char *text;
-
-	if (item->type == jpiRoot)
-		return compile_path(item, relid, operand);
-	if (jspHasNext(item))
-		return false;
-	operand->is_constant = true;
-	switch (item->type)
-	{
-		case jpiNull:
-			constant->kind = VALUE_NULL;
-			return true;
-		case jpiBool:
-			constant->kind = VALUE_BOOL;
-			constant->text = at_span_of(jspGetBool(item) ? "true" : "false");
-			return true;
-		case jpiNumeric:
-			constant->kind = VALUE_NUMBER;
-			constant->text = at_span_of(DatumGetCString(
-				DirectFunctionCall1(numeric_out, NumericGetDatum(jspGetNumeric(item)))));
-			return true;
-		case jpiString:
-			text = jspGetString(item, &len);
-			constant->kind = VALUE_STRING;
-			constant->text = at_span_of(pnstrdup(text, len));
-			return true;
+		case jpiStartsWith:
+			jspGetLeftArg(item, &part);
+			quick->operand[0] = at_operand_compile(&part, relid);
+			jspGetRightArg(item, &part);
+			quick->operand[1] = at_operand_compile(&part, relid);
+			return quick->operand[0] != NULL && quick->operand[1] != NULL;
 		default:
 			return false;
 	}
-}
-
-/* $."new"."column", or $."actor" */
-static bool
-compile_path(JsonPathItem *root, Oid relid, Operand *operand)
-{
-	JsonPathItem member;
-	JsonPathItem column;
-	char *name;
-	int32 len;
-
-	if (!jspGetNext(root, &member) || member.type != jpiKey)
-		return false;
-	name = pstrdup(jspGetString(&member, &len));
-	operand->is_new = strcmp(name, "new") == 0;
-	if (!operand->is_new && strcmp(name, "old") != 0)
-	{
-		operand->member = name;
-		return !jspHasNext(&member) && at_condition_member(name, NULL, NULL);
-	}
-	if (!OidIsValid(relid) || !jspGetNext(&member, &column) || column.type != jpiKey ||
-		jspHasNext(&column))
-		return false;
-	operand->attnum = Max(at_stored_column(relid, jspGetString(&column, &len)), 0);
-	return true;
 }
 
 /* ---- an event ---- */
@@ -181,24 +118,43 @@ compile_path(JsonPathItem *root, Oid relid, Operand *operand)
 AtQuickAnswer
 at_quick_judge(const AtQuick *quick, AtObserved *observed)
 {
-	AtQuickAnswer answer;
-
 	switch (quick->type)
 	{
 		case jpiNot:
-			answer = at_quick_judge(quick->left, observed);
-			if (answer == AT_QUICK_TRUE || answer == AT_QUICK_FALSE)
-				answer = answer == AT_QUICK_TRUE ? AT_QUICK_FALSE : AT_QUICK_TRUE;
-			return answer;
+			return negate(at_quick_judge(quick->left, observed));
+		case jpiIsUnknown:
+			return is_unknown(at_quick_judge(quick->left, observed));
 		case jpiAnd:
 			return judge_both(quick, observed, AT_QUICK_FALSE);
 		case jpiOr:
 			return judge_both(quick, observed, AT_QUICK_TRUE);
 		case jpiAny:
 			return AT_QUICK_NONE;
+		case jpiExists:
+			return judge_exists(quick->operand[0], observed);
 		default:
-			return compare_operands(quick, observed);
+			return judge_values(quick, observed);
 	}
+}
+
+static AtQuickAnswer
+answer_of(bool holds)
+{
+	return holds ? AT_QUICK_TRUE : AT_QUICK_FALSE;
+}
+
+static AtQuickAnswer
+negate(AtQuickAnswer answer)
+{
+	if (answer == AT_QUICK_TRUE || answer == AT_QUICK_FALSE)
+		return answer_of(answer == AT_QUICK_FALSE);
+	return answer;
+}
+
+static AtQuickAnswer
+is_unknown(AtQuickAnswer answer)
+{
+	return answer == AT_QUICK_NONE ? answer : answer_of(answer == AT_QUICK_UNKNOWN);
 }
 
 /* Of two parts one may decide; else it is the second, unless the first is unknown. */
@@ -214,79 +170,43 @@ judge_both(const AtQuick *quick, AtObserved *observed, AtQuickAnswer decides)
 	return right == decides || right == AT_QUICK_NONE || left != AT_QUICK_UNKNOWN ? right : left;
 }
 
-/* What a piece of JSON is, as far as it is plain; what is written by others may have spaces. */
-static Value
-read_json(const char *json, int len)
-{
-	Value value = {.kind = VALUE_OTHER, .text = {json, len}};
-	char first = len > 0 ? json[0] : '\0';
-
-	if (first == '"' && len >= 2 && json[len - 1] == '"' && memchr(json, '\\', len) == NULL)
-		value = (Value){.kind = VALUE_STRING, .text = {json + 1, len - 2}};
-	else if (first == 'n')
-		value.kind = VALUE_NULL;
-	else if (first == 't' || first == 'f')
-		value.kind = VALUE_BOOL;
-	else if (first == '-' || (first >= '0' && first <= '9'))
-		value.kind = VALUE_NUMBER;
-	return value;
-}
-
-/* The text of a value goes to the buffer, behind what is there. */
-static bool
-append_operand(const Operand *operand, AtObserved *observed, StringInfo buffer)
-{
-	const AtChange *change = observed->change;
-
-	if (operand->member != NULL)
-		return at_condition_member(operand->member, observed, buffer);
-	return operand->attnum != InvalidAttrNumber &&
-		   change->value(change, operand->is_new, operand->attnum, buffer);
-}
-
 static AtQuickAnswer
-compare_operands(const AtQuick *quick, AtObserved *observed)
+judge_exists(const AtOperand *operand, AtObserved *observed)
 {
 	StringInfoData buffer;
-	Value value[2];
-	bool there[2];
-	int end[2];
+	AtValue value;
 
 	initStringInfo(&buffer);
-	for (int i = 0; i < 2; i++)
-	{
-		const Operand *operand = &quick->operand[i];
-
-		/* of an event that is of no row, values are what was recorded */
-		if (!operand->is_constant && operand->member == NULL && observed->change->value == NULL)
-			return AT_QUICK_NONE;
-		there[i] = operand->is_constant || append_operand(operand, observed, &buffer);
-		end[i] = buffer.len;
-	}
-	for (int i = 0; i < 2; i++)
-	{
-		int start = i == 0 ? 0 : end[0];
-
-		if (quick->operand[i].is_constant)
-			value[i] = quick->operand[i].constant;
-		else if (there[i])
-			value[i] = read_json(buffer.data + start, end[i] - start);
-		else
-			value[i] = (Value){.kind = VALUE_MISSING};
-	}
-	return compare_values(quick->type, &value[0], &value[1]);
-}
-
-static bool
-is_same(AtSpan a, AtSpan b)
-{
-	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+	value = at_operand_evaluate(operand, observed, &buffer);
+	if (value.kind == AT_VALUE_OTHER && !value.buffered)
+		return AT_QUICK_NONE;
+	return answer_of(value.kind != AT_VALUE_MISSING);
 }
 
 static AtQuickAnswer
-answer_of(bool holds)
+judge_values(const AtQuick *quick, AtObserved *observed)
 {
-	return holds ? AT_QUICK_TRUE : AT_QUICK_FALSE;
+	StringInfoData buffer;
+	AtValue left;
+	AtValue right;
+	size_t start = 0;
+
+	initStringInfo(&buffer);
+	left = at_operand_evaluate(quick->operand[0], observed, &buffer);
+	if (left.buffered)
+		start = (const char *) left.text.data - buffer.data;
+	right = at_operand_evaluate(quick->operand[1], observed, &buffer);
+	if (left.buffered) /* the second may have moved it */
+		left.text.data = buffer.data + start;
+	if (left.kind == AT_VALUE_OTHER || right.kind == AT_VALUE_OTHER)
+		return AT_QUICK_NONE;
+	if (left.kind == AT_VALUE_ERROR || right.kind == AT_VALUE_ERROR)
+		return AT_QUICK_UNKNOWN;
+	if (left.kind == AT_VALUE_MISSING || right.kind == AT_VALUE_MISSING)
+		return AT_QUICK_FALSE;
+	if (quick->type == jpiStartsWith)
+		return starts_with(&left, &right);
+	return compare_values(quick->type, &left, &right);
 }
 
 /* Does the order of two values meet the comparison? */
@@ -310,32 +230,62 @@ meets(JsonPathItemType type, int order)
 	}
 }
 
-static AtQuickAnswer
-compare_values(JsonPathItemType type, const Value *a, const Value *b)
+static bool
+is_number(const AtValue *value)
 {
-	bool same_kind = a->kind == b->kind;
-	int order;
+	return value->kind == AT_VALUE_NUMBER || value->kind == AT_VALUE_CALCULATED;
+}
 
-	if (a->kind == VALUE_OTHER || b->kind == VALUE_OTHER)
-		return AT_QUICK_NONE;
-	if (a->kind == VALUE_MISSING || b->kind == VALUE_MISSING)
-		return AT_QUICK_FALSE;
-	if (!same_kind && (a->kind == VALUE_NULL || b->kind == VALUE_NULL))
+static bool
+is_same(AtSpan a, AtSpan b)
+{
+	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
+}
+
+static AtQuickAnswer
+compare_values(JsonPathItemType type, const AtValue *a, const AtValue *b)
+{
+	if (is_number(a) && is_number(b))
+		return compare_numbers(type, a, b);
+	if (a->kind != b->kind && (a->kind == AT_VALUE_NULL || b->kind == AT_VALUE_NULL))
 		return answer_of(type == jpiNotEqual);
-	if (!same_kind)
+	if (a->kind != b->kind)
 		return AT_QUICK_UNKNOWN;
 	switch (a->kind)
 	{
-		case VALUE_NUMBER:
-			return at_decimal_compare(a->text, b->text, &order) ? meets(type, order)
-																: AT_QUICK_NONE;
-		case VALUE_STRING:
+		case AT_VALUE_STRING:
 			if (type != jpiEqual && type != jpiNotEqual)
 				return AT_QUICK_NONE;
 			return meets(type, is_same(a->text, b->text) ? 0 : 1);
-		case VALUE_BOOL: /* false comes before true, and is longer */
+		case AT_VALUE_BOOL: /* false comes before true, and is longer */
 			return meets(type, (int) b->text.len - (int) a->text.len);
 		default:
 			return meets(type, 0);
 	}
+}
+
+/* As they are written, however long they are, unless one is calculated. */
+static AtQuickAnswer
+compare_numbers(JsonPathItemType type, const AtValue *a, const AtValue *b)
+{
+	AtNumber left = a->number;
+	AtNumber right = b->number;
+	int order;
+
+	if (a->kind == AT_VALUE_NUMBER && b->kind == AT_VALUE_NUMBER)
+		return at_decimal_compare(a->text, b->text, &order) ? meets(type, order) : AT_QUICK_NONE;
+	if ((a->kind == AT_VALUE_NUMBER && !at_number_read(a->text, &left)) ||
+		(b->kind == AT_VALUE_NUMBER && !at_number_read(b->text, &right)) ||
+		at_number_compare(&left, &right, &order) != AT_NUMBER_OK)
+		return AT_QUICK_NONE;
+	return meets(type, order);
+}
+
+static AtQuickAnswer
+starts_with(const AtValue *whole, const AtValue *start)
+{
+	if (whole->kind != AT_VALUE_STRING || start->kind != AT_VALUE_STRING)
+		return AT_QUICK_UNKNOWN;
+	return answer_of(whole->text.len >= start->text.len &&
+					 memcmp(whole->text.data, start->text.data, start->text.len) == 0);
 }

@@ -4,8 +4,9 @@
  *
  * Most conditions compare a column with a constant or with its former value: $.new.total > 1000 &&
  * $.actor != "import". To make a document of the row and to run the engine over it costs
- * several times what the comparison does, and most rows do not match. What is not that plain -
- *other operators, arithmetic, nested values, escapes, exponents, strict mode - is left to the
+ * several times what the comparison does, and most rows do not match. So it is with what is
+ * calculated, such as $.new.price > $.old.price * 1.5, exists() and starts with. What is not that
+ * plain - other operators, nested values, escapes, exponents, strict mode - is left to the
  * engine: the answer is then none. An answer is always what the engine's would be
  * (test/sql/alert_conditions.sql).
  *-------------------------------------------------------------------------

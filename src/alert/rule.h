@@ -93,7 +93,8 @@ typedef struct AtRule
 	AtCondition *condition;
 
 	/* increased, decreased */
-	Numeric by; /* NULL: by anything */
+	Numeric by;          /* NULL: by anything */
+	const char *by_text; /* the same */
 	bool percent;
 
 	/* reverted: either */

@@ -28,11 +28,19 @@ my %kind = (
 	'of two, both' => q{'{total}', '$.new.total > 10000%d || $.new.status == "gone"'},
 	'who' => q{'{total}', '$.actor == "nobody %d"'},
 	'the other way' => q{'{total}', kind => 'decreased'},
-	'the engine' => q{'{total}', '$.new.total > $.old.total * 2%d'});
+	'by percent' => q{'{total}', kind => 'increased', by => '1000%'},
+	'by a distance' => q{'{total}', kind => 'increased', by => '1000%d'},
+	'a product' => q{'{total}', '$.new.total > $.old.total * 2%d'},
+	'a quotient' => q{'{total}', '($.new.total - $.old.total) / $.old.total * 100 > 1%d'},
+	'a distance' => q{'{total}', '0 + ($.new.total - $.old.total).abs() >= 1000%d'},
+	'starts with' => q{'{total}', '$.new.status starts with "paid %d"'},
+	'exists' => q{'{total}', '!exists($.new.status) && $.new.total > 1%d'},
+	'the engine' => q{'{total}', '$.new.status like_regex "paid %d"'});
 my @kinds = sort keys %kind;
 my %stated = (
 	'other columns' => 82, 'not the hour' => 437, 'a constant' => 1360, 'a former value' => 2170, 'of two, the first' => 1460,
-	'of two, both' => 2160, 'who' => 1030, 'the other way' => 2560, 'the engine' => 18500);
+	'of two, both' => 2160, 'who' => 1030, 'the other way' => 2560, 'by percent' => 3600, 'by a distance' => 3550, 'a product' => 2740, 'a quotient' => 4760,
+	'a distance' => 3400, 'starts with' => 890, 'exists' => 890, 'the engine' => 11500);
 
 my $node = PostgreSQL::Test::Cluster->new('alert_cost');
 $node->init;
