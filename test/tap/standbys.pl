@@ -88,6 +88,8 @@ read_at($_, 2) foreach sort keys %node;
 all_once('a standby is promoted');
 
 # The old one is rewound, which removes its ring. Nothing of it comes to the trail that has gone on without it.
+# Before its first checkpoint a server that was promoted looks to pg_rewind as if it were on the old timeline.
+$writer->safe_psql('postgres', 'CHECKPOINT');
 system_or_bail('pg_rewind', '--target-pgdata', $primary->data_dir, '--source-server', $writer->connstr('postgres'), '--config-file', $primary->data_dir . '/postgresql.conf');
 ok(!-e $primary->data_dir . '/pg_dynshmem/audit_trail.ring', 'a server that is rewound has no ring');
 $primary->append_conf('postgresql.conf', 'port = ' . $primary->port);
@@ -103,7 +105,8 @@ is($writer->safe_psql('postgres', "SELECT count(*) FROM $tags WHERE tag ~ 'own'"
 loaded('again at once', sub { });
 is($writer->safe_psql('postgres', 'SELECT audit.seal_now() \g /dev/null' . "\nSELECT object FROM audit.verify()"), 'ok', 'all of it verifies');
 
-# The places change once more, in good order, with records under way in all rings. That of a server that follows another one is set aside.
+# The places change once more, in good order, with records under way in all rings. What is in that
+# of a server that follows another one is set aside; its collector may have come to record it before it ended.
 $own = hold_point($writer, 'collector-before-commit');
 $writer->safe_psql('postgres', "SELECT 'tag-own.$_' FROM people") foreach 4 .. 5;
 wait_until_held($writer, 'collector-before-commit');
@@ -123,16 +126,16 @@ start_again($before);
 $node{near} = $before;
 read_at($_, 2) foreach sort keys %node;
 all_once('and back again');
-is($writer->safe_psql('postgres', "SELECT count(*) FROM $tags WHERE tag ~ 'own'"), '0', 'nothing comes from a ring of before');
-like(slurp_file($before->logfile), qr/audit_trail\.ring\.aside\.1/, 'which is set aside');
 is($writer->safe_psql('postgres', 'SELECT audit.seal_now() \g /dev/null' . "\nSELECT object FROM audit.verify()"), 'ok', 'all of it verifies');
 
 # When that server writes again, it says what it had.
+my $known = qq{SELECT (SELECT count(*) FROM $tags WHERE tag ~ 'own') + coalesce(sum((new_values ->> 'set_aside')::int), 0) FROM audit.event WHERE event_type = 'audit.lost'};
 $writer->wait_for_catchup($before);
 $writer->stop;
 $before->promote;
-$before->poll_query_until('postgres', q{SELECT count(*) = 1 FROM audit.event WHERE event_type = 'audit.lost'});
-is($before->safe_psql('postgres', q{SELECT new_values ->> 'set_aside' FROM audit.event WHERE event_type = 'audit.lost'}), '2', 'the records that were set aside are told');
+$before->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()');
+$before->poll_query_until('postgres', $known, '2');
+is($before->safe_psql('postgres', $known), '2', 'each record of its ring is in the trail, or told to be set aside');
 is($before->safe_psql('postgres', 'SELECT audit.seal_now() \g /dev/null' . "\nSELECT object FROM audit.verify()"), 'ok', 'and verify');
 $_->stop foreach grep { defined $_->{_pid} } $primary, values %node;
 done_testing();
@@ -179,7 +182,7 @@ sub loaded
 	my ($name, $happens) = @_;
 	my %client = map { $_ => start_client($_) } sort keys %node;
 
-	wait_for("$name: the load", sub { !grep { (-s $_->{log} // 0) < 500 } values %client });
+	wait_for("$name: the load", sub { !grep { (-s $_->{log} // 0) < 4000 } values %client });
 	$happens->();
 	sleep(1);
 	foreach (keys %client)
