@@ -135,6 +135,7 @@ my $event = sql(q{SELECT event_id FROM audit.events WHERE table_name = 'orders' 
 my $proof = $node->safe_psql('postgres', "SELECT audit.prove('$event')");
 my $held_events = sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND resource_id = '7'});
 is(as('audra', q{SELECT audit.hold('lawsuit', 'order 7 is in court', tables => '{orders}', records => '{7}') > 0}), 't', 'a hold');
+is(as('audra', q{SELECT audit.hold('tax', 'order 7 is looked into', contexts => '{sales}', records => '{7}') > 0}), 't', 'and another one on the same record');
 is(as('mona', 'SELECT sum(held) FROM audit.retention_plan()'), $held_events, 'the plan tells what is held');
 like(as('mona', q{SELECT audit.hold('x', 'y', contexts => '{sales}')}), qr/permission denied/, 'who runs the trail places no holds');
 
@@ -159,6 +160,11 @@ like(sql("SELECT audit.prove('$event')"), qr/was purged/, 'the error says why th
 $id = as('audra', q{SELECT audit.release_hold('lawsuit', 'settled')});
 like(as('audra', "SELECT audit.approve($id, 'yes')"), qr/permission denied/, 'who asks does not release');
 is(as('bob', "SELECT audit.approve($id, 'yes')"), '', 'another does');
+like(as('mona', q{SELECT audit.request_purge('the law')}), qr/there is nothing to purge/, 'what a second hold is on stays');
+sql('SELECT audit.keeper_now()');
+is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'}), $held_events, 'all of it');
+$id = as('audra', q{SELECT audit.release_hold('tax', 'done')});
+as('bob', "SELECT audit.approve($id, 'yes')");
 approve_purge();
 sql('SELECT audit.keeper_now()');
 is(sql(q{SELECT count(*) FROM audit.events WHERE table_name = 'orders' AND action <> 'alter'}), 0, 'what was held is gone');
