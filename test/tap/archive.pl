@@ -8,6 +8,7 @@ use File::Path;
 use FindBin;
 use lib $FindBin::RealBin;
 use Pages;
+use Polling;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::RecursiveCopy;
 use PostgreSQL::Test::Utils;

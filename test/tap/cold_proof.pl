@@ -89,6 +89,7 @@ like($output, qr/the one that was asked for is leaf \d+ of the batch of entry \d
 is(verify('--event', '99999.1', "$out/$file"), 1, 'one that is not there is said');
 like($output, qr/the file does not have it/, 'so');
 is(verify('--event', 'x', "$out/$file"), 2, 'what is no name of one is refused');
+value($_) foreach 'INSERT INTO stock VALUES (0, 0)', 'SELECT audit.seal_now()';
 my @published = slurp_file("$folder/checkpoints") =~ /^(example\.org\/shop\n.*?\n\n.*?\n)(?=example|\z)/msg;
 my ($size) = slurp_file("$out/$proof") =~ /example\.org\/shop\n(\d+)\n/;
 put("$folder/published", (grep { /^\S+\n$size\n/ } @published)[0]);

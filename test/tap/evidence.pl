@@ -10,6 +10,7 @@ use Evidence;
 use JSON::PP;
 use MIME::Base64;
 use Pages;
+use Polling;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -8,6 +8,7 @@ use Digest::SHA 'hmac_sha256_base64';
 use IO::Socket::INET;
 use IPC::Open2;
 use JSON::PP;
+use Polling;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use POSIX ':sys_wait_h';
