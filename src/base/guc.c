@@ -3,7 +3,7 @@
  *		The settings of audit_trail.
  *
  * Invariant: who may write SQL, superuser or not, sets nothing that decides what is recorded,
- *sealed, signed or guarded. All that is read from the configuration file alone has
+ * sealed, signed or guarded. All that is read from the configuration file alone has
  * GUC_DISALLOW_IN_AUTO_FILE, so ALTER SYSTEM does not write it either; the
  * guard (guard/settings.c) tells such settings by it, with at_guc_is_fixed().
  *
@@ -84,6 +84,7 @@ int at_guc_ring_full;
 int at_guc_ring_size;
 int at_guc_ring_timeout;
 int at_guc_seal_interval;
+int at_guc_seal_lag_limit;
 char *at_guc_signing_key_file;
 char *at_guc_trace_parent;
 int at_guc_unknown_event_type;
@@ -97,38 +98,28 @@ uint64 at_guc_hash_key_version = 1;
 static const struct config_enum_entry drop_audited_options[] = {
 	{"refuse", AT_DROP_AUDITED_REFUSE, false},
 	{"record", AT_DROP_AUDITED_RECORD, false},
-	{NULL, 0, false},
-};
+	{NULL, 0, false}};
 
 static const struct config_enum_entry unknown_event_options[] = {
 	{"error", AT_UNKNOWN_EVENT_ERROR, false},
 	{"warning", AT_UNKNOWN_EVENT_WARNING, false},
-	{NULL, 0, false},
-};
+	{NULL, 0, false}};
 
 static const struct config_enum_entry logical_apply_options[] = {
 	{"record", AT_LOGICAL_APPLY_RECORD, false},
 	{"count", AT_LOGICAL_APPLY_COUNT, false},
-	{NULL, 0, false},
-};
+	{NULL, 0, false}};
 
 static const struct config_enum_entry require_context_options[] = {
 	{"off", AT_REQUIRE_CONTEXT_OFF, false},
 	{"error", AT_REQUIRE_CONTEXT_ERROR, false},
-	{NULL, 0, false},
-};
+	{NULL, 0, false}};
 
 static const struct config_enum_entry read_durability_options[] = {
-	{"async", AT_READ_ASYNC, false},
-	{"sync", AT_READ_SYNC, false},
-	{NULL, 0, false},
-};
+	{"async", AT_READ_ASYNC, false}, {"sync", AT_READ_SYNC, false}, {NULL, 0, false}};
 
 static const struct config_enum_entry ring_full_options[] = {
-	{"wait", AT_RING_FULL_WAIT, false},
-	{"drop", AT_RING_FULL_DROP, false},
-	{NULL, 0, false},
-};
+	{"wait", AT_RING_FULL_WAIT, false}, {"drop", AT_RING_FULL_DROP, false}, {NULL, 0, false}};
 
 static void define_a(void);
 static void define_archive(void);
@@ -481,6 +472,13 @@ define_ri_to_z(void)
 	DefineCustomIntVariable("audit_trail.seal_interval",
 							"Sets the time from the beginning of a pass of the sealer to the next.",
 							NULL, &at_guc_seal_interval, 1000, 10, 60 * 60 * 1000, PGC_SIGHUP,
+							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
+
+	DefineCustomIntVariable("audit_trail.seal_lag_limit",
+							"Sets how late the sealer may be before writers leave it the "
+							"processor.",
+							"For a few milliseconds after each commit; 0 means that none does.",
+							&at_guc_seal_lag_limit, 250, 0, 60 * 60 * 1000, PGC_SIGHUP,
 							GUC_UNIT_MS | GUC_DISALLOW_IN_AUTO_FILE, NULL, NULL, NULL);
 
 	/* by the configuration file only: who may write rows must not choose who signs */

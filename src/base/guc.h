@@ -61,6 +61,7 @@ extern int at_guc_ring_full;
 extern int at_guc_ring_size;          /* kB; of what processes tell the collector, see ring.h */
 extern int at_guc_ring_timeout;       /* ms that one waits for room in it */
 extern int at_guc_seal_interval;      /* ms from one pass of the sealer to the next */
+extern int at_guc_seal_lag_limit;     /* ms that it may be late; 0: writers never wait */
 extern char *at_guc_signing_key_file; /* path of the log's key; see signing_key.h */
 extern char *at_guc_trace_parent;
 extern int at_guc_unknown_event_type;

@@ -2,19 +2,18 @@
  * shmem.c
  *		What processes share: one slot a database.
  *
- * Invariant: a worker's pid stands in its slot from before it connects to
- * the database until after it has left the server's list of processes
- * there. So a slot without pids that refuses new ones means a database
- * without workers, which is what DROP DATABASE wants to see.
+ * Invariant: a worker's pid stands in its slot from before it connects to the database until after
+ * it has left the server's list of processes there. So a slot without pids that refuses new ones
+ * means a database without workers, which is what DROP DATABASE wants to see.
  *
- * Locks: everything is protected by one LWLock (tranche "audit_trail"),
- * held for a few instructions, but for what is marked as read without it:
- * the latches, the wake-up flags, the times of queries and the generation. A latch that is read
- * while its owner leaves may by then be another process's; that process
- * wakes up once for nothing. Nothing raises an error under the lock.
+ * Locks: everything is protected by one LWLock (tranche "audit_trail"), held for a few
+ * instructions, but for what is marked as read without it: the latches, the wake-up flags, the
+ * times of queries, the pace of the sealer and the generation. A latch that is read while its
+ * owner leaves may by then be another process's; that process wakes up once for nothing. Nothing
+ * raises an error under the lock.
  *
- * Caveat: a slot is found by looking at all of them. There are few, and
- * at_worker_wake(), which is called often, remembers its slot.
+ * Caveat: a slot is found by looking at all of them. There are few, and at_worker_wake(), which is
+ * called often, remembers its slot.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -69,6 +68,7 @@ typedef struct AtSharedDatabase
 
 	/* without */
 	AtQueryTimes query_times;
+	AtPace pace;
 
 	/* has its own */
 	ConditionVariable changed;
@@ -162,6 +162,7 @@ at_shmem_clear(AtShared *shared)
 	{
 		ConditionVariableInit(&shared->slot[i].changed);
 		at_query_times_init(&shared->slot[i].query_times);
+		at_pace_init(&shared->slot[i].pace);
 		for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
 			pg_atomic_init_u32(&shared->slot[i].worker[kind].woken, 0);
 	}
@@ -208,10 +209,8 @@ static int
 at_slot_search(Oid database)
 {
 	for (int i = 0; i < AT_MAX_DATABASES; i++)
-	{
 		if (at_shared->slot[i].database == database)
 			return i;
-	}
 	return -1;
 }
 
@@ -239,6 +238,7 @@ at_slot_reset(AtSharedDatabase *slot, Oid database)
 		pg_atomic_write_u32(&worker->woken, 0);
 	}
 	at_query_times_reset(&slot->query_times);
+	at_pace_reset(&slot->pace);
 	pg_atomic_fetch_add_u64(&at_shared->generation, 1);
 }
 
@@ -286,10 +286,8 @@ static bool
 at_slot_is_used(const AtSharedDatabase *slot)
 {
 	for (int kind = 0; kind < AT_WORKER_KINDS; kind++)
-	{
 		if (slot->worker[kind].status.pid != 0)
 			return true;
-	}
 	return slot->holds > 0;
 }
 
@@ -629,6 +627,12 @@ AtQueryTimes *
 at_slot_query_times(int slot)
 {
 	return &at_shared->slot[slot].query_times;
+}
+
+AtPace *
+at_slot_pace(int slot)
+{
+	return &at_shared->slot[slot].pace;
 }
 
 uint64

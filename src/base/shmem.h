@@ -21,6 +21,7 @@
 #include "datatype/timestamp.h"
 #include "storage/condition_variable.h"
 
+#include "base/pace.h"
 #include "base/query_times.h"
 #include "base/worker.h"
 
@@ -166,6 +167,9 @@ extern AtRequestState at_slot_request_state(int slot, AtWorkerKind kind, uint64 
 
 /* How long queries of the trail took there. */
 extern AtQueryTimes *at_slot_query_times(int slot);
+
+/* How the sealer gets on there. */
+extern AtPace *at_slot_pace(int slot);
 
 /* Grows whenever a slot is claimed or freed: what at_slot_find() said may no longer hold. */
 extern uint64 at_slot_generation(void);

@@ -62,7 +62,6 @@ typedef struct AtRequest
 	uint64 ticket;
 } AtRequest;
 
-static int at_worker_slot(void);
 static void at_worker_renew_request(AtRequest *request, AtWorkerKind kind);
 static void at_worker_check_patience(AtWorkerKind kind, int64 alone_since);
 static void at_worker_check_deadlock(AtWorkerKind kind);
@@ -149,7 +148,7 @@ at_worker_wake_in(Oid database, AtWorkerKind kind)
 }
 
 /* The generation is read first: a change in between only makes the next call look again. */
-static int
+int
 at_worker_slot(void)
 {
 	uint64 generation = at_slot_generation();

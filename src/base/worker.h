@@ -104,6 +104,9 @@ extern void at_worker_announce_database(Oid database);
 /* How this database's worker is doing; false (and all zero) if nothing is known. */
 extern bool at_worker_status(AtWorkerKind kind, AtWorkerStatus *status);
 
+/* This database's slot (base/shmem.h, which must be ready); -1 if it has none. Cheap. */
+extern int at_worker_slot(void);
+
 /* Register the launcher (only during preload) and the hook for DROP DATABASE. */
 extern void at_worker_init(void);
 

@@ -30,6 +30,7 @@
 #include "utils/tuplesort.h"
 
 #include "base/columns.h"
+#include "base/pace.h"
 #include "ledger/datum.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/index_plan.h"
@@ -194,6 +195,7 @@ static void
 insert_entries(AtDeferredFill *fill, Table *table)
 {
 	MemoryContext save = MemoryContextSwitchTo(fill->entry_context);
+	uint64 done = 0;
 
 	for (int i = 0; i < table->nindexes; i++)
 	{
@@ -208,6 +210,8 @@ insert_entries(AtDeferredFill *fill, Table *table)
 			if (!fill->careful || !has_entry(table->index[i], entry))
 				(void) _bt_doinsert(table->index[i], entry, UNIQUE_CHECK_NO, false, table->heap);
 			MemoryContextReset(fill->entry_context);
+			if (++done % AT_PACE_STEP == 0)
+				at_pace_go_on();
 		}
 		tuplesort_end(table->sort[i]);
 		table->sort[i] = NULL;

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "base/errors.h"
+#include "base/pace.h"
 #include "ledger/datum.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/log_read.h"
@@ -140,6 +141,7 @@ write_tile(Batch *batch)
 	at_tile_init(&batch->tile);
 	MemoryContextSwitchTo(save);
 	MemoryContextReset(batch->tile_context);
+	at_pace_go_on();
 }
 
 /* Remember and report a transaction that is not as it was committed. */

@@ -36,6 +36,7 @@
 #include "base/clock.h"
 #include "base/debug_point.h"
 #include "base/guc.h"
+#include "base/pace.h"
 #include "base/worker.h"
 #include "ledger/datum.h"
 #include "ledger/log_read.h"
@@ -50,6 +51,7 @@
 #include "seal/start.h"
 #include "seal/timeline.h"
 #include "seal/verifier.h"
+#include "seal/yield.h"
 
 /* What a pass works with. */
 typedef struct Pass
@@ -82,6 +84,7 @@ at_seal_init(void)
 	at_worker_register(AT_WORKER_SEALER, run_pass);
 	at_worker_register(AT_WORKER_VERIFIER, at_verifier_pass);
 	at_anchor_init();
+	at_yield_init();
 }
 
 /*
@@ -128,6 +131,7 @@ seal_settled(void)
 
 		at_ledger_lock_passes(AT_LEDGER_LOG_ENTRY);
 		lock_tables();
+		at_pace_begin(pass.careful);
 		PushActiveSnapshot(GetTransactionSnapshot());
 		pass.snapshot = GetActiveSnapshot();
 		pass.snapshot_text = at_settled_now_within(AT_MAX_SNAPSHOT);
@@ -152,6 +156,7 @@ seal_settled(void)
 	}
 	CommitTransactionCommand();
 	sealer.passed = true;
+	at_pace_end();
 	at_timeline_sealed();
 	at_start_sealed();
 	at_lifting_sealed();

@@ -32,7 +32,7 @@ my %settings = map { split /\|/, $_, 2 } split /\n/, $node->safe_psql('postgres'
 	SELECT name, CASE vartype WHEN 'enum' THEN enumvals[1] WHEN 'bool' THEN 'off' WHEN 'integer' THEN min_val ELSE '' END
 	FROM pg_settings WHERE name LIKE 'audit\_trail.%' AND context IN ('sighup', 'postmaster')});
 cmp_ok(scalar keys %settings, '>=', 15, 'there are some');
-foreach my $setting (qw(guard maintenance_role logical_apply record_reads checkpoint_file signing_key_file seal_interval verify_interval
+foreach my $setting (qw(guard maintenance_role logical_apply record_reads checkpoint_file signing_key_file seal_interval seal_lag_limit verify_interval
 	ring_size ring_timeout anchor_command anchor_interval anchor_max_age anchor_heartbeat drop_audited hash_key_file))
 {
 	ok(exists $settings{"audit_trail.$setting"}, "$setting is one of them");
