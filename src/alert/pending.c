@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -27,6 +28,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -39,8 +41,11 @@
 #include "ledger/scan.h"
 #include "ledger/settled.h"
 
-/* Alerts of a part: 32 bytes each. */
+/* Alerts of a part: 40 bytes each. */
 #define PART 100000
+
+/* Of a part so many keep their rows; the others are looked up again to be told. */
+#define KEPT_ROWS 1000
 
 /* A place in the order of a part. */
 typedef struct Place
@@ -55,6 +60,7 @@ typedef struct Pending
 	int64 action_id; /* the request to tell it again; 0: it is told the first time */
 	int64 xid;
 	TimestampTz committed_at;
+	HeapTuple row; /* NULL: it was not kept */
 } Pending;
 
 /* What a part is read with. */
@@ -99,6 +105,7 @@ static struct
 	Place began_after;
 	bool is_last;
 	Pending *items;
+	MemoryContext rows; /* of items; in memory */
 	int nitems;
 	int room;
 	int next;
@@ -114,9 +121,12 @@ static bool read_ended(Reader *reader);
 static bool read_range(Reader *reader, int64 low, int64 high, Place *after);
 static bool is_committed_here(Reader *reader, int64 tx_id);
 static int compare_items(const void *a, const void *b);
+static HeapTuple keep_row(TupleTableSlot *slot);
 static void add_item(const Pending *item);
+static bool has_actions(void);
 static void read_actions(void);
 static void tell_items(const Pending *items, int count);
+static HeapTuple find_row(AtScan **alerts, int64 alert_id);
 static void tell_again(const Pending *item);
 static Datum int8_array(const int64 *numbers, int count);
 static uint64 run(SPIPlanPtr *plan, const char *query, int nargs, Oid *types, Datum *values);
@@ -157,6 +167,7 @@ begin_window(int64 pass_id, const char *since)
 	pending.room = 0;
 	pending.next = 0;
 	pending.is_last = false;
+	pending.rows = AllocSetContextCreate(memory, "audit alerts of a part", ALLOCSET_DEFAULT_SIZES);
 	MemoryContextSwitchTo(save);
 	MemoryContextSetParent(memory, TopMemoryContext);
 	pending.memory = memory;
@@ -180,6 +191,7 @@ read_part(void)
 	};
 
 	pending.nitems = pending.next = 0;
+	MemoryContextReset(pending.rows);
 	pending.is_last =
 		read_ended(&reader) &&
 		read_range(&reader, pending.began_after.xid, pending.until.xmax - 1, &pending.began_after);
@@ -188,7 +200,7 @@ read_part(void)
 		at_scan_close(reader.transactions);
 	if (pending.nitems > 1)
 		qsort(pending.items, pending.nitems, sizeof(Pending), compare_items);
-	if (pending.is_last)
+	if (pending.is_last && has_actions())
 		read_actions();
 }
 
@@ -239,6 +251,7 @@ read_range(Reader *reader, int64 low, int64 high, Place *after)
 							   DatumGetInt64(slot_getattr(slot, Anum_alert_tx_id, &isnull))))
 			continue;
 		item.committed_at = reader->committed_at;
+		item.row = keep_row(slot);
 		add_item(&item);
 	}
 	return true;
@@ -286,6 +299,20 @@ compare_items(const void *a, const void *b)
 	return x->alert_id < y->alert_id ? -1 : x->alert_id > y->alert_id;
 }
 
+static HeapTuple
+keep_row(TupleTableSlot *slot)
+{
+	MemoryContext save;
+	HeapTuple row;
+
+	if (pending.nitems >= KEPT_ROWS)
+		return NULL;
+	save = MemoryContextSwitchTo(pending.rows);
+	row = ExecCopySlotHeapTuple(slot);
+	MemoryContextSwitchTo(save);
+	return row;
+}
+
 static void
 add_item(const Pending *item)
 {
@@ -299,6 +326,21 @@ add_item(const Pending *item)
 		pending.room = room;
 	}
 	pending.items[pending.nitems++] = *item;
+}
+
+/* May somebody have done something about an alert? To ask the executor takes longer than telling
+ * one. */
+static bool
+has_actions(void)
+{
+	AtScan *actions = at_scan_open(AT_SCAN_ALERT_ACTION_BY_XID, GetActiveSnapshot());
+	int64 first = pending.nended > 0 ? pending.ended[0] : pending.from.xmax;
+	bool found;
+
+	at_scan_start(actions, first, pending.until.xmax - 1);
+	found = at_scan_next(actions);
+	at_scan_close(actions);
+	return found;
 }
 
 /* Behind the alerts: nobody asks for one that was not told yet. */
@@ -346,26 +388,47 @@ at_pending_tell(int limit)
 static void
 tell_items(const Pending *items, int count)
 {
-	AtScan *alerts = at_scan_open(AT_SCAN_ALERT_BY_ID, GetActiveSnapshot());
+	Relation table = table_open(at_ledger_relid(AT_LEDGER_ALERT), AccessShareLock);
 	AtScan *deliveries = at_scan_open(AT_SCAN_ALERT_DELIVERY_BY_ALERT, GetActiveSnapshot());
+	AtScan *alerts = NULL;
+	Datum values[Natts_alert];
+	bool nulls[Natts_alert];
 
 	for (int i = 0; i < count; i++)
 	{
 		AtTelling telling;
+		HeapTuple row = items[i].row;
 
 		CHECK_FOR_INTERRUPTS();
 		at_scan_start(deliveries, items[i].alert_id, items[i].alert_id);
 		if (at_scan_next(deliveries))
 			continue;
-		at_scan_start(alerts, items[i].alert_id, items[i].alert_id);
-		if (!at_scan_next(alerts))
+		if (row == NULL)
+			row = find_row(&alerts, items[i].alert_id);
+		if (row == NULL)
 			continue;
-		slot_getallattrs(alerts->slot);
-		at_tell_read(alerts->slot->tts_values, alerts->slot->tts_isnull, &telling);
+		heap_deform_tuple(row, RelationGetDescr(table), values, nulls);
+		at_tell_read(values, nulls, &telling);
 		at_tell_first(&telling);
 	}
+	if (alerts != NULL)
+		at_scan_close(alerts);
 	at_scan_close(deliveries);
-	at_scan_close(alerts);
+	table_close(table, NoLock);
+}
+
+/* Look an alert up; NULL if it is gone. Valid until the next one is. */
+static HeapTuple
+find_row(AtScan **alerts, int64 alert_id)
+{
+	bool copied;
+
+	if (*alerts == NULL)
+		*alerts = at_scan_open(AT_SCAN_ALERT_BY_ID, GetActiveSnapshot());
+	at_scan_start(*alerts, alert_id, alert_id);
+	if (!at_scan_next(*alerts))
+		return NULL;
+	return ExecFetchSlotHeapTuple((*alerts)->slot, false, &copied);
 }
 
 /* Tell one again as somebody wants it, if that was not done yet. */

@@ -5,7 +5,8 @@
  * Each partition has an index scan of its own that stays open; starting
  * again is a rescan. For equality a partition is skipped if the value is
  * outside of what its index spans, so that years of partitions cost next to
- * nothing when one transaction after the other is looked up.
+ * nothing when one transaction after the other is looked up. What it spans
+ * is learned after some look-ups: whoever has few is done before.
  *
  * The order of merging is that of the last key column alone: whoever reads a
  * range by two columns reads a table without partitions.
@@ -48,6 +49,9 @@
 /* All scans have this number of keys, so that a scan can be used for anything. */
 #define SCAN_KEYS 2
 
+/* To learn what an index spans takes about as long: two of its pages are read from end to end. */
+#define STARTS_BEFORE_SPAN 24
+
 typedef struct IndexSpec
 {
 	AtLedgerTable table;
@@ -58,6 +62,9 @@ typedef struct IndexSpec
 static const IndexSpec index_specs[] = {
 	[AT_SCAN_ALERT_BY_ID] = {AT_LEDGER_ALERT, 1, {Anum_alert_alert_id}},
 	[AT_SCAN_ALERT_BY_XID] = {AT_LEDGER_ALERT, 2, {Anum_alert_xid, Anum_alert_alert_id}},
+	[AT_SCAN_ALERT_ACTION_BY_XID] = {AT_LEDGER_ALERT_ACTION,
+									 2,
+									 {Anum_alert_action_xid, Anum_alert_action_action_id}},
 	[AT_SCAN_ALERT_DELIVERY_BY_ALERT] = {AT_LEDGER_ALERT_DELIVERY,
 										 1,
 										 {Anum_alert_delivery_alert_id}},
@@ -92,6 +99,7 @@ typedef struct Part
 	int64 place;
 
 	/* first key columns that the index spans */
+	int starts; /* while that is not known */
 	bool span_known;
 	int64 low;
 	int64 high;
@@ -114,6 +122,7 @@ static AtScan *open_parts(AtScanBy by, Snapshot snapshot, List *oids);
 static void open_part(AtScanState *state, Relation heap);
 static void open_cold(AtScanState *state, Relation cold);
 static Relation open_index(Relation heap, const IndexSpec *spec);
+static bool may_have(Part *part, int64 low, int64 high);
 static void learn_span(Part *part);
 static void make_range(ScanKey keys, int64 low, int64 high);
 static void start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first);
@@ -284,9 +293,7 @@ start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first)
 	{
 		Part *part = &state->part[i];
 
-		if (!part->span_known)
-			learn_span(part);
-		if (part->low > high || part->high < low)
+		if (!may_have(part, low, high))
 			continue;
 		if (part->cold != NULL)
 			at_cold_start(part->cold, &wanted);
@@ -296,6 +303,16 @@ start(AtScanState *state, ScanKey keys, int64 low, int64 high, int32 first)
 			state->active[state->nactive++] = part;
 	}
 	MemoryContextSwitchTo(save);
+}
+
+/* Can the partition have something in a range, as far as is known? An archived one knows its span.
+ */
+static bool
+may_have(Part *part, int64 low, int64 high)
+{
+	if (!part->span_known && (part->cold != NULL || ++part->starts > STARTS_BEFORE_SPAN))
+		learn_span(part);
+	return !part->span_known || (part->low <= high && part->high >= low);
 }
 
 /* Start a partition's scan over all that it has. */

@@ -25,7 +25,8 @@
 typedef enum AtScanBy
 {
 	AT_SCAN_ALERT_BY_ID,
-	AT_SCAN_ALERT_BY_XID, /* then alert_id */
+	AT_SCAN_ALERT_BY_XID,        /* then alert_id */
+	AT_SCAN_ALERT_ACTION_BY_XID, /* then action_id */
 	AT_SCAN_ALERT_DELIVERY_BY_ALERT,
 	AT_SCAN_ANCHOR_RECEIPT_BY_ID,
 	AT_SCAN_ANCHOR_RECEIPT_BY_SIZE,
