@@ -11,7 +11,9 @@
  *
  * It commits with a flush, so that what is heard has been flushed too: a
  * change whose own commit was asynchronous is not told and then lost, and its
- * alert_id not given to another one.
+ * alert_id not given to another one. It would not do to flush before it tells, and to commit
+ * without: a crash would undo deliveries, and others would get the numbers up to which somebody has
+ * read audit.alert_feed.
  *
  * A storm is told in portions, each in a transaction of its own. Its window
  * stays the same until nothing is left of it; only then the cursor moves.
@@ -58,9 +60,14 @@
 
 /*
  * After alerts were told, the notifier rests: those who raise one after the other share a pass, and
- * do not even wake it. Without it hundreds of passes a second take the processors from them.
+ * do not even wake it. Without it hundreds of passes a second take the processors from them. Where
+ * others were raised in each of its last rests, it rests longer: a pass costs as much as telling
+ * several alerts, whatever it tells, and commits with a flush. Nobody waits for longer than that
+ * and a pass.
  */
-#define REST_MS 5
+#define REST_MS      5
+#define LONG_REST_MS 10
+#define BUSY_RESTS   3
 
 /* Where the passes have come to. */
 typedef struct Cursor
@@ -94,11 +101,13 @@ static struct
 	int64 looked_ms; /* when it was looked last whether anything is */
 	bool look_again; /* then there was something, or nobody could be told */
 	bool was_storm;  /* the pass before left something */
+	int busy_rests;  /* so many in a row in which alerts were raised */
 } notifier;
 
 PG_FUNCTION_INFO_V1(at_notify_now);
 
 static long run_pass(void);
+static bool rest(void);
 static void try_pass(Done *done);
 static void tell(Done *done);
 static bool is_due_likely(void);
@@ -153,9 +162,18 @@ run_pass(void)
 	/* while a storm was told, others may have woken us in vain */
 	if (notifier.was_storm || was_storm)
 		return 0;
-	if (told && !at_worker_is_asked())
-		pg_usleep(REST_MS * 1000L);
+	if (told && !at_worker_is_asked() && rest())
+		return 0;
 	return Min(POLL_MS, judge_ms);
+}
+
+/* Returns whether others were raised meanwhile. */
+static bool
+rest(void)
+{
+	pg_usleep((notifier.busy_rests < BUSY_RESTS ? REST_MS : LONG_REST_MS) * 1000L);
+	notifier.busy_rests = at_worker_take_wake() ? notifier.busy_rests + 1 : 0;
+	return notifier.busy_rests > 0;
 }
 
 static void

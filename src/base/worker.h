@@ -71,6 +71,9 @@ extern bool at_worker_is_occasional(AtWorkerKind kind);
 /* Does a session wait for a pass of this process's kind? For the worker itself. */
 extern bool at_worker_is_asked(void);
 
+/* Has somebody woken this process in its pass? Then another is due. For the worker itself. */
+extern bool at_worker_take_wake(void);
+
 /*
  * Have workers of a kind only while the configuration wants them; from the
  * module's init function. Asked whenever the configuration was loaded.

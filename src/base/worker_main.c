@@ -193,6 +193,12 @@ at_worker_is_asked(void)
 	return at_slot_is_requested(at_self.order.slot, at_self.order.kind);
 }
 
+bool
+at_worker_take_wake(void)
+{
+	return at_slot_take_wake(at_self.order.slot, at_self.order.kind);
+}
+
 /*
  * Run one pass, or with NULL only look after the extension. An error is
  * reported and survived. Returns when the next pass is due, in ms.

@@ -1,4 +1,5 @@
-# What a pass of the notifier costs besides the alerts that it tells: what it looks up.
+# What a pass of the notifier costs besides the alerts that it tells: what it looks up, and that there are fewer
+# passes where many alerts are raised one after the other.
 
 use strict;
 use warnings;
@@ -38,6 +39,23 @@ sql('UPDATE orders SET price = 3');
 settle();
 is(sql(q{SELECT count(*), count(DISTINCT alert_id) FROM audit.alert_delivery WHERE channel = 'pricing'}), '2521|2521', 'more than a thousand are told');
 
+# Many in a row: after a few passes it rests for 10 ms. A pass is the transaction that its rows are of.
+sql(q{DO $$
+	DECLARE
+		began timestamptz := clock_timestamp();
+	BEGIN
+		WHILE clock_timestamp() < began + interval '2 s' LOOP
+			UPDATE orders SET price = price + 1 WHERE id = 1;
+			COMMIT;
+		END LOOP;
+	END $$});
+settle();
+my ($passes, $pause) = split /\|/, sql(q{
+	SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM told - before) * 1000)
+	FROM (SELECT told, lag(told) OVER (ORDER BY told) AS before FROM (
+		SELECT min(delivered_at) AS told FROM audit.alert_delivery GROUP BY xmin::text) p) q});
+cmp_ok($passes, '>', 10, 'there were passes');
+cmp_ok($pause, '>=', 10, 'with a longer rest between them');
 is(sql(q{SELECT count(*) FROM audit.alert a WHERE (SELECT count(*) FROM audit.alert_delivery d WHERE d.alert_id = a.alert_id) <> 2}), '0',
 	'all are told once on each channel');
 $node->stop;
