@@ -223,6 +223,7 @@ tell(Done *done)
 	at_pending_read(cursor.next_pass_id, cursor.snapshot);
 	done->taken = at_pending_tell(limit - done->repeated);
 	done->ended = done->repeated < limit && at_pending_ends(done->taken);
+	at_tell_write();
 
 	/* idle passes leave no trace, but the first one sets the cursor */
 	if (at_pending_ends(done->taken) &&

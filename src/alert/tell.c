@@ -63,7 +63,8 @@ typedef struct Delivery
 	int64 action_id;    /* 0: none */
 } Delivery;
 
-/* Right after an error: at_tell_end() is called after each pass, and the rest set before one. */
+/* Right after an error: at_tell_end() is called after each pass, and the rest set before one; rows
+ * are those of the running pass, which begins without. */
 static struct
 {
 	bool unheard;
@@ -72,6 +73,7 @@ static struct
 	int64 full_ms;          /* the pause after that; 0: it has not failed since it did well */
 	int limit;              /* 0: AT_TELL_PORTION */
 	TimestampTz not_before; /* what is told is due after this */
+	List *rows;             /* of audit.alert_delivery, yet to be written; in the pass's memory */
 	SPIPlanPtr attempt;
 	HTAB *names; /* of targets; an entry is whole or not there */
 } tell;
@@ -92,6 +94,7 @@ void
 at_tell_begin(TimestampTz not_before)
 {
 	tell.not_before = not_before;
+	tell.rows = NIL;
 
 	/* where the disk is full it cannot even be asked how full the queue is */
 	if (tell.was_full)
@@ -118,6 +121,13 @@ int
 at_tell_limit(void)
 {
 	return tell.limit == 0 ? AT_TELL_PORTION : tell.limit;
+}
+
+void
+at_tell_write(void)
+{
+	at_append_rows(AT_LEDGER_ALERT_DELIVERY, tell.rows);
+	tell.rows = NIL;
 }
 
 void
@@ -363,11 +373,13 @@ at_tell_give_up(const AtTelling *telling, int attempt)
 		.detail = psprintf("told %d times, and nobody has acknowledged it", attempt - 1)});
 }
 
+/* Note it; it is written with the others of the pass. */
 static void
 append_delivery(const Delivery *delivery)
 {
-	Datum values[Natts_alert_delivery];
-	bool nulls[Natts_alert_delivery] = {false};
+	Datum *values = palloc(sizeof(Datum) * Natts_alert_delivery);
+	bool *nulls = palloc0(sizeof(bool) * Natts_alert_delivery);
+	AtRow *row = palloc(sizeof(AtRow));
 
 	values[Anum_alert_delivery_delivery_id - 1] =
 		Int64GetDatum(at_number_draw("alert_delivery_id_seq"));
@@ -381,5 +393,6 @@ append_delivery(const Delivery *delivery)
 	nulls[Anum_alert_delivery_due_at - 1] = delivery->due_at == 0;
 	values[Anum_alert_delivery_action_id - 1] = Int64GetDatum(delivery->action_id);
 	nulls[Anum_alert_delivery_action_id - 1] = delivery->action_id == 0;
-	at_append(AT_LEDGER_ALERT_DELIVERY, values, nulls);
+	*row = (AtRow){.values = values, .nulls = nulls};
+	tell.rows = lappend(tell.rows, row);
 }

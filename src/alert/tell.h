@@ -38,7 +38,7 @@ typedef struct AtTelling
 
 /*
  * Begin a pass, in its transaction: find out whether there is room in the
- * queue. What is told now is due again after not_before.
+ * queue. What is told now is due again after not_before. The memory context is that of the pass.
  */
 extern void at_tell_begin(TimestampTz not_before);
 
@@ -47,6 +47,9 @@ extern bool at_tell_is_unheard(void);
 
 /* So many alerts this pass may tell: fewer after one that did not find room. */
 extern int at_tell_limit(void);
+
+/* Write the deliveries of what was told, at its end. */
+extern void at_tell_write(void);
 
 /* The pass has ended: with 0 well, else with this error. */
 extern void at_tell_end(int sqlstate);

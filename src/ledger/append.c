@@ -22,6 +22,7 @@
 #include "access/heaptoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "executor/tuptable.h"
 #include "pgstat.h"
 #include "storage/lmgr.h"
 #include "utils/inval.h"
@@ -68,6 +69,7 @@ static void end_transaction(XactEvent event, void *arg);
 static void end_subtransaction(SubXactEvent event, SubTransactionId id, SubTransactionId parent,
 							   void *arg);
 static void forget_relation(Datum arg, Oid relid);
+static TupleTableSlot *hold_row(TupleDesc desc, const AtRow *row);
 static void lock_leaf(Oid relid);
 static void open_plan(LeafPlan *plan);
 static Relation open_relation(LeafPlan *plan, Oid relid);
@@ -89,6 +91,19 @@ plan_fits(const LeafPlan *plan, int16 retention_class, TimestampTz tx_at)
 {
 	return plan->valid && plan->retention_class == retention_class &&
 		   tx_at >= plan->partition.from && tx_at < plan->partition.until;
+}
+
+/* Insert a row's entry into one of the indexes, if it is to have one now. */
+static inline void
+insert_entry(LeafPlan *plan, int i, ItemPointer tid, Datum *values, bool *nulls)
+{
+	const AtIndexPlan *index = &plan->index[i];
+
+	if (at_index_plan_defers(index, values, nulls) || !at_index_plan_wants(index, values, nulls))
+		return;
+	if (plan->index_rel[i] == NULL)
+		plan->index_rel[i] = open_relation(plan, index->relid);
+	at_index_plan_insert(index, plan->index_rel[i], plan->heap, tid, values, nulls);
 }
 
 /* The open plan for a row of a table. */
@@ -144,21 +159,44 @@ at_append(AtLedgerTable table, Datum *values, bool *nulls)
 	if (wants_snapshot)
 		PopActiveSnapshot();
 	for (int i = 0; i < plan->nindexes; i++)
-	{
-		const AtIndexPlan *index = &plan->index[i];
-
-		if (at_index_plan_defers(index, values, nulls) ||
-			!at_index_plan_wants(index, values, nulls))
-			continue;
-		if (plan->index_rel[i] == NULL)
-			plan->index_rel[i] = open_relation(plan, index->relid);
-		at_index_plan_insert(index, plan->index_rel[i], plan->heap, &tuple->t_self, values, nulls);
-	}
+		insert_entry(plan, i, &tuple->t_self, values, nulls);
 
 	ItemPointerData place = tuple->t_self;
 
 	heap_freetuple(tuple);
 	return place;
+}
+
+void
+at_append_rows(AtLedgerTable table, List *rows)
+{
+	int count = list_length(rows);
+	LeafPlan *plan;
+	TupleTableSlot **slots;
+
+	if (count == 0)
+		return;
+	plan = get_plan(table, 0, 0);
+	slots = palloc(sizeof(TupleTableSlot *) * count);
+	for (int i = 0; i < count; i++)
+		slots[i] = hold_row(RelationGetDescr(plan->heap), list_nth(rows, i));
+	heap_multi_insert(plan->heap, slots, count, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < plan->nindexes; i++)
+		for (int j = 0; j < count; j++)
+			insert_entry(plan, i, &slots[j]->tts_tid, slots[j]->tts_values, slots[j]->tts_isnull);
+	for (int i = 0; i < count; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	pfree(slots);
+}
+
+static TupleTableSlot *
+hold_row(TupleDesc desc, const AtRow *row)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsVirtual);
+
+	memcpy(slot->tts_values, row->values, sizeof(Datum) * desc->natts);
+	memcpy(slot->tts_isnull, row->nulls, sizeof(bool) * desc->natts);
+	return ExecStoreVirtualTuple(slot);
 }
 
 void

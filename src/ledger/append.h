@@ -11,10 +11,18 @@
 #ifndef AT_APPEND_H
 #define AT_APPEND_H
 
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
 
 #include "base/catalog.h"
+
+/* A row that is yet to be inserted, as for at_append(). */
+typedef struct AtRow
+{
+	Datum *values;
+	bool *nulls;
+} AtRow;
 
 /*
  * Insert a row: one value and null flag a column, in the order of the table
@@ -25,8 +33,14 @@
 extern ItemPointerData at_append(AtLedgerTable table, Datum *values, bool *nulls);
 
 /*
- * The same for a table that the caller has open, with RowExclusiveLock: of those that are made
- * for what is archived.
+ * Insert rows, a list of AtRow, of a table without partitions: pages are filled and logged as a
+ * whole, and an index gets all of its entries before the next one does.
+ */
+extern void at_append_rows(AtLedgerTable table, List *rows);
+
+/*
+ * The same as at_append() for a table that the caller has open, with RowExclusiveLock: of those
+ * that are made for what is archived.
  */
 extern void at_append_to(Relation heap, Datum *values, bool *nulls);
 

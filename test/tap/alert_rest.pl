@@ -34,10 +34,21 @@ my %after = scans();
 is(join(' ', map { "$_ " . ($after{$_} - $before{$_}) } @indexes), 'alert_pkey 1 alert_delivery_alert_idx 20 alert_action_xid_idx 0',
 	'a pass looks up whether each alert was told, and nothing else');
 
-# Of more than a thousand at once not all rows are kept from when they were found.
-sql('UPDATE orders SET price = 3');
+# Its deliveries are written together.
+my $deliveries = sql("SELECT pg_relation_filenode('audit.alert_delivery')");
+my $from = sql('SELECT pg_current_wal_flush_lsn()');
+sql('UPDATE orders SET price = 3 WHERE id <= 20');
 settle();
-is(sql(q{SELECT count(*), count(DISTINCT alert_id) FROM audit.alert_delivery WHERE channel = 'pricing'}), '2521|2521', 'more than a thousand are told');
+my $to = sql('SELECT pg_current_wal_flush_lsn()');
+my ($written, $errors) = run_command([ 'pg_waldump', '-p', $node->data_dir . '/pg_wal', '-s', $from, '-e', $to ]);
+my @inserts = grep { /^rmgr: Heap/ && m{rel \d+/\d+/$deliveries\b} } split /\n/, $written;
+is(scalar(grep { !/desc: MULTI_INSERT/ } @inserts), 0, 'deliveries are written together');
+cmp_ok(scalar(@inserts), '>', 0, 'to the pages that they come to') or diag($errors);
+
+# Of more than a thousand at once not all rows are kept from when they were found.
+sql('UPDATE orders SET price = 4');
+settle();
+is(sql(q{SELECT count(*), count(DISTINCT alert_id) FROM audit.alert_delivery WHERE channel = 'pricing'}), '2541|2541', 'more than a thousand are told');
 
 # Many in a row: after a few passes it rests for 10 ms. A pass is the transaction that its rows are of.
 sql(q{DO $$
