@@ -560,10 +560,10 @@ scan_cold_part(Relation cold, Snapshot snapshot, AtHeapRow row, void *arg)
 }
 
 uint64
-at_scan_heap_leaf(Oid relid, Snapshot snapshot)
+at_scan_heap_leaf(Oid relid, Snapshot snapshot, AtHeapRow row, void *arg)
 {
 	Relation heap = table_open(relid, NoLock);
-	uint64 count = scan_heap_part(heap, snapshot, NULL, NULL);
+	uint64 count = scan_heap_part(heap, snapshot, row, arg);
 
 	table_close(heap, NoLock);
 	return count;

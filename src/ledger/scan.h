@@ -79,7 +79,7 @@ extern void at_scan_close(AtScan *scan);
  * as at_scan_heap_leaf() does in one partition, which is locked.
  */
 typedef void (*AtHeapRow)(TupleTableSlot *slot, void *arg);
-extern uint64 at_scan_heap_leaf(Oid relid, Snapshot snapshot);
+extern uint64 at_scan_heap_leaf(Oid relid, Snapshot snapshot, AtHeapRow row, void *arg);
 extern uint64 at_scan_heap(AtLedgerTable table, Snapshot snapshot, AtHeapRow row, void *arg);
 
 #endif

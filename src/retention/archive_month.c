@@ -4,7 +4,7 @@
  *
  * Rows are read in one snapshot, in which all that is in the partitions must be
  * sealed. So what is written later could only be of a transaction that was not
- * settled in it: whether there is any is asked of the index, once nobody can
+ * settled in it: whether there is any is asked of the index of transactions, once nobody can
  * write any more (swap.c), which takes no longer for a large partition.
  *
  * Invariant: the segments of a partition have each of its rows once. The rows
@@ -43,6 +43,7 @@
 #include "ledger/datum.h"
 #include "ledger/own_command.h"
 #include "ledger/owner.h"
+#include "ledger/partition.h"
 #include "ledger/scan.h"
 #include "ledger/shield.h"
 #include "ledger/unsealed.h"
@@ -171,7 +172,8 @@ build_store(AtSwap *swap, AtArchived *archived, AtColdTotals *totals, Oid relid,
 	AtSwapPart *part = &swap->part[swap->nparts++];
 
 	part->relid = relid;
-	part->by = by;
+	part->transactions =
+		by == AT_SCAN_EVENT_BY_TX_ID ? at_partition_transactions_of(relid) : list_make1_oid(relid);
 	part->store_id = make_store();
 	at_debug_point("archive-store");
 	*totals = build(relid, by, part->store_id, unsealed, snapshot);
@@ -246,10 +248,22 @@ make_store(void)
 	return store_id;
 }
 
-static void
-check_sealed(Relation rel, const AtUnsealed *unsealed, int64 tx_id)
+/* A partition of which all is to be sealed. */
+typedef struct Sealed
 {
-	if (at_unsealed_has(unsealed, tx_id))
+	Relation rel;
+	const AtUnsealed *unsealed;
+} Sealed;
+
+/* Of a row of either table. */
+static void
+check_sealed(TupleTableSlot *slot, void *arg)
+{
+	const Relation rel = ((Sealed *) arg)->rel;
+	bool isnull;
+	int64 tx_id = DatumGetInt64(slot_getattr(slot, Anum_event_tx_id, &isnull));
+
+	if (at_unsealed_has(((Sealed *) arg)->unsealed, tx_id))
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("partition \"%s\" is not sealed", RelationGetRelationName(rel)),
 						errdetail("Transaction " INT64_FORMAT " is not.", tx_id),
@@ -264,7 +278,7 @@ forget_places(TupleTableSlot *slot)
 	slot->tts_isnull[Anum_transaction_event_places - 1] = true;
 }
 
-/* Copy the rows of a partition into a store. */
+/* Copy the rows of a partition into a store. No index leads to what is not sealed. */
 static AtColdTotals
 build(Oid relid, AtScanBy by, int32 store_id, const AtUnsealed *unsealed, Snapshot snapshot)
 {
@@ -274,20 +288,19 @@ build(Oid relid, AtScanBy by, int32 store_id, const AtUnsealed *unsealed, Snapsh
 										   RelationGetRelationName(rel), NULL);
 	AtScan *scan = at_scan_open_leaf(by, snapshot, relid);
 	AtColdTotals totals;
-	uint64 count;
+	Sealed sealed = {.rel = rel, .unsealed = unsealed};
+	uint64 count = at_scan_heap_leaf(relid, snapshot, check_sealed, &sealed);
 
 	at_scan_start(scan, PG_INT64_MIN, PG_INT64_MAX);
 	while (at_scan_next(scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		check_sealed(rel, unsealed, scan->key);
 		if (by == AT_SCAN_TRANSACTION_BY_TX_ID)
 			forget_places(scan->slot);
 		at_cold_build_add(made, scan->slot);
 	}
 	at_scan_close(scan);
 	totals = at_cold_build_close(made);
-	count = at_scan_heap_leaf(relid, snapshot);
 	if (count != totals.rows)
 		ereport(ERROR, (errcode(ERRCODE_AT_INTEGRITY),
 						errmsg("partition \"%s\" cannot be archived", RelationGetRelationName(rel)),

@@ -33,6 +33,7 @@
 #include "utils/timestamp.h"
 
 #include "base/catalog.h"
+#include "base/columns.h"
 #include "base/compat.h"
 #include "base/debug_point.h"
 #include "base/errors.h"
@@ -85,26 +86,38 @@ relations_to_lock(const AtSwap *swap)
 	return oids;
 }
 
-/* Is there a row of one of these transactions, whoever sees it? */
+/* Is there one of these transactions that began in the month? */
 static bool
-has_row(AtScan *scan, int64 low, int64 high)
+has_row(AtScan *scan, const AtMonth *month, int64 low, int64 high)
 {
 	at_scan_start(scan, low, high);
-	return at_scan_next(scan);
+	while (at_scan_next(scan))
+	{
+		bool isnull;
+		TimestampTz tx_at =
+			DatumGetTimestampTz(slot_getattr(scan->slot, Anum_transaction_tx_at, &isnull));
+
+		if (tx_at >= month->from && tx_at < month->until)
+			return true;
+	}
+	return false;
 }
 
-/* All who wrote into the partition have ended: what they added would be of transactions that had
- * not. */
+/*
+ * All who wrote into the partition have ended: what they added would be of transactions that had
+ * not. Their rows tell: no index leads to an event before it is sealed.
+ */
 static void
 check_not_written(const AtSwap *swap, const AtSwapPart *part)
 {
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
-	AtScan *scan = at_scan_open_leaf(part->by, snapshot, part->relid);
+	AtScan *scan = at_scan_open_leaves(AT_SCAN_TRANSACTION_BY_TX_ID, snapshot, part->transactions);
 	int64 base = at_tx_id_base(at_incarnation_here());
-	bool written = has_row(scan, base + swap->settled.xmax, PG_INT64_MAX);
+	bool written = has_row(scan, swap->month, base + swap->settled.xmax, PG_INT64_MAX);
 
 	for (int i = 0; i < swap->settled.nrunning && !written; i++)
-		written = has_row(scan, base + swap->settled.running[i], base + swap->settled.running[i]);
+		written = has_row(scan, swap->month, base + swap->settled.running[i],
+						  base + swap->settled.running[i]);
 	at_scan_close(scan);
 	UnregisterSnapshot(snapshot);
 	if (written)

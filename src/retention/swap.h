@@ -12,8 +12,8 @@
 
 typedef struct AtSwapPart
 {
-	Oid relid; /* of the partition */
-	AtScanBy by;
+	Oid relid;          /* of the partition */
+	List *transactions; /* partitions, oids, with the rows of who wrote into it; locked; is freed */
 	int32 store_id;
 	int64 rows;
 	int64 segments;

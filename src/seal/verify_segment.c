@@ -106,7 +106,7 @@ static void
 check_unindexed(const SegmentCheck *check, int32 store)
 {
 	Relation rel = at_cold_open_store(store, AccessShareLock);
-	uint64 stored = at_scan_heap_leaf(RelationGetRelid(rel), check->verify->snapshot);
+	uint64 stored = at_scan_heap_leaf(RelationGetRelid(rel), check->verify->snapshot, NULL, NULL);
 
 	table_close(rel, NoLock);
 	if (stored > check->seen)
