@@ -383,7 +383,8 @@ at_deferred_end_btree(IndexScanDesc scan)
 /*
  * By the btree underneath, which knows nothing of what is not sealed. It has entries
  * of one key in the order of their places, and who asks asks for late ones: a session
- * may have millions before.
+ * may have millions before. Several that were made one tuple (deduplication) come upwards, in a
+ * scan backwards too; so the search ends with the tuple that begins before the place.
  */
 bool
 at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer tid)
@@ -391,6 +392,8 @@ at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer
 	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
 	ScanKeyData keys[INDEX_MAX_KEYS];
 	IndexScanDesc scan = at_deferred_begin_btree(index, nkeys);
+	ItemPointerData last;
+	bool passed = false; /* a place before that which is looked for */
 	bool found = false;
 
 	for (int i = 0; i < nkeys; i++)
@@ -408,8 +411,12 @@ at_deferred_has(Relation index, const Datum *key, const bool *nulls, ItemPointer
 	scan->xs_snapshot = SnapshotAny;
 	btrescan(scan, keys, nkeys, NULL, 0);
 	while (!found && btgettuple(scan, BackwardScanDirection) &&
-		   ItemPointerCompare(&scan->xs_heaptid, tid) >= 0)
-		found = ItemPointerEquals(&scan->xs_heaptid, tid);
+		   !(passed && ItemPointerCompare(&scan->xs_heaptid, &last) < 0))
+	{
+		last = scan->xs_heaptid;
+		found = ItemPointerEquals(&last, tid);
+		passed = passed || ItemPointerCompare(&last, tid) < 0;
+	}
 	at_deferred_end_btree(scan);
 	return found;
 }

@@ -144,7 +144,7 @@ sub recording
 	return "
 		DO \$\$ BEGIN
 			FOR i IN 1..$count LOOP
-				PERFORM audit.set_context(actor => '$actor');
+				PERFORM audit.set_context(actor => '$actor', request_id => 'shared');
 				INSERT INTO orders DEFAULT VALUES;
 				COMMIT;
 			END LOOP;
@@ -164,22 +164,22 @@ sub found
 	return "$by_index|$there" . events_differ($database);
 }
 
-# Nothing if the indexes of events by record and by name lead to all of them, once.
+# Nothing if the indexes of events by record and by name, and of transactions by a request that they share, lead to
+# all of them, once.
 sub events_differ
 {
 	my ($database) = @_;
 	my $differing = '';
 
-	for my $column (qw(target_id tx_id))
+	for my $condition ('event WHERE target_id >= 0', 'event WHERE tx_id >= 0', q{transaction WHERE request_id = 'shared'})
 	{
-		my $wanted = "FROM audit.event WHERE $column >= 0";
-		my $by_index = $node->safe_psql($database,
-			"SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT array_agg(tx_id || '.' || ordinal ORDER BY tx_id, ordinal) $wanted");
+		my $name = $condition =~ /^event/ ? "tx_id || '.' || ordinal" : 'tx_id';
+		my $wanted = "SELECT array_agg($name ORDER BY $name) FROM audit.$condition";
+		my $by_index = $node->safe_psql($database, "SET enable_seqscan = off; SET enable_bitmapscan = off; $wanted");
 		my $there = $node->safe_psql($database,
-			"SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off;
-			SELECT array_agg(tx_id || '.' || ordinal ORDER BY tx_id, ordinal) $wanted");
+			"SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off; $wanted");
 
-		$differing .= ", by $column the events are $by_index, there are $there" if $by_index ne $there;
+		$differing .= ", of audit.$condition the index has $by_index, there are $there" if $by_index ne $there;
 	}
 	return $differing;
 }
