@@ -43,6 +43,7 @@
 #include "ledger/deferred.h"
 #include "ledger/deferred_fill.h"
 #include "ledger/index_plan.h"
+#include "ledger/log_read.h"
 #include "ledger/partition.h"
 #include "ledger/place.h"
 #include "ledger/scan.h"
@@ -492,8 +493,8 @@ load_own(Load *load)
 static void
 load_heap(Load *load)
 {
-	const AtUnsealed *unsealed = &((DeferredScan *) load->desc->opaque)->unsealed;
-	int64 own = unsealed->base + U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
+	int64 own = at_tx_id_base(at_incarnation_here()) +
+				U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
 	TableScanDesc scan = table_beginscan(load->heap, load->desc->xs_snapshot, 0, NULL);
 	TupleTableSlot *slot = table_slot_create(load->heap, NULL);
 	bool isnull;

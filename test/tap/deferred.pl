@@ -105,6 +105,14 @@ $node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('second'), $d
 $holder = $node->background_psql('second');
 $holder->query_safe("SELECT pg_advisory_lock(1096107092, hashtext('sealer-before-commit'))");
 record('second', 'emil', 3);
+is($node->safe_psql('second', q{
+	BEGIN;
+	INSERT INTO orders SELECT FROM generate_series(1, 3);
+	SET LOCAL parallel_setup_cost = 0; SET LOCAL parallel_tuple_cost = 0; SET LOCAL min_parallel_table_scan_size = 0;
+	SET LOCAL parallel_leader_participation = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;
+	SET LOCAL enable_indexonlyscan = off;
+	SELECT audit.current_tx_id() AS own \gset
+	SELECT count(*) FROM audit.event WHERE tx_id = :own}), 3, 'a process that helps a transaction with a query finds its events');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dump.second", '-d', $node->connstr('second') ], 'and dumped');
 eval { $holder->quit };
 $node->command_ok([ 'pg_restore', '-e', '-1', '-d', $node->connstr('third'), "$dump.second" ], 'and that is restored');
