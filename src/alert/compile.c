@@ -407,30 +407,12 @@ read_interval(const Row *row, int column, const char *name)
 	return microseconds;
 }
 
-/*
- * The text of a path as jsonpath_out() writes it, in which all names are quoted. It is what is
- * stored, dumped and run, so what is written as another path is refused: jsonpath_out()
- * loses the parentheses of ($.a - $.b).abs() > 1.
- */
 static char *
 read_path(const Row *row, int column, bool lenient)
 {
-	JsonPath *path;
-	JsonPath *again;
-	char *text;
-
-	if (row->nulls[column - 1])
-		return NULL;
-	path = DatumGetJsonPathP(row->values[column - 1]);
-	text = DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(path)));
-	again = at_path_compile(text);
-	if (!lenient && (VARSIZE(path) != VARSIZE(again) || memcmp(path, again, VARSIZE(path)) != 0))
-		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						errmsg("the condition of an alert rule cannot be stored as it is"),
-						errdetail("PostgreSQL would write it as %s, which is another.", text),
-						errhint("Begin what has a method with \"0 +\": write 0 + ($.new.total - "
-								"$.old.total).abs() > 10.")));
-	return text;
+	return row->nulls[column - 1] ? NULL
+								  : at_path_text(DatumGetJsonPathP(row->values[column - 1]),
+												 lenient ? NULL : "the condition of an alert rule");
 }
 
 /* For people: "90 seconds", "5 minutes", "2 days". */

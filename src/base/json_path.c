@@ -9,6 +9,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 
+#include "base/compat.h"
 #include "base/json_path.h"
 #include "base/json_scan.h"
 
@@ -16,6 +17,21 @@ JsonPath *
 at_path_compile(const char *path)
 {
 	return DatumGetJsonPathP(DirectFunctionCall1(jsonpath_in, CStringGetDatum(path)));
+}
+
+char *
+at_path_text(JsonPath *path, const char *what)
+{
+	char *text = DatumGetCString(DirectFunctionCall1(jsonpath_out, PointerGetDatum(path)));
+	JsonPath *again = what != NULL ? at_path_compile(text) : path;
+
+	if (VARSIZE(path) != VARSIZE(again) || memcmp(path, again, VARSIZE(path)) != 0)
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("%s cannot be stored as it is", what),
+						errdetail("PostgreSQL would write it as %s, which is another.", text),
+						errhint("Begin what has a method with \"0 +\": write 0 + ($.new.total - "
+								"$.old.total).abs() > 10.")));
+	return text;
 }
 
 bool

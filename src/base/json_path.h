@@ -29,6 +29,13 @@ typedef struct AtPathReference
 /* A path that jsonpath_in() takes; raises what that raises. In the current memory context. */
 extern JsonPath *at_path_compile(const char *path);
 
+/*
+ * The text of a path that is to be stored: as jsonpath_out() writes it. That loses the parentheses
+ * of ($.a - $.b).abs() > 1, so with `what` it is an error that it has become another path; NULL
+ * is to take it as it is. In the current memory context.
+ */
+extern char *at_path_text(JsonPath *path, const char *what);
+
 /* Is it a predicate, true or false, as $.new.total > 1000 is? Otherwise it selects something. */
 extern bool at_path_is_predicate(JsonPath *path);
 

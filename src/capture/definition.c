@@ -24,6 +24,7 @@
 #include "base/catalog.h"
 #include "base/compat.h"
 #include "base/errors.h"
+#include "base/json_path.h"
 #include "base/json_scan.h"
 #include "base/names.h"
 #include "capture/definition.h"
@@ -123,7 +124,7 @@ read_row_options(FunctionCallInfo fcinfo, Relation rel, AtRowOptions *row)
 		check_columns(rel, list_make1(row->subject), "subject");
 	}
 	if (!PG_ARGISNULL(ARG_WHEN))
-		row->when = DatumGetCString(DirectFunctionCall1(jsonpath_out, PG_GETARG_DATUM(ARG_WHEN)));
+		row->when = at_path_text(PG_GETARG_JSONPATH_P(ARG_WHEN), "\"when\"");
 }
 
 /* Naming columns says that reading them is recorded. */

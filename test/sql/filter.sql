@@ -131,6 +131,8 @@ SELECT audit.enable('docs', "when" => '$.new.id > $limit');
 SELECT audit.enable('docs', "when" => '$.** > 1');
 SELECT audit.enable('docs', "when" => '$.new.id > 1 && $.old.nothing == "$.old.id"');
 SELECT audit.enable('docs', "when" => '$.new.ctid == "(0,1)"');
+-- PostgreSQL writes it without its parentheses; stored, and dumped, it would be another
+SELECT audit.enable('docs', "when" => '($.new.f - $.old.f).abs() > 1');
 
 RESET search_path;
 SET client_min_messages = warning;
