@@ -19,6 +19,8 @@
 #include "base/compat.h"
 #include "base/json_path.h"
 #include "base/json_scan.h"
+#include "core/number.h"
+#include "ledger/datum.h"
 
 /* A burst is searched for in the memory of so many times. */
 #define MAX_MORE_THAN 100000
@@ -258,7 +260,7 @@ read_by(AtRule *rule, const Row *row)
 	if (len == 0 || len > 100 || strspn(by, "0123456789.") != len)
 		bad_argument(psprintf("\"%s\" is no distance", read_text(row, Anum_rule_by)),
 					 "Write a number, such as 10, or a percentage, such as 10%.");
-	rule->by_text = by;
+	rule->by_calculable = at_number_read(at_span_of(by), &rule->by_number);
 	rule->by = DatumGetNumeric(DirectFunctionCall3(
 		numeric_in, CStringGetDatum(by), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
 }

@@ -36,6 +36,7 @@ static bool matches_pattern(const char *pattern, const char *type, int len);
 static bool any_changed(const AtRule *rule, const AtObserved *observed);
 static bool column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *observed,
 						   bool *undecided);
+static bool measure_unwritten(AtObserved *observed, AttrNumber attnum, Movement *movement);
 static bool measure_quickly(Movement *movement);
 static void measure(void *arg);
 static bool is_reverted(const AtRule *rule, const char *from, const char *to);
@@ -159,6 +160,11 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 	if (rule->kind != AT_RULE_INCREASED && rule->kind != AT_RULE_DECREASED &&
 		rule->kind != AT_RULE_REVERTED)
 		return true;
+
+	Movement movement = {.rule = rule};
+
+	if (rule->kind != AT_RULE_REVERTED && measure_unwritten(observed, column->attnum, &movement))
+		return movement.matches;
 	if (!read_value(observed, false, column->attnum, &old_text) ||
 		!read_value(observed, true, column->attnum, &new_text))
 		return *undecided = true;
@@ -169,9 +175,8 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 	if (at_decimal_compare(at_span_of(new_text), at_span_of(old_text), &order) &&
 		(rule->kind == AT_RULE_INCREASED ? order <= 0 : order >= 0))
 		return false;
-
-	Movement movement = {.rule = rule, .old_text = old_text, .new_text = new_text};
-
+	movement.old_text = old_text;
+	movement.new_text = new_text;
 	/* a number of 130 000 digits, a hundred times, is none any more */
 	if (!measure_quickly(&movement) && !at_caught(measure, &movement))
 		return *undecided = true;
@@ -184,38 +189,58 @@ column_matches(const AtRule *rule, const AtRuleColumn *column, AtObserved *obser
 static bool
 is_far(const Movement *movement, const AtNumber *old_number, AtNumber *distance, bool *matches)
 {
-	static const AtNumber hundred = {.units = 100};
+	const AtRule *rule = movement->rule;
+	AtNumber hundred = at_number_of(100);
 	AtNumber old_size = at_number_abs(*old_number);
-	AtNumber least;
+	AtNumber least = rule->by_number;
 	int order;
 
-	if (!at_number_read(at_span_of(movement->rule->by_text), &least) ||
-		(movement->rule->percent &&
-		 (at_number_calculate('*', distance, &hundred, distance) != AT_NUMBER_OK ||
-		  at_number_calculate('*', &least, &old_size, &least) != AT_NUMBER_OK)) ||
+	if (!rule->by_calculable ||
+		(rule->percent && (at_number_calculate('*', distance, &hundred, distance) != AT_NUMBER_OK ||
+						   at_number_calculate('*', &least, &old_size, &least) != AT_NUMBER_OK)) ||
 		at_number_compare(distance, &least, &order) != AT_NUMBER_OK)
 		return false;
 	*matches = order >= 0;
 	return true;
 }
 
-/* As measure(), with numbers that are not that long; false if they are. */
+/* As measure(), with numbers that can be calculated with; false if the result cannot. */
 static bool
-measure_quickly(Movement *movement)
+measure_numbers(Movement *movement, const AtNumber *old_number, const AtNumber *new_number)
 {
 	bool up = movement->rule->kind == AT_RULE_INCREASED;
-	AtNumber old_number;
-	AtNumber new_number;
 	AtNumber distance;
 
-	if (!at_number_read(at_span_of(movement->old_text), &old_number) ||
-		!at_number_read(at_span_of(movement->new_text), &new_number) ||
-		at_number_calculate('-', up ? &new_number : &old_number, up ? &old_number : &new_number,
+	if (at_number_calculate('-', up ? new_number : old_number, up ? old_number : new_number,
 							&distance) != AT_NUMBER_OK)
 		return false;
 	movement->matches = distance.units > 0;
 	return !movement->matches || movement->rule->by == NULL ||
-		   is_far(movement, &old_number, &distance, &movement->matches);
+		   is_far(movement, old_number, &distance, &movement->matches);
+}
+
+static bool
+measure_unwritten(AtObserved *observed, AttrNumber attnum, Movement *movement)
+{
+	const AtChange *change = observed->change;
+	AtNumber old_number;
+	AtNumber new_number;
+
+	return change->number != NULL && change->number(change, false, attnum, &old_number) &&
+		   change->number(change, true, attnum, &new_number) &&
+		   measure_numbers(movement, &old_number, &new_number);
+}
+
+/* As measure(), with numbers that are not that long; false if they are. */
+static bool
+measure_quickly(Movement *movement)
+{
+	AtNumber old_number;
+	AtNumber new_number;
+
+	return at_number_read(at_span_of(movement->old_text), &old_number) &&
+		   at_number_read(at_span_of(movement->new_text), &new_number) &&
+		   measure_numbers(movement, &old_number, &new_number);
 }
 
 static Numeric

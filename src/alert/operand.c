@@ -8,8 +8,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
 
 #include "alert/condition.h"
 #include "alert/operand.h"
@@ -32,6 +34,7 @@ struct AtOperand
 	const char *member;
 	bool is_new;       /* of the new row, and not of the old one */
 	AttrNumber attnum; /* InvalidAttrNumber: there is no such column */
+	bool calculable;   /* of a type whose numbers need no text */
 	JsonPathItemType type;
 	char op; /* '+', '-', '*', '/', '%' */
 	AtOperand *left;
@@ -84,6 +87,7 @@ compile_constant(JsonPathItem *item)
 			constant->kind = AT_VALUE_NUMBER;
 			constant->text = at_span_of(DatumGetCString(
 				DirectFunctionCall1(numeric_out, NumericGetDatum(jspGetNumeric(item)))));
+			constant->calculable = at_number_read(constant->text, &constant->number);
 			return operand;
 		case jpiString:
 			text = jspGetString(item, &len);
@@ -93,6 +97,15 @@ compile_constant(JsonPathItem *item)
 		default:
 			return NULL;
 	}
+}
+
+/* Is it a column whose numbers the change tells? It is asked in vain for others. */
+static bool
+is_calculable(Oid relid, AttrNumber attnum)
+{
+	Oid type = attnum > 0 ? getBaseType(get_atttype(relid, attnum)) : InvalidOid;
+
+	return type == INT2OID || type == INT4OID || type == INT8OID || type == NUMERICOID;
 }
 
 /* $."new"."column", or $."actor": the item becomes the last one of that; is there more of it? */
@@ -121,6 +134,7 @@ compile_path(JsonPathItem *item, Oid relid, bool *more)
 		return NULL;
 	operand->kind = OPERAND_COLUMN;
 	operand->attnum = Max(at_stored_column(relid, jspGetString(item, &len)), 0);
+	operand->calculable = is_calculable(relid, operand->attnum);
 	*more = jspHasNext(item);
 	return operand;
 }
@@ -145,19 +159,6 @@ op_of(JsonPathItemType type)
 	}
 }
 
-/* What is calculated with; of a constant the number is read but once. */
-static AtOperand *
-compile_part(JsonPathItem *item, Oid relid)
-{
-	AtOperand *operand = at_operand_compile(item, relid);
-	AtValue *constant = operand != NULL ? &operand->constant : NULL;
-
-	if (constant != NULL && operand->kind == OPERAND_CONSTANT &&
-		constant->kind == AT_VALUE_NUMBER && at_number_read(constant->text, &constant->number))
-		constant->kind = AT_VALUE_CALCULATED;
-	return operand;
-}
-
 static AtOperand *
 compile_calculation(JsonPathItem *item, Oid relid)
 {
@@ -174,11 +175,11 @@ compile_calculation(JsonPathItem *item, Oid relid)
 		jspGetArg(item, &part);
 	else
 		jspGetLeftArg(item, &part);
-	operand->left = compile_part(&part, relid);
+	operand->left = at_operand_compile(&part, relid);
 	if (operand->left == NULL || unary)
 		return operand->left != NULL ? operand : NULL;
 	jspGetRightArg(item, &part);
-	operand->right = compile_part(&part, relid);
+	operand->right = at_operand_compile(&part, relid);
 	return operand->right != NULL ? operand : NULL;
 }
 
@@ -249,13 +250,16 @@ read_json(const char *json, int len)
 	return value;
 }
 
+/* Append the JSON of a column or member, if it is there. */
 static AtValue
-evaluate_path(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
+evaluate_text(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
 {
 	const AtChange *change = observed->change;
 	int start = buffer->len;
 	bool there;
 
+	if (buffer->data == NULL)
+		initStringInfo(buffer);
 	if (operand->kind == OPERAND_MEMBER)
 		there = at_condition_member(operand->member, observed, buffer);
 	else if (change->value == NULL) /* of an event that is of no row it is what was recorded */
@@ -267,6 +271,18 @@ evaluate_path(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
 				 : (AtValue){.kind = AT_VALUE_MISSING};
 }
 
+static AtValue
+evaluate_path(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
+{
+	const AtChange *change = observed->change;
+	AtNumber number;
+
+	if (operand->calculable && change->number != NULL &&
+		change->number(change, operand->is_new, operand->attnum, &number))
+		return (AtValue){.kind = AT_VALUE_NUMBER, .calculable = true, .number = number};
+	return evaluate_text(operand, observed, buffer);
+}
+
 /* Evaluate what is calculated with: its text is not needed afterwards. */
 static AtValue
 evaluate_number(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
@@ -274,12 +290,11 @@ evaluate_number(const AtOperand *operand, AtObserved *observed, StringInfo buffe
 	int start = buffer->len;
 	AtValue value = at_operand_evaluate(operand, observed, buffer);
 
-	if (value.kind == AT_VALUE_NUMBER)
-		value.kind =
-			at_number_read(value.text, &value.number) ? AT_VALUE_CALCULATED : AT_VALUE_OTHER;
+	if (value.kind == AT_VALUE_NUMBER && !value.calculable &&
+		!at_number_read(value.text, &value.number))
+		value.kind = AT_VALUE_OTHER;
 	buffer->len = start;
-	value.buffered = false;
-	return value;
+	return (AtValue){.kind = value.kind, .calculable = true, .number = value.number};
 }
 
 static AtNumber
@@ -305,7 +320,7 @@ evaluate_unary(const AtOperand *operand, AtObserved *observed, StringInfo buffer
 {
 	AtValue value = evaluate_number(operand->left, observed, buffer);
 
-	if (value.kind == AT_VALUE_CALCULATED)
+	if (value.kind == AT_VALUE_NUMBER)
 		value.number = change_number(operand->type, value.number);
 	else if (value.kind != AT_VALUE_MISSING && value.kind != AT_VALUE_OTHER)
 		value.kind = AT_VALUE_ERROR;
@@ -320,7 +335,7 @@ calculate(const AtOperand *operand, AtObserved *observed, StringInfo buffer)
 
 	if (left.kind == AT_VALUE_OTHER || right.kind == AT_VALUE_OTHER)
 		left.kind = AT_VALUE_OTHER;
-	else if (left.kind != AT_VALUE_CALCULATED || right.kind != AT_VALUE_CALCULATED)
+	else if (left.kind != AT_VALUE_NUMBER || right.kind != AT_VALUE_NUMBER)
 		left.kind = AT_VALUE_ERROR;
 	else
 		switch (at_number_calculate(operand->op, &left.number, &right.number, &left.number))

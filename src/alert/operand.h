@@ -24,17 +24,17 @@ typedef enum AtValueKind
 	AT_VALUE_BOOL,
 	AT_VALUE_NUMBER,
 	AT_VALUE_STRING,
-	AT_VALUE_CALCULATED, /* a number, but not its text */
-	AT_VALUE_ERROR,      /* of calculating with what is no number, or by zero */
-	AT_VALUE_OTHER       /* for the engine */
+	AT_VALUE_ERROR, /* of calculating with what is no number, or by zero */
+	AT_VALUE_OTHER  /* for the engine */
 } AtValueKind;
 
 typedef struct AtValue
 {
 	AtValueKind kind;
-	AtSpan text; /* of a string without quotes */
+	AtSpan text;     /* of a string without quotes; NULL: of a number, not written */
+	bool buffered;   /* the text is in the buffer */
+	bool calculable; /* the number is here */
 	AtNumber number;
-	bool buffered; /* the text is in the buffer */
 } AtValue;
 
 typedef struct AtOperand AtOperand;
@@ -45,7 +45,10 @@ extern AtOperand *at_operand_compile(JsonPathItem *item, Oid relid);
 /* Is it a column or member, as it stands? */
 extern bool at_operand_is_path(const AtOperand *operand);
 
-/* Its value for an event; texts go to the buffer, behind what is there, and may move it. */
+/*
+ * Its value for an event, of a number its text or the number or both. Texts go to the buffer,
+ * behind what is there, and may move it; it may begin as zeros, and is made when it is needed.
+ */
 extern AtValue at_operand_evaluate(const AtOperand *operand, AtObserved *observed,
 								   StringInfo buffer);
 

@@ -173,10 +173,9 @@ judge_both(const AtQuick *quick, AtObserved *observed, AtQuickAnswer decides)
 static AtQuickAnswer
 judge_exists(const AtOperand *operand, AtObserved *observed)
 {
-	StringInfoData buffer;
+	StringInfoData buffer = {0};
 	AtValue value;
 
-	initStringInfo(&buffer);
 	value = at_operand_evaluate(operand, observed, &buffer);
 	if (value.kind == AT_VALUE_OTHER && !value.buffered)
 		return AT_QUICK_NONE;
@@ -186,12 +185,11 @@ judge_exists(const AtOperand *operand, AtObserved *observed)
 static AtQuickAnswer
 judge_values(const AtQuick *quick, AtObserved *observed)
 {
-	StringInfoData buffer;
+	StringInfoData buffer = {0};
 	AtValue left;
 	AtValue right;
 	size_t start = 0;
 
-	initStringInfo(&buffer);
 	left = at_operand_evaluate(quick->operand[0], observed, &buffer);
 	if (left.buffered)
 		start = (const char *) left.text.data - buffer.data;
@@ -231,12 +229,6 @@ meets(JsonPathItemType type, int order)
 }
 
 static bool
-is_number(const AtValue *value)
-{
-	return value->kind == AT_VALUE_NUMBER || value->kind == AT_VALUE_CALCULATED;
-}
-
-static bool
 is_same(AtSpan a, AtSpan b)
 {
 	return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
@@ -245,14 +237,14 @@ is_same(AtSpan a, AtSpan b)
 static AtQuickAnswer
 compare_values(JsonPathItemType type, const AtValue *a, const AtValue *b)
 {
-	if (is_number(a) && is_number(b))
-		return compare_numbers(type, a, b);
 	if (a->kind != b->kind && (a->kind == AT_VALUE_NULL || b->kind == AT_VALUE_NULL))
 		return answer_of(type == jpiNotEqual);
 	if (a->kind != b->kind)
 		return AT_QUICK_UNKNOWN;
 	switch (a->kind)
 	{
+		case AT_VALUE_NUMBER:
+			return compare_numbers(type, a, b);
 		case AT_VALUE_STRING:
 			if (type != jpiEqual && type != jpiNotEqual)
 				return AT_QUICK_NONE;
@@ -264,21 +256,29 @@ compare_values(JsonPathItemType type, const AtValue *a, const AtValue *b)
 	}
 }
 
-/* As they are written, however long they are, unless one is calculated. */
+/* The number of a value, which may have to be read. */
+static bool
+get_number(const AtValue *value, AtNumber *number)
+{
+	*number = value->number;
+	return value->calculable || at_number_read(value->text, number);
+}
+
+/* Those that are too long to calculate with are compared as they are written. */
 static AtQuickAnswer
 compare_numbers(JsonPathItemType type, const AtValue *a, const AtValue *b)
 {
-	AtNumber left = a->number;
-	AtNumber right = b->number;
+	AtNumber left;
+	AtNumber right;
 	int order;
 
-	if (a->kind == AT_VALUE_NUMBER && b->kind == AT_VALUE_NUMBER)
-		return at_decimal_compare(a->text, b->text, &order) ? meets(type, order) : AT_QUICK_NONE;
-	if ((a->kind == AT_VALUE_NUMBER && !at_number_read(a->text, &left)) ||
-		(b->kind == AT_VALUE_NUMBER && !at_number_read(b->text, &right)) ||
-		at_number_compare(&left, &right, &order) != AT_NUMBER_OK)
-		return AT_QUICK_NONE;
-	return meets(type, order);
+	if (get_number(a, &left) && get_number(b, &right) &&
+		at_number_compare(&left, &right, &order) == AT_NUMBER_OK)
+		return meets(type, order);
+	if (a->text.data != NULL && b->text.data != NULL &&
+		at_decimal_compare(a->text, b->text, &order))
+		return meets(type, order);
+	return AT_QUICK_NONE;
 }
 
 static AtQuickAnswer

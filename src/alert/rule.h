@@ -13,6 +13,7 @@
 #include "alert/condition.h"
 #include "alert/hours.h"
 #include "alert/wording.h"
+#include "core/number.h"
 
 /* The configuration table and its columns (sql/install/40_alert.sql). */
 #define AT_RULE_TABLE "alert_rule"
@@ -93,8 +94,9 @@ typedef struct AtRule
 	AtCondition *condition;
 
 	/* increased, decreased */
-	Numeric by;          /* NULL: by anything */
-	const char *by_text; /* the same */
+	Numeric by;         /* NULL: by anything */
+	AtNumber by_number; /* the same */
+	bool by_calculable; /* unless it is too long for that */
 	bool percent;
 
 	/* reverted: either */

@@ -29,6 +29,7 @@
 #include "base/compat.h"
 #include "base/guc.h"
 #include "base/json_scan.h"
+#include "base/numeric_read.h"
 #include "capture/render.h"
 #include "core/hash.h"
 #include "ledger/datum.h"
@@ -55,8 +56,12 @@ struct AtRenderer
 {
 	Oid type; /* InvalidOid: chosen by rule */
 	void (*text)(AtColumn *column, Datum value, ValueText *out);
+	bool (*number)(Datum value, AtNumber *number); /* NULL: from the text, if at all */
 };
 
+static bool number_of_int2(Datum value, AtNumber *number);
+static bool number_of_int4(Datum value, AtNumber *number);
+static bool number_of_int8(Datum value, AtNumber *number);
 static void put_bool(AtColumn *column, Datum value, ValueText *out);
 static void put_int2(AtColumn *column, Datum value, ValueText *out);
 static void put_int4(AtColumn *column, Datum value, ValueText *out);
@@ -81,16 +86,36 @@ static void put_deep_output(AtColumn *column, Datum value, ValueText *out);
 
 /* Types whose output depends on no setting are called as they are. */
 static const AtRenderer renderers[] = {
-	{BOOLOID, put_bool},       {INT2OID, put_int2},           {INT4OID, put_int4},
-	{INT8OID, put_int8},       {FLOAT4OID, put_float4},       {FLOAT8OID, put_float8},
-	{NUMERICOID, put_numeric}, {TEXTOID, put_varlena},        {VARCHAROID, put_varlena},
-	{BPCHAROID, put_varlena},  {BYTEAOID, put_bytea},         {JSONOID, put_json},
-	{JSONBOID, put_jsonb},     {DATEOID, put_date},           {TIMEOID, put_time},
-	{TIMETZOID, put_timetz},   {TIMESTAMPOID, put_timestamp}, {TIMESTAMPTZOID, put_timestamptz},
-	{MONEYOID, put_money},     {REGCLASSOID, put_regclass},   {UUIDOID, put_output},
-	{CHAROID, put_output},     {NAMEOID, put_output},         {OIDOID, put_output},
-	{INETOID, put_output},     {CIDROID, put_output},         {MACADDROID, put_output},
-	{MACADDR8OID, put_output}, {BITOID, put_output},          {VARBITOID, put_output},
+	{BOOLOID, put_bool},
+	{INT2OID, put_int2, number_of_int2},
+	{INT4OID, put_int4, number_of_int4},
+	{INT8OID, put_int8, number_of_int8},
+	{FLOAT4OID, put_float4},
+	{FLOAT8OID, put_float8},
+	{NUMERICOID, put_numeric, at_numeric_read},
+	{TEXTOID, put_varlena},
+	{VARCHAROID, put_varlena},
+	{BPCHAROID, put_varlena},
+	{BYTEAOID, put_bytea},
+	{JSONOID, put_json},
+	{JSONBOID, put_jsonb},
+	{DATEOID, put_date},
+	{TIMEOID, put_time},
+	{TIMETZOID, put_timetz},
+	{TIMESTAMPOID, put_timestamp},
+	{TIMESTAMPTZOID, put_timestamptz},
+	{MONEYOID, put_money},
+	{REGCLASSOID, put_regclass},
+	{UUIDOID, put_output},
+	{CHAROID, put_output},
+	{NAMEOID, put_output},
+	{OIDOID, put_output},
+	{INETOID, put_output},
+	{CIDROID, put_output},
+	{MACADDROID, put_output},
+	{MACADDR8OID, put_output},
+	{BITOID, put_output},
+	{VARBITOID, put_output},
 };
 static const AtRenderer enum_renderer = {InvalidOid, put_output};
 static const AtRenderer other_renderer = {InvalidOid, put_pinned_output};
@@ -289,6 +314,12 @@ at_render_json(AtColumn *column, Datum value, StringInfo out)
 	return shortened;
 }
 
+bool
+at_render_number(const AtColumn *column, Datum value, AtNumber *number)
+{
+	return column->renderer->number != NULL && column->renderer->number(value, number);
+}
+
 void
 at_render_text(AtColumn *column, Datum value, StringInfo out)
 {
@@ -355,6 +386,27 @@ static void
 put_int8(AtColumn *column, Datum value, ValueText *out)
 {
 	set_small(out, pg_lltoa(DatumGetInt64(value), out->small), false);
+}
+
+static bool
+number_of_int2(Datum value, AtNumber *number)
+{
+	*number = at_number_of(DatumGetInt16(value));
+	return true;
+}
+
+static bool
+number_of_int4(Datum value, AtNumber *number)
+{
+	*number = at_number_of(DatumGetInt32(value));
+	return true;
+}
+
+static bool
+number_of_int8(Datum value, AtNumber *number)
+{
+	*number = at_number_of(DatumGetInt64(value));
+	return true;
 }
 
 /* JSON has no literal for what is not finite. */

@@ -25,6 +25,7 @@
 #include "lib/stringinfo.h"
 
 #include "capture/row_options.h"
+#include "core/number.h"
 
 /* The values of a row; two of them fit into an event. Short ones are appended nevertheless. */
 #define AT_RENDER_MAX (128 * 1024 * 1024)
@@ -56,6 +57,10 @@ extern void at_render_prepare(AtColumn *column, Form_pg_attribute attribute);
 
 /* Append a value, never null, as JSON; returns whether it was shortened. */
 extern bool at_render_json(AtColumn *column, Datum value, StringInfo out);
+
+/* The number that a value, never null, is rendered as; false if it is none, or if AtNumber has too
+ * few digits for it, or for values of this type it has to be read from the text. */
+extern bool at_render_number(const AtColumn *column, Datum value, AtNumber *number);
 
 /* Append a value, never null, as bare text: a JSON string without quotes and escapes. */
 extern void at_render_text(AtColumn *column, Datum value, StringInfo out);

@@ -28,6 +28,7 @@ static AtChangedColumn changed_column(const AtChange *change, int i);
 static AtChangedColumn moved_column(const AtChange *change, int i);
 static bool find_former(const Told *told, const AtColumn *column, AtText *value);
 static bool append_value(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo out);
+static bool read_number(const AtChange *change, bool is_new, AttrNumber attnum, AtNumber *number);
 
 void
 at_told_row(const AtPolicy *policy, const AtRowChange *change, const AtDelta *delta,
@@ -42,6 +43,7 @@ at_told_row(const AtPolicy *policy, const AtRowChange *change, const AtDelta *de
 		.nchanged = delta->nchanged,
 		.changed = changed_column,
 		.value = append_value,
+		.number = read_number,
 		.arg = &told,
 	});
 }
@@ -89,6 +91,7 @@ at_told_move(const AtPolicy *policy, const AtRowChange *change, const AtEvent *e
 		.nchanged = nmoved,
 		.changed = moved_column,
 		.value = append_value,
+		.number = read_number,
 		.arg = &told,
 	});
 }
@@ -156,4 +159,16 @@ append_value(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo 
 	else
 		(void) at_render_json(column, row->tts_values[column->attnum - 1], out);
 	return true;
+}
+
+static bool
+read_number(const AtChange *change, bool is_new, AttrNumber attnum, AtNumber *number)
+{
+	const Told *told = change->arg;
+	TupleTableSlot *row = is_new ? told->change->new_row : told->change->old_row;
+	const AtColumn *column = find_column(told->policy, attnum);
+
+	return column != NULL && column->treatment == AT_PLAIN && row != NULL &&
+		   (told->former == NULL || is_new) && !row->tts_isnull[column->attnum - 1] &&
+		   at_render_number(column, row->tts_values[column->attnum - 1], number);
 }

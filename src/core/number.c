@@ -15,7 +15,9 @@
 
 /* What numeric.c calls DEC_DIGITS and NUMERIC_MIN_SIG_DIGITS. */
 #define GROUP_DIGITS           4
+#define GROUP                  10000
 #define MIN_SIGNIFICANT_DIGITS 16
+#define WORD_GROUPS            4 /* that fit a word */
 
 /* The first group of digits that is not 0, and the power of 10000 that it counts. */
 typedef struct Lead
@@ -137,8 +139,39 @@ extend(AtUnits *units, int zeros)
 {
 	if (zeros <= 0 || *units == 0)
 		return true;
+	if (zeros <= WORD_DIGITS && *units == (int64_t) *units) /* no product of words is too long */
+	{
+		*units = (AtUnits) (int64_t) *units * (int64_t) power_of_ten(zeros);
+		return is_within(*units);
+	}
 	return zeros <= MAX_DIGITS && !__builtin_mul_overflow(*units, power_of_ten(zeros), units) &&
 		   is_within(*units);
+}
+
+bool
+at_number_of_groups(const int16_t *groups, int count, int weight, int scale, bool negative,
+					AtNumber *number)
+{
+	int behind = scale + (weight + 1 - count) * GROUP_DIGITS; /* digits that are not stored */
+	uint64_t word = 0;
+	AtUnits units;
+	int i = 0;
+
+	if (count > AT_NUMBER_GROUPS || scale > MAX_DIGITS || behind < -MAX_DIGITS)
+		return false;
+	for (; i < count && i < WORD_GROUPS; i++)
+		word = word * GROUP + (uint64_t) groups[i];
+	units = word;
+	for (; i < count; i++)
+		units = units * GROUP + groups[i];
+	if (behind < 0 && count <= WORD_GROUPS)
+		units = behind < -WORD_DIGITS ? 0 : word / (uint64_t) power_of_ten(-behind);
+	else if (behind < 0)
+		units /= power_of_ten(-behind);
+	else if (!extend(&units, behind))
+		return false;
+	*number = (AtNumber){.units = negative ? -units : units, .scale = scale};
+	return true;
 }
 
 /* Both in units of the finer of the two. */

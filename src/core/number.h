@@ -13,6 +13,7 @@
 #define AT_NUMBER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/body.h"
 
@@ -36,6 +37,23 @@ typedef enum AtNumberResult
 /* Read "-20.00", as decimal.h has it; false if it is not written like that, or has too many digits.
  */
 extern bool at_number_read(AtSpan text, AtNumber *number);
+
+/* Groups of four digits that fit, whatever they are. */
+#define AT_NUMBER_GROUPS 9
+
+/*
+ * Make one of groups of four digits, as numeric stores them: the first one counts
+ * 10000^weight. Digits behind the scale are cut off. False if there are more groups than
+ * AT_NUMBER_GROUPS, or too many digits.
+ */
+extern bool at_number_of_groups(const int16_t *groups, int count, int weight, int scale,
+								bool negative, AtNumber *number);
+
+static inline AtNumber
+at_number_of(int64_t integer)
+{
+	return (AtNumber){.units = integer};
+}
 
 /* a + b, a - b, a * b, a / b, a % b by '+', '-', '*', '/', '%'; the result may be one of the two.
  */

@@ -14,6 +14,7 @@
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
 
+#include "core/number.h"
 #include "ledger/event.h"
 
 /* A column whose value an update changed. */
@@ -46,7 +47,14 @@ struct AtChange
 	 * column that is not captured or is concealed. NULL where the event is of no row.
 	 */
 	bool (*value)(const AtChange *change, bool is_new, AttrNumber attnum, StringInfo out);
-	void *arg; /* for the two */
+
+	/*
+	 * The same value as a number, where it would be written as one of no more digits than
+	 * AtNumber has, without writing it. False if it is another, null, or there is none: ask for the
+	 * value. May be NULL.
+	 */
+	bool (*number)(const AtChange *change, bool is_new, AttrNumber attnum, AtNumber *number);
+	void *arg; /* for the three */
 };
 
 typedef void (*AtChangeHook)(const AtChange *change);

@@ -3,8 +3,8 @@
  *		Numbers from the ledger's sequences.
  *-------------------------------------------------------------------------
  */
-#ifndef AT_NUMBER_H
-#define AT_NUMBER_H
+#ifndef AT_NUMBER_DRAW_H
+#define AT_NUMBER_DRAW_H
 
 /* A session draws so many numbers of alerts at once; the sequence ascends by as many. */
 #define AT_NUMBER_BLOCK 64

@@ -13,6 +13,7 @@
 static void check_pair(char op, AtNumber a, AtNumber b);
 static void check_order(AtSpan left, AtSpan right, AtNumber a, AtNumber b);
 static void check_whole(AtNumber number);
+static void check_groups(AtNumber number);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -31,6 +32,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{
 			check_order(left, right, a, b);
 			check_whole(a);
+			check_groups(a);
 			check_pair("+-*/%"[(uint8_t) text.data[0] % 5], a, b);
 		}
 	}
@@ -59,6 +61,28 @@ check_whole(AtNumber number)
 	expect(floor.scale == 0 && ceiling.scale == 0);
 	expect(ceiling.units - floor.units == 0 || ceiling.units - floor.units == 1);
 	expect(at_number_abs(number).units >= 0);
+}
+
+/* It is found again in groups of four digits around the point. */
+static void
+check_groups(AtNumber number)
+{
+	AtUnits units = at_number_abs(number).units;
+	int behind = (number.scale + 3) / 4;
+	int16_t groups[12];
+	int count = 0;
+	AtNumber again;
+
+	if (number.units != units || units >= (AtUnits) 1000000000000000000 * 100000000000000)
+		return;
+	for (int i = number.scale; i < behind * 4; i++)
+		units *= 10;
+	for (AtUnits rest = units; rest != 0; rest /= 10000)
+		count++;
+	for (int i = count - 1; i >= 0; i--, units /= 10000)
+		groups[i] = (int16_t) (units % 10000);
+	expect(at_number_of_groups(groups, count, count - 1 - behind, number.scale, false, &again));
+	expect(again.units == number.units && again.scale == number.scale);
 }
 
 static void

@@ -58,6 +58,58 @@ test_read(void)
 
 static const struct
 {
+	int16_t groups[10];
+	int count;
+	int weight;
+	int scale;
+	bool negative;
+	const char *text; /* NULL: it does not fit */
+} grouped[] = {
+	{{0}, 0, 0, 0, false, "0"},
+	{{0}, 0, 0, 2, false, "0.00"},
+	{{1234, 5600}, 2, 0, 2, false, "1234.56"},
+	{{1}, 1, 2, 0, true, "-100000000"},
+	{{1}, 1, 2, 1, true, "-100000000.0"},
+	{{1}, 1, -3, 12, false, "0.000000000001"},
+	{{12, 3456}, 2, -1, 6, false, "0.001234"},
+	{{1}, 1, -10, 8, true, "0.00000000"},
+	{{1}, 1, -30, 8, false, NULL},
+	{{1}, 1, 9, 0, false, NULL},
+	{{1}, 1, 5, 0, false, "100000000000000000000"},
+	{{9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999},
+	 9,
+	 8,
+	 0,
+	 true,
+	 "-999999999999999999999999999999999999"},
+	{{9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999}, 9, 8, 1, false, NULL},
+	{{9999, 9999, 9999, 9999, 9999, 9999, 9999, 9999, 9900},
+	 9,
+	 0,
+	 30,
+	 false,
+	 "9999.999999999999999999999999999999"},
+	{{1, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 10, 9, 0, false, NULL},
+	{{1}, 1, 0, 37, false, NULL},
+};
+
+static void
+test_grouped(void)
+{
+	for (size_t i = 0; i < lengthof(grouped); i++)
+	{
+		AtNumber out = {0};
+		bool got = at_number_of_groups(grouped[i].groups, grouped[i].count, grouped[i].weight,
+									   grouped[i].scale, grouped[i].negative, &out);
+
+		check(got == (grouped[i].text != NULL) && (!got || is(out, grouped[i].text)),
+			  grouped[i].text != NULL ? grouped[i].text : "too many digits in groups");
+	}
+	check(is(at_number_of(INT64_MIN), "-9223372036854775808"), "of an integer");
+}
+
+static const struct
+{
 	const char *a;
 	char op;
 	const char *b;
@@ -164,6 +216,7 @@ int
 main(void)
 {
 	test_read();
+	test_grouped();
 	test_calculated();
 	test_scale();
 	test_changed();
