@@ -480,18 +480,18 @@ CREATE TABLE audit.alert_pass (
 	passed_at timestamptz NOT NULL,
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL,
-	alerts int NOT NULL,
+	alerts bigint NOT NULL,
 	snapshot text NOT NULL,
 	due_at timestamptz,
 	due_id bigint
 ) USING audit_worm;
-CREATE UNIQUE INDEX alert_pass_pkey ON audit.alert_pass (pass_id);
-COMMENT ON TABLE audit.alert_pass IS 'a pass of the notifier: all alerts settled in its snapshot were delivered';
+COMMENT ON TABLE audit.alert_pass IS
+	'the last pass of the notifier that told something: all alerts settled in its snapshot were delivered; one row for each database that the ledger has been in';
 COMMENT ON COLUMN audit.alert_pass.pass_id IS 'its number, from 1';
 COMMENT ON COLUMN audit.alert_pass.passed_at IS 'when';
 COMMENT ON COLUMN audit.alert_pass.system_identifier IS 'server of the pass';
 COMMENT ON COLUMN audit.alert_pass.database_oid IS 'oid of the database in that server';
-COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts it delivered';
+COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts were delivered, by it and those before it';
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 COMMENT ON COLUMN audit.alert_pass.due_at IS 'what was due up to here (audit.alert_delivery.due_at) was seen to; null: nothing yet';
 COMMENT ON COLUMN audit.alert_pass.due_id IS 'of what was due at that time, up to this delivery_id';

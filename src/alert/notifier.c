@@ -72,7 +72,9 @@
 /* Where the passes have come to. */
 typedef struct Cursor
 {
+	ItemPointerData place; /* of its row; not valid: there was no pass yet */
 	int64 next_pass_id;
+	int64 alerts;   /* so far */
 	char *snapshot; /* NULL: there was no pass yet */
 	AtDuePlace due;
 } Cursor;
@@ -88,10 +90,8 @@ typedef struct Done
 } Done;
 
 static const char cursor_query[] =
-	"SELECT (SELECT coalesce(max(p.pass_id), 0) + 1 FROM audit.alert_pass p), "
-	"l.snapshot, l.due_at, l.due_id FROM (SELECT 1) o LEFT JOIN LATERAL ("
-	"SELECT p.snapshot, p.due_at, p.due_id FROM audit.alert_pass p WHERE "
-	"p.system_identifier = $1 AND p.database_oid = $2 ORDER BY p.pass_id DESC LIMIT 1) l ON true";
+	"SELECT p.ctid, p.pass_id, p.alerts, p.snapshot, p.due_at, p.due_id FROM audit.alert_pass p "
+	"WHERE p.system_identifier = $1 AND p.database_oid = $2";
 
 /* Right after an error: a plan is set only when whole, and the place when it is committed. */
 static struct
@@ -112,7 +112,9 @@ static void try_pass(Done *done);
 static void tell(Done *done);
 static bool is_due_likely(void);
 static void read_cursor(Cursor *cursor);
-static void append_pass(const Cursor *cursor, const Done *done);
+static void read_cursor_row(Cursor *cursor, HeapTuple row, TupleDesc desc);
+static void see_due(Cursor *cursor, TimestampTz due_at, int64 delivery_id);
+static void move_cursor(const Cursor *cursor, const Done *done);
 
 void
 at_notifier_init(void)
@@ -228,7 +230,7 @@ tell(Done *done)
 	/* idle passes leave no trace, but the first one sets the cursor */
 	if (at_pending_ends(done->taken) &&
 		(done->repeated + done->taken + at_pending_count() > 0 || cursor.snapshot == NULL))
-		append_pass(&cursor, done);
+		move_cursor(&cursor, done);
 	at_debug_point("notifier-before-commit");
 	SPI_finish();
 	PopActiveSnapshot();
@@ -254,27 +256,41 @@ read_cursor(Cursor *cursor)
 {
 	Oid types[] = {INT8OID, OIDOID};
 	Datum values[] = {Int64GetDatum(GetSystemIdentifier()), ObjectIdGetDatum(MyDatabaseId)};
-	bool isnull;
 
 	if (SPI_execute_plan(at_notifier_plan(&notifier.cursor, cursor_query, lengthof(types), types),
 						 values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not read audit.alert_pass");
 
-	HeapTuple row = SPI_tuptable->vals[0];
-	TupleDesc desc = SPI_tuptable->tupdesc;
-	Datum due_at = SPI_getbinval(row, desc, 3, &isnull);
-
-	*cursor = (Cursor){.snapshot = SPI_getvalue(row, desc, 2), .due = notifier.due};
+	*cursor = (Cursor){.next_pass_id = 1, .due = notifier.due};
 
 	/* what was due before the ledger came here is nobody's business here */
-	if (isnull)
-		due_at = TimestampTzGetDatum(cursor->snapshot == NULL ? GetCurrentTimestamp() : 0);
-	if (DatumGetTimestampTz(due_at) > cursor->due.due_at)
-		cursor->due = (AtDuePlace){
-			.due_at = DatumGetTimestampTz(due_at),
-			.delivery_id = DatumGetInt64(SPI_getbinval(row, desc, 4, &isnull)),
-		};
-	cursor->next_pass_id = DatumGetInt64(SPI_getbinval(row, desc, 1, &isnull));
+	if (SPI_processed == 0)
+		see_due(cursor, GetCurrentTimestamp(), 0);
+	else
+		read_cursor_row(cursor, SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+}
+
+static void
+read_cursor_row(Cursor *cursor, HeapTuple row, TupleDesc desc)
+{
+	bool isnull;
+	Datum due_at = SPI_getbinval(row, desc, 5, &isnull);
+
+	if (!isnull)
+		see_due(cursor, DatumGetTimestampTz(due_at),
+				DatumGetInt64(SPI_getbinval(row, desc, 6, &isnull)));
+	cursor->place = *(ItemPointer) DatumGetPointer(SPI_getbinval(row, desc, 1, &isnull));
+	cursor->next_pass_id = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)) + 1;
+	cursor->alerts = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
+	cursor->snapshot = SPI_getvalue(row, desc, 4);
+}
+
+/* What was seen to in this process counts where it is further. */
+static void
+see_due(Cursor *cursor, TimestampTz due_at, int64 delivery_id)
+{
+	if (due_at > cursor->due.due_at)
+		cursor->due = (AtDuePlace){.due_at = due_at, .delivery_id = delivery_id};
 }
 
 SPIPlanPtr
@@ -291,23 +307,27 @@ at_notifier_plan(SPIPlanPtr *plan, const char *query, int nargs, Oid *types)
 	return *plan;
 }
 
-/* Move the cursor. */
+/* The row is the same one for ever, so that it takes no room that grows. */
 static void
-append_pass(const Cursor *cursor, const Done *done)
+move_cursor(const Cursor *cursor, const Done *done)
 {
 	Datum values[Natts_alert_pass];
 	bool nulls[Natts_alert_pass] = {false};
-	int64 alerts = at_pending_count() + done->taken + done->repeated;
+	int64 alerts = cursor->alerts + at_pending_count() + done->taken + done->repeated;
+	ItemPointerData place = cursor->place;
 
 	values[Anum_alert_pass_pass_id - 1] = Int64GetDatum(cursor->next_pass_id);
 	values[Anum_alert_pass_passed_at - 1] = TimestampTzGetDatum(GetCurrentTimestamp());
 	values[Anum_alert_pass_system_identifier - 1] = Int64GetDatum(GetSystemIdentifier());
 	values[Anum_alert_pass_database_oid - 1] = ObjectIdGetDatum(MyDatabaseId);
-	values[Anum_alert_pass_alerts - 1] = Int32GetDatum(Min(alerts, PG_INT32_MAX));
+	values[Anum_alert_pass_alerts - 1] = Int64GetDatum(alerts);
 	at_set_text(values, nulls, Anum_alert_pass_snapshot, at_pending_until());
 	values[Anum_alert_pass_due_at - 1] = TimestampTzGetDatum(done->due.due_at);
 	nulls[Anum_alert_pass_due_at - 1] = done->due.due_at == 0;
 	values[Anum_alert_pass_due_id - 1] = Int64GetDatum(done->due.delivery_id);
 	nulls[Anum_alert_pass_due_id - 1] = done->due.due_at == 0;
-	at_append(AT_LEDGER_ALERT_PASS, values, nulls);
+	if (ItemPointerIsValid(&place))
+		at_append_over(AT_LEDGER_ALERT_PASS, &place, values, nulls);
+	else
+		at_append(AT_LEDGER_ALERT_PASS, values, nulls);
 }

@@ -79,6 +79,16 @@ object_ownercheck(Oid class_id, Oid object_id, Oid role_id)
 /* 16 tells apart which indexes an update needs, where there was one flag for all. */
 #if PG_VERSION_NUM < 160000
 typedef bool TU_UpdateIndexes;
+
+#define at_simple_heap_update(rel, tid, tuple) simple_heap_update(rel, tid, tuple)
+#else
+#define at_simple_heap_update(rel, tid, tuple)                                                     \
+	do                                                                                             \
+	{                                                                                              \
+		TU_UpdateIndexes which;                                                                    \
+                                                                                                   \
+		simple_heap_update(rel, tid, tuple, &which);                                               \
+	} while (0)
 #endif
 
 /* 16 has privileges beside the range table, which their hook is given too. */

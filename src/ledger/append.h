@@ -39,6 +39,12 @@ extern ItemPointerData at_append(AtLedgerTable table, Datum *values, bool *nulls
 extern void at_append_rows(AtLedgerTable table, List *rows);
 
 /*
+ * Put a row in the place of the one that is there, as an update does. For audit.alert_pass alone,
+ * of which nobody needs what was there before, and which has no index.
+ */
+extern void at_append_over(AtLedgerTable table, ItemPointer place, Datum *values, bool *nulls);
+
+/*
  * The same as at_append() for a table that the caller has open, with RowExclusiveLock: of those
  * that are made for what is archived.
  */
