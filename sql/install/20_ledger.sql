@@ -180,7 +180,7 @@ COMMENT ON COLUMN audit.event.tx_id IS 'recorded transaction, see audit.transact
 COMMENT ON COLUMN audit.event.tx_at IS 'when the transaction began';
 COMMENT ON COLUMN audit.event.occurred_at IS 'when it happened';
 COMMENT ON COLUMN audit.event.ordinal IS 'place in the transaction, from 1 without gaps';
-COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read, E an event that the application told, S a table was read, L a session, P rights and settings, K an alert was acknowledged, or is to be told again';
+COMMENT ON COLUMN audit.event.op IS 'I insert, U update, D delete, T truncate (a row that it took; without values the table itself), B baseline (a row that was there already), A altered: the table itself, M changes that were counted as maintenance, X evidence was exported, R an attempt that was refused, V the trail was read, E an event that the application told, S a table was read, L a session, P rights and settings, K an alert was acknowledged, or is to be told again, H alerts were sealed';
 COMMENT ON COLUMN audit.event.record_key IS 'key of the row (after the change); a JSON array where the key has several columns';
 COMMENT ON COLUMN audit.event.event_type IS 'null: the resource type with created, updated, deleted, truncated or baseline';
 COMMENT ON COLUMN audit.event.old_values IS 'the exact text that was hashed; for an update the changed columns only';
@@ -483,7 +483,8 @@ CREATE TABLE audit.alert_pass (
 	alerts bigint NOT NULL,
 	snapshot text NOT NULL,
 	due_at timestamptz,
-	due_id bigint
+	due_id bigint,
+	sealed text
 ) USING audit_worm;
 COMMENT ON TABLE audit.alert_pass IS
 	'the last pass of the notifier that told something: all alerts settled in its snapshot were delivered; one row for each database that the ledger has been in';
@@ -495,6 +496,7 @@ COMMENT ON COLUMN audit.alert_pass.alerts IS 'how many alerts were delivered, by
 COMMENT ON COLUMN audit.alert_pass.snapshot IS 'snapshot of the pass';
 COMMENT ON COLUMN audit.alert_pass.due_at IS 'what was due up to here (audit.alert_delivery.due_at) was seen to; null: nothing yet';
 COMMENT ON COLUMN audit.alert_pass.due_id IS 'of what was due at that time, up to this delivery_id';
+COMMENT ON COLUMN audit.alert_pass.sealed IS 'snapshot in which all alerts that were settled have an event that names them, of type alert.sealed; null: there were none yet';
 
 CREATE TABLE audit.keeper_run (
 	run_id bigint NOT NULL,

@@ -32,6 +32,7 @@
 #include "alert/notifier.h"
 #include "alert/raise.h"
 #include "alert/recorded.h"
+#include "alert/sealing.h"
 #include "alert/spent.h"
 #include "base/catalog.h"
 #include "base/clock.h"
@@ -214,6 +215,7 @@ at_judge_pass(void)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		SPI_connect();
 		next_ms = judge_as_reader();
+		at_sealing_own();
 		SPI_finish();
 		PopActiveSnapshot();
 	}

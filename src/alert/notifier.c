@@ -44,6 +44,7 @@
 #include "alert/judge.h"
 #include "alert/notifier.h"
 #include "alert/pending.h"
+#include "alert/sealing.h"
 #include "alert/tell.h"
 #include "base/clock.h"
 #include "base/columns.h"
@@ -69,6 +70,9 @@
 #define LONG_REST_MS 10
 #define BUSY_RESTS   3
 
+/* How often alerts are sealed, at most. */
+#define SEAL_MS 1000
+
 /* Where the passes have come to. */
 typedef struct Cursor
 {
@@ -76,6 +80,7 @@ typedef struct Cursor
 	int64 next_pass_id;
 	int64 alerts;   /* so far */
 	char *snapshot; /* NULL: there was no pass yet */
+	char *sealed;   /* see sealing.c; NULL: nothing was */
 	AtDuePlace due;
 } Cursor;
 
@@ -90,7 +95,8 @@ typedef struct Done
 } Done;
 
 static const char cursor_query[] =
-	"SELECT p.ctid, p.pass_id, p.alerts, p.snapshot, p.due_at, p.due_id FROM audit.alert_pass p "
+	"SELECT p.ctid, p.pass_id, p.alerts, p.snapshot, p.due_at, p.due_id, p.sealed "
+	"FROM audit.alert_pass p "
 	"WHERE p.system_identifier = $1 AND p.database_oid = $2";
 
 /* Right after an error: a plan is set only when whole, and the place when it is committed. */
@@ -102,6 +108,8 @@ static struct
 	bool look_again; /* then there was something, or nobody could be told */
 	bool was_storm;  /* the pass before left something */
 	int busy_rests;  /* so many in a row in which alerts were raised */
+	bool is_sealed;  /* nothing was told since alerts were sealed, by this process */
+	int64 sealed_ms; /* when that was */
 } notifier;
 
 PG_FUNCTION_INFO_V1(at_notify_now);
@@ -110,6 +118,7 @@ static long run_pass(void);
 static bool rest(void);
 static void try_pass(Done *done);
 static void tell(Done *done);
+static void seal_alerts(void);
 static bool is_due_likely(void);
 static void read_cursor(Cursor *cursor);
 static void read_cursor_row(Cursor *cursor, HeapTuple row, TupleDesc desc);
@@ -156,9 +165,11 @@ run_pass(void)
 		notifier.look_again = done.repeated > 0 || at_tell_is_unheard();
 		notifier.was_storm = !done.ended;
 		told = told || done.taken > 0;
+		notifier.is_sealed = notifier.is_sealed && done.taken == 0;
 	} while (notifier.was_storm && at_worker_is_asked());
 
-	/* what is told does not depend on it; what it raises wakes us again */
+	/* what is told does not depend on these; what is raised by the second wakes us again */
+	seal_alerts();
 	judge_ms = at_judge_pass();
 
 	/* while a storm was told, others may have woken us in vain */
@@ -176,6 +187,19 @@ rest(void)
 	pg_usleep((notifier.busy_rests < BUSY_RESTS ? REST_MS : LONG_REST_MS) * 1000L);
 	notifier.busy_rests = at_worker_take_wake() ? notifier.busy_rests + 1 : 0;
 	return notifier.busy_rests > 0;
+}
+
+/* At most once a second, so that an event has the alerts of many passes; but where somebody waits.
+ */
+static void
+seal_alerts(void)
+{
+	if (notifier.is_sealed ||
+		(at_clock_ms() - notifier.sealed_ms < SEAL_MS && !at_worker_is_asked()))
+		return;
+	notifier.sealed_ms = at_clock_ms();
+	at_sealing_pass();
+	notifier.is_sealed = true;
 }
 
 static void
@@ -283,6 +307,7 @@ read_cursor_row(Cursor *cursor, HeapTuple row, TupleDesc desc)
 	cursor->next_pass_id = DatumGetInt64(SPI_getbinval(row, desc, 2, &isnull)) + 1;
 	cursor->alerts = DatumGetInt64(SPI_getbinval(row, desc, 3, &isnull));
 	cursor->snapshot = SPI_getvalue(row, desc, 4);
+	cursor->sealed = SPI_getvalue(row, desc, 7);
 }
 
 /* What was seen to in this process counts where it is further. */
@@ -326,6 +351,7 @@ move_cursor(const Cursor *cursor, const Done *done)
 	nulls[Anum_alert_pass_due_at - 1] = done->due.due_at == 0;
 	values[Anum_alert_pass_due_id - 1] = Int64GetDatum(done->due.delivery_id);
 	nulls[Anum_alert_pass_due_id - 1] = done->due.due_at == 0;
+	at_set_text(values, nulls, Anum_alert_pass_sealed, cursor->sealed);
 	if (ItemPointerIsValid(&place))
 		at_append_over(AT_LEDGER_ALERT_PASS, &place, values, nulls);
 	else

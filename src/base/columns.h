@@ -194,7 +194,8 @@
 #define Anum_alert_pass_snapshot          6
 #define Anum_alert_pass_due_at            7
 #define Anum_alert_pass_due_id            8
-#define Natts_alert_pass                  8
+#define Anum_alert_pass_sealed            9
+#define Natts_alert_pass                  9
 
 #define Anum_keeper_run_run_id     1
 #define Anum_keeper_run_step       2

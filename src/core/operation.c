@@ -47,6 +47,8 @@ static const AtOperation operations[] = {
 	 "{actor}: {event_type}"},
 	{'K', "respond", "security", NULL, ": somebody saw to it", ": somebody saw to an alert",
 	 "{actor} saw to alert {resource_id}", "{actor} saw to an alert"},
+	{'H', "seal", "security", NULL, ": alerts were sealed", ": alerts were sealed",
+	 "alerts were sealed", "alerts were sealed"},
 };
 
 const AtOperation *

@@ -140,6 +140,16 @@ static const char *const causes[][LAST_FAULT + 1] = {
 			[AT_FAULT_ADDED] = "Somebody wrote it around the server.",
 			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
 		},
+	[AT_THING_ALERT] =
+		{
+			[AT_FAULT_CHANGED] = "Somebody altered what an alert was about, or how severe it was; "
+								 "or the storage has damaged it.",
+			[AT_FAULT_MISSING] =
+				"Somebody removed an alert, so that nobody sees to it, or a page of the table was "
+				"lost.",
+			[AT_FAULT_ADDED] = "Somebody wrote it around the server: no rule has raised it.",
+			[AT_FAULT_DUPLICATED] = "Somebody copied a row, or an old copy of a page came back.",
+		},
 	[AT_THING_ALERT_ACTION] =
 		{
 			[AT_FAULT_CHANGED] =
@@ -196,6 +206,11 @@ static const char *const advice[] = {
 		"an exported archive, and prove them.",
 	[AT_THING_DELETION] = "Keep the files as they are, as evidence. Compare with the certificates "
 						  "that were exported, and with the records of the log.",
+	[AT_THING_ALERT] =
+		"Keep the files as they are, as evidence. The event that the alert was about is not "
+		"affected where it is not named. Read the alert from the newest backup, and compare its "
+		"hash with that in the event that names it: SELECT * FROM audit.events WHERE event_type = "
+		"'alert.sealed'.",
 	[AT_THING_ALERT_ACTION] =
 		"Keep the files as they are, as evidence. Who saw to which alert stands in the event of "
 		"that "

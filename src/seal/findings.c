@@ -549,6 +549,7 @@ at_finding_name(const AtFinding *finding)
 		[AT_THING_RECEIPT] = "receipt",
 		[AT_THING_SEGMENT] = "segment",
 		[AT_THING_DELETION] = "deletion",
+		[AT_THING_ALERT] = "alert",
 		[AT_THING_ALERT_ACTION] = "alert action",
 		[AT_THING_LOG] = "log",
 	};

@@ -229,6 +229,7 @@ run_scope(AtVerify *verify)
 	run_step(verify, at_verify_heap, AT_THING_EVENT, "the ledger");
 	run_step(verify, at_verify_receipts, AT_THING_RECEIPT, "the receipts");
 	run_step(verify, at_verify_deletions, AT_THING_DELETION, "the deletions");
+	run_step(verify, at_verify_alerts, AT_THING_ALERT, "the alerts");
 	run_step(verify, at_verify_alert_actions, AT_THING_ALERT_ACTION, "what was done about alerts");
 	if (at_findings_total(verify->findings) == 0)
 		at_memory_clear();

@@ -11,8 +11,8 @@
  *		tail	what is not sealed yet agrees with its own digests
  *		heap	nothing is stored that no index led to; only if all is verified
  *
- * What stands beside the log comes last: receipts, deletions, and what was done
- * about alerts; each has something in the log or outside that vouches for it.
+ * What stands beside the log comes last: receipts, deletions, alerts, and what was done
+ * about them; each has something in the log or outside that vouches for it.
  *
  * All reading goes through one snapshot, so that writers and the sealer can
  * go on meanwhile. A step never trusts what an earlier one found in doubt.
@@ -22,6 +22,7 @@
 #define AT_VERIFY_H
 
 #include "datatype/timestamp.h"
+#include "utils/hsearch.h"
 #include "utils/snapshot.h"
 
 #include "ledger/event.h"
@@ -79,6 +80,13 @@ typedef struct AtProbeCount
 	uint64 purged_events;
 } AtProbeCount;
 
+/* Events by name, in no order. */
+typedef struct AtEventNames
+{
+	uint64 count;
+	AtEventName *name;
+} AtEventNames;
+
 typedef struct AtVerify
 {
 	const AtScope *scope;
@@ -128,9 +136,11 @@ typedef struct AtVerify
 	int nrecords; /* of purges, that the log was seen to have */
 	int64 *record;
 
-	/* events of what was done about alerts, as the step heap met them */
-	int nactions;
-	AtEventName *action;
+	/* events of what was done about alerts, and those that name alerts, as the step heap met them
+	 */
+	AtEventNames actions;
+	AtEventNames seals;
+	HTAB *odd_alerts; /* alerts that were reported, by their number */
 
 	bool remembers; /* what was checked, in case that this is interrupted */
 
@@ -159,6 +169,7 @@ extern void at_verify_batches(AtVerify *verify);
 extern void at_verify_tail(AtVerify *verify);
 extern void at_verify_heap(AtVerify *verify);
 extern void at_verify_receipts(AtVerify *verify);
+extern void at_verify_alerts(AtVerify *verify);
 extern void at_verify_alert_actions(AtVerify *verify);
 
 /* Tell of each entry, in order: keys are learnt from it, for the receipts. */

@@ -138,6 +138,9 @@ question(ActionCheck *check, const AtAlertAction *action, const AtEventRow *even
 	StringInfoData values;
 	AtAlertFacts alert;
 
+	/* what is wrong with the alert is said already */
+	if (hash_search(check->verify->odd_alerts, &action->alert_id, HASH_FIND, NULL) != NULL)
+		return NULL;
 	if (body->op != AT_ALERT_ACTION_OP ||
 		!is_text(body->event_type, at_alert_action_type(action->kind)) ||
 		!is_text(body->record_key, psprintf(INT64_FORMAT, action->alert_id)) ||
@@ -240,9 +243,9 @@ report_absent(ActionCheck *check)
 static void
 check_events(ActionCheck *check)
 {
-	for (int i = 0; i < check->verify->nactions; i++)
+	for (uint64 i = 0; i < check->verify->actions.count; i++)
 	{
-		AtEventName name = check->verify->action[i];
+		AtEventName name = check->verify->actions.name[i];
 
 		if (find_named(check, name, HASH_FIND, NULL) == NULL)
 			report(check->verify, AT_FAULT_MISSING, 0,

@@ -19,6 +19,7 @@
 #include "base/columns.h"
 #include "core/bytes.h"
 #include "ledger/alert_action.h"
+#include "ledger/alert_seal.h"
 #include "ledger/log_read.h"
 #include "ledger/scan.h"
 #include "seal/verify.h"
@@ -44,6 +45,7 @@ typedef struct HeapCheck
 } HeapCheck;
 
 static void collect_action(TupleTableSlot *slot, void *arg);
+static void add_name(AtVerify *verify, AtEventNames *names, TupleTableSlot *slot);
 static void check_transaction(TupleTableSlot *slot, void *arg);
 static void check_event(TupleTableSlot *slot, void *arg);
 static void collect_session(TupleTableSlot *slot, void *arg);
@@ -97,21 +99,31 @@ at_verify_heap(AtVerify *verify)
 	at_event_reader_close(check.events);
 }
 
-/* An event that tells what was done about an alert; see verify_alert_action.c. */
+/* An event about alerts; see verify_alert_action.c and verify_alert.c. */
 static void
 collect_action(TupleTableSlot *slot, void *arg)
 {
 	AtVerify *verify = arg;
 	bool isnull;
-	int count = verify->nactions;
+	char op = DatumGetChar(slot_getattr(slot, Anum_event_op, &isnull));
 
-	if (DatumGetChar(slot_getattr(slot, Anum_event_op, &isnull)) != AT_ALERT_ACTION_OP)
-		return;
+	if (op == AT_ALERT_ACTION_OP)
+		add_name(verify, &verify->actions, slot);
+	else if (op == AT_ALERT_SEAL_OP)
+		add_name(verify, &verify->seals, slot);
+}
+
+static void
+add_name(AtVerify *verify, AtEventNames *names, TupleTableSlot *slot)
+{
+	uint64 count = names->count;
+	bool isnull;
+
 	if (count == 0)
-		verify->action = MemoryContextAlloc(verify->context, sizeof(AtEventName) * MIN_ACTIONS);
+		names->name = MemoryContextAlloc(verify->context, sizeof(AtEventName) * MIN_ACTIONS);
 	else if (count >= MIN_ACTIONS && (count & (count - 1)) == 0)
-		verify->action = repalloc_huge(verify->action, sizeof(AtEventName) * count * 2);
-	verify->action[verify->nactions++] = (AtEventName){
+		names->name = repalloc_huge(names->name, sizeof(AtEventName) * count * 2);
+	names->name[names->count++] = (AtEventName){
 		.tx_id = DatumGetInt64(slot_getattr(slot, Anum_event_tx_id, &isnull)),
 		.ordinal = DatumGetInt32(slot_getattr(slot, Anum_event_ordinal, &isnull)),
 	};

@@ -14,7 +14,7 @@ SELECT is_empty(
 	'every category is one of some type; data is what nobody has given a type');
 SELECT bag_eq(
 	$$SELECT DISTINCT category FROM (SELECT audit.name_category(NULL, op::"char", context) AS category
-		FROM regexp_split_to_table('IUDTBAMXRVESLPK?', '') o (op) CROSS JOIN (VALUES ('orders'), ('system'), (NULL)) c (context)) x
+		FROM regexp_split_to_table('IUDTBAMXRVESLPKH?', '') o (op) CROSS JOIN (VALUES ('orders'), ('system'), (NULL)) c (context)) x
 		WHERE category NOT IN (SELECT category FROM audit.category)$$,
 	$$SELECT 'x' WHERE false$$,
 	'every event has a category that the catalogue knows');
@@ -71,7 +71,7 @@ INSERT INTO written VALUES ('maintenance.counted'), ('audit.refused'), ('audit.r
 	('session.started'), ('session.refused'), ('session.ended'), ('session.terminated'), ('role.assumed'), ('role.created'), ('role.altered'),
 	('role.dropped'), ('privilege.granted'), ('privilege.revoked'), ('default_privileges.changed'), ('policy.created'), ('policy.altered'),
 	('policy.dropped'), ('owner.changed'), ('setting.changed'), ('function.created'), ('function.altered'), ('function.dropped'), ('access.denied'), ('change.blocked'),
-	('alert.acknowledged'), ('alert.resent');
+	('alert.acknowledged'), ('alert.resent'), ('alert.sealed');
 SELECT is_empty('SELECT event_type FROM written EXCEPT SELECT event_type FROM audit.event_types', 'the catalogue knows what we write ourselves');
 SELECT bag_eq('SELECT event_type FROM written', 'SELECT event_type FROM audit.event_types WHERE reserved', 'and nobody else can say it');
 

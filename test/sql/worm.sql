@@ -40,8 +40,8 @@ INSERT INTO audit.anchor_receipt VALUES (1, 1, 1, now(), now(), 1, 'timestamp', 
 INSERT INTO audit.alert_action VALUES (1, now(), 1, 1, 1, 1, 'acknowledged', NULL, 'forged', NULL, 'anna', NULL, 1, 1);
 DELETE FROM audit.alert_delivery;
 COPY audit.alert_pass FROM stdin;
-1	2026-01-01 00:00:00Z	1	1	0	1:1:	\N	\N
-2	2026-01-01 00:00:00Z	1	1	0	1:1:	\N	\N
+1	2026-01-01 00:00:00Z	1	1	0	1:1:	\N	\N	\N
+2	2026-01-01 00:00:00Z	1	1	0	1:1:	\N	\N	\N
 \.
 
 -- locking

@@ -1,5 +1,5 @@
 # Who acknowledged which alert, and when, is an event under the seal, and so are changes of rules. What is forged,
-# altered or taken away in audit.alert_action, or of the alert that it is about, audit.verify() names.
+# altered or taken away in audit.alert_action, or in audit.alert, audit.verify() names.
 
 use strict;
 use warnings;
@@ -73,6 +73,10 @@ is(sql(qq{SELECT c.valid FROM audit.alerts a, audit.check_proof(audit.prove(a.ac
 sql("SELECT audit.acknowledge($alert[6], 'not sealed')");
 is(verify(), '', 'one that is not sealed yet verifies');
 
+sql('SELECT audit.notify_now()');
+is(sql(q{SELECT count(DISTINCT k) FROM audit.event, LATERAL json_object_keys(new_values -> 'alerts') k WHERE event_type = 'alert.sealed'}), '9', 'events name the alerts');
+is(verify(), '', 'they verify');
+
 # In the files
 my ($first, $second, $unsealed) = map { row('alert_action', "alert_id = $_") } @alert[0, 2, 6];
 my $resent = row('alert_action', q{kind = 'resend'});
@@ -100,8 +104,16 @@ check('one forged with an index to it', sub { copy_row($first, sub { substr($_, 
 	['alert action added|4711'], 'alert_action');
 check('one twice', sub { copy_row($first) }, ["alert action duplicated|$id"]);
 check('a request made an acknowledgement', sub { edit_row($resent, sub { s/resend/closed/ }) }, ["alert action changed|$resent_id"]);
-check('the rule of an alert that is acknowledged', sub { edit_row($alert, sub { s/price/prize/ }) }, ["alert action changed|$id"]);
-check('an alert that is acknowledged taken away', sub { remove_row($alert) }, ["alert action changed|$id"]);
+check('the rule of an alert that is acknowledged', sub { edit_row($alert, sub { s/price/prize/ }) }, ["alert changed|$alert[0]"]);
+check('an alert that is acknowledged taken away', sub { remove_row($alert) }, ["alert missing|$alert[0]"]);
+check('an alert that nobody has acknowledged taken away', sub { remove_row($other) }, ["alert missing|$alert[8]"]);
+check('its severity', sub { edit_row($other, sub { s/high/info/ }) }, ["alert changed|$alert[8]"]);
+check('when it was raised', sub { edit_row($other, sub { substr($_, field_at(8), 1) ^= "\1" }) }, ["alert changed|$alert[8]"]);
+check('an alert forged', sub { copy_row($other, sub { substr($_, field_at(0), 8) = pack 'q', 4711 }) }, ['alert added|4711']);
+check('one forged with an index to it', sub { copy_row($other, sub { substr($_, field_at(0), 8) = pack 'q', 4711 }) }, ['alert added|4711'], 'alert');
+check('one of no transaction', sub { copy_row($other, sub { substr($_, field_at(0), 8) = pack 'q', 4711; substr($_, field_at(24), 8) = pack 'q', 987654 }) },
+	['alert added|4711']);
+check('an alert twice', sub { copy_row($other) }, ["alert duplicated|$alert[8]"]);
 check('the event of one', sub { edit_row($event, sub { s/customer/consumer/ }) }, [ "alert action changed|$id", "event changed|$event_id" ]);
 check('the event of one taken away', sub { remove_row($event) }, ["event missing|$event_id"]);
 check('that of one that is not sealed', sub { remove_row($unsealed_event) }, ["event missing|$unsealed_id"]);

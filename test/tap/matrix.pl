@@ -44,6 +44,8 @@ my $early = note_of($batch + 1);
 my $tile_hash = bytes("SELECT substr(hashes, 1, 32) FROM audit.leaf_tile WHERE log_index = $batch");
 my $log_root = bytes("SELECT root FROM audit.checkpoint WHERE size = $batch + 1");
 my $last_root = bytes("SELECT root FROM audit.checkpoint WHERE size = $head + 1");
+my @alert = split /\n/, value('SELECT alert_id FROM audit.alert ORDER BY alert_id');
+my $alert_columns = value(q{SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'audit.alert'::regclass AND attnum > 1});
 find_places();
 $node->stop;
 keep();
@@ -108,6 +110,17 @@ attack('everything recomputed and signed, and audit.verify() replaced', 'audit_v
 	superuser => [ without('t2'), cut_log($batch) ], then => sub { seal_again(); sign_with_stolen_key(); replace_verify() },
 	offline => $early);
 
+# alerts that nobody has acknowledged
+attack('alert deleted', 'audit.verify()', ["alert missing|$alert[0]"],
+	superuser => "DELETE FROM audit.alert WHERE alert_id = $alert[0]",
+	owner => sub { remove_row($place{alert}) });
+attack('alert changed', 'audit.verify()', ["alert changed|$alert[0]"],
+	superuser => "UPDATE audit.alert SET severity = 'info' WHERE alert_id = $alert[0]",
+	owner => sub { edit_row($place{alert}, sub { s/high/info/ }) });
+attack('alert inserted', 'audit.verify()', ['alert added|4711'],
+	superuser => "INSERT INTO audit.alert SELECT 4711, $alert_columns FROM audit.alert WHERE alert_id = $alert[0]",
+	owner => sub { copy_row($place{alert}, sub { substr($_, field_at(0), 8) = pack 'q', 4711 }) });
+
 # A whole state from before, and two from one.
 my ($ours, $theirs);
 attack('old backup restored', 'the checkpoint file', sub { [ 'log shortened|' . size_of($ours) ] },
@@ -138,7 +151,13 @@ sub record
 	my $transaction = sub { "BEGIN; SELECT audit.set_context(actor => 'alice', request_id => '$_[0]'); $_[1]; COMMIT;\n" };
 
 	$node->safe_psql('postgres', q{CREATE EXTENSION audit_trail; CREATE TABLE orders (id int PRIMARY KEY, status text, note text);
-		SELECT audit.enable('orders')});
+		SELECT audit.enable('orders');
+		CREATE TABLE goods (id int PRIMARY KEY, price int);
+		SELECT audit.enable('goods');
+		SELECT audit.alert_when('price', 'goods', '{price}', severity => 'high');
+		INSERT INTO goods SELECT g, g FROM generate_series(1, 3) g;
+		UPDATE goods SET price = 0});
+	$node->safe_psql('postgres', 'SELECT audit.notify_now()');
 	my $key = $node->safe_psql('postgres', "SELECT audit.create_signing_key('$folder/key', 'example.org/shop')");
 	$node->safe_psql('postgres', join "\n", $seal,
 		$transaction->(t0 => q{INSERT INTO orders VALUES (0, 'new', 'wood')}), $seal,
@@ -162,6 +181,7 @@ sub find_places
 		entry => row('log_entry', "log_index = $batch"),
 		checkpoint => row('checkpoint', "size = $batch + 1"),
 		tile => row('leaf_tile', "log_index = $batch AND tile = 0"),
+		alert => row('alert', "alert_id = $alert[0]"),
 		log_tile => row('log_tile', 'level = 0 AND tile = 0'),
 		last => [ row('event', "tx_id = $tx{last}"), row('transaction', "tx_id = $tx{last}"),
 			row('event', "tx_id = $tx{fresh}"), row('transaction', "tx_id = $tx{fresh}"),

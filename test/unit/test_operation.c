@@ -11,7 +11,7 @@
 static void
 test_kinds(void)
 {
-	const char *known = "IUDTBAMXRVESLPK";
+	const char *known = "IUDTBAMXRVESLPKH";
 	bool whole = true;
 	bool distinct = true;
 
