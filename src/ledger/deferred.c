@@ -12,7 +12,8 @@
  * reads the btree. What is sealed meanwhile is in both, and is given once.
  *
  * Memory: the unsealed rows' keys, for as long as the scan is open. Of a transaction they
- * are AT_DEFERRED_ROWS at most.
+ * are AT_DEFERRED_ROWS at most, and a scan that asks for one transaction after the other reads
+ * only the first few by themselves.
  *
  * Locks: a scan takes AccessShareLock on the log's tables.
  *-------------------------------------------------------------------------
@@ -23,60 +24,41 @@
 #include "access/genam.h"
 #include "access/nbtree.h"
 #include "access/relscan.h"
-#include "access/parallel.h"
-#include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
 #include "nodes/tidbitmap.h"
-#include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "base/columns.h"
 #include "base/errors.h"
-#include "ledger/datum.h"
 #include "ledger/deferred.h"
 #include "ledger/deferred_fill.h"
-#include "ledger/index_plan.h"
-#include "ledger/log_read.h"
-#include "ledger/partition.h"
-#include "ledger/place.h"
-#include "ledger/scan.h"
-#include "ledger/transaction.h"
+#include "ledger/deferred_rows.h"
 #include "ledger/unsealed.h"
 #include "ledger/worm.h"
 
 /* What a scan cannot see from a row's key alone: rechecked by whoever gets the row. */
 #define NOT_SIMPLE (SK_ISNULL | SK_SEARCHARRAY | SK_SEARCHNULL | SK_SEARCHNOTNULL | SK_ROW_HEADER)
 
-/* An unsealed row. */
-typedef struct Row
-{
-	ItemPointerData tid;
-	Datum *key;
-	bool *nulls;
-} Row;
+/* So many transactions are looked up one by one; a scan that asks for more reads all of them. */
+#define ONE_BY_ONE 8
 
 typedef struct DeferredScan
 {
 	IndexScanDesc btree;
 	bool filled_only; /* no unsealed rows are wanted */
 
-	/* the unsealed rows, by key and then by place; read at the first need */
 	MemoryContext context;
 	bool asked; /* which transactions are not sealed */
 	AtUnsealed unsealed;
-	bool loaded;
-	int nrows;
-	int capacity;
-	Row *row;
-	ItemPointerData *tid; /* of all of them, sorted */
-	IndexTuple entry;     /* of the one that was given last, where it was asked for; else NULL */
+	AtDeferredRows rows; /* of them, all or of one transaction; read at need */
+	bool loaded;         /* all of them */
+	int one_by_one;      /* how often those of one transaction */
+	IndexTuple entry;    /* of the one that was given last, where it was asked for; else NULL */
 
 	/* where the scan is; in its direction */
 	bool started;
@@ -87,15 +69,6 @@ typedef struct DeferredScan
 	bool at_end; /* the btree has no more */
 } DeferredScan;
 
-/* What it takes to read them. */
-typedef struct Load
-{
-	IndexScanDesc desc;
-	Relation heap;
-	AtIndexPlan plan;
-	AtPlaceReader *follower;
-} Load;
-
 PG_FUNCTION_INFO_V1(at_deferred_handler);
 
 static IndexBuildResult *build(Relation heap, Relation index, IndexInfo *info);
@@ -104,29 +77,20 @@ static bool validate(Oid opclass);
 static IndexScanDesc begin_scan(Relation index, int nkeys, int norderbys);
 static void rescan(IndexScanDesc desc, ScanKey keys, int nkeys, ScanKey orderbys, int norderbys);
 static bool get_filled(IndexScanDesc desc, ScanDirection direction);
-static IndexTuple form_entry(IndexScanDesc desc, const Row *row);
+static IndexTuple form_entry(IndexScanDesc desc, const AtDeferredRow *row);
 static bool get_tuple(IndexScanDesc desc, ScanDirection direction);
 static int64 get_bitmap(IndexScanDesc desc, TIDBitmap *bitmap);
 static void end_scan(IndexScanDesc desc);
 static bool needs_rows(IndexScanDesc desc);
-static const ScanKeyData *first_key(IndexScanDesc desc);
+static bool asks_for_transaction(IndexScanDesc desc, int64 *tx_id);
+static const ScanKeyData *first_equal(IndexScanDesc desc);
 static void load(IndexScanDesc desc);
-static void load_transactions(Load *load, List *partitions);
-static void load_stretch(Load *load, AtScan *rows, int64 low, int64 high);
-static void load_places(Load *load, const AtPlaces *places, int64 tx_id, TimestampTz tx_at);
-static void load_own(Load *load);
-static void load_heap(Load *load);
-static void add_row(Load *load, TupleTableSlot *slot);
 static void narrow(IndexScanDesc desc);
 static int compare_first(IndexScanDesc desc, int row, const ScanKeyData *key);
-static int compare_rows(const void *a, const void *b, void *arg);
-static int compare_keys(Relation index, const Datum *key, const bool *nulls, const Datum *other,
-						const bool *other_nulls);
-static int compare_tids(const void *a, const void *b);
-static bool matches(IndexScanDesc desc, const Row *row);
-static const Row *next_row(IndexScanDesc desc, ScanDirection direction);
+static bool matches(IndexScanDesc desc, const AtDeferredRow *row);
+static const AtDeferredRow *next_row(IndexScanDesc desc, ScanDirection direction);
 static bool step(IndexScanDesc desc, ScanDirection direction);
-static bool row_comes_first(IndexScanDesc desc, const Row *row, ScanDirection direction);
+static bool row_comes_first(IndexScanDesc desc, const AtDeferredRow *row, ScanDirection direction);
 
 Datum
 at_deferred_handler(PG_FUNCTION_ARGS)
@@ -261,7 +225,7 @@ static bool
 get_tuple(IndexScanDesc desc, ScanDirection direction)
 {
 	DeferredScan *scan = desc->opaque;
-	const Row *row;
+	const AtDeferredRow *row;
 
 	if (scan->filled_only)
 		return get_filled(desc, direction);
@@ -300,7 +264,7 @@ get_tuple(IndexScanDesc desc, ScanDirection direction)
 
 /* The entry that the row will have; valid until the next one. */
 static IndexTuple
-form_entry(IndexScanDesc desc, const Row *row)
+form_entry(IndexScanDesc desc, const AtDeferredRow *row)
 {
 	DeferredScan *scan = desc->opaque;
 	MemoryContext save = MemoryContextSwitchTo(scan->context);
@@ -324,9 +288,9 @@ get_bitmap(IndexScanDesc desc, TIDBitmap *bitmap)
 	narrow(desc);
 	for (int i = scan->low; i < scan->high; i++)
 	{
-		if (!matches(desc, &scan->row[i]))
+		if (!matches(desc, &scan->rows.row[i]))
 			continue;
-		tbm_add_tuples(bitmap, &scan->row[i].tid, 1, true);
+		tbm_add_tuples(bitmap, &scan->rows.row[i].tid, 1, true);
 		count++;
 	}
 	return count + btgetbitmap(scan->btree, bitmap);
@@ -350,7 +314,7 @@ static bool
 needs_rows(IndexScanDesc desc)
 {
 	DeferredScan *scan = desc->opaque;
-	const ScanKeyData *key = first_key(desc);
+	int64 tx_id;
 
 	if (scan->loaded)
 		return false;
@@ -362,223 +326,60 @@ needs_rows(IndexScanDesc desc)
 		scan->asked = true;
 		MemoryContextSwitchTo(save);
 	}
+	return !asks_for_transaction(desc, &tx_id) || at_unsealed_has(&scan->unsealed, tx_id);
+}
+
+/* Does the scan ask for one transaction? */
+static bool
+asks_for_transaction(IndexScanDesc desc, int64 *tx_id)
+{
+	const ScanKeyData *key = first_equal(desc);
+
 	/* it is the first column of both tables */
-	return key == NULL || desc->indexRelation->rd_index->indkey.values[0] != Anum_event_tx_id ||
-		   at_unsealed_has(&scan->unsealed, DatumGetInt64(key->sk_argument));
-}
-
-/* The condition that the first column has one value, of the type of the column; or NULL. */
-static const ScanKeyData *
-first_key(IndexScanDesc desc)
-{
-	const ScanKeyData *key = desc->keyData;
-
-	if (desc->numberOfKeys == 0 || key->sk_attno != 1 ||
-		key->sk_strategy != BTEqualStrategyNumber || (key->sk_flags & NOT_SIMPLE) != 0)
-		return NULL;
-	return !OidIsValid(key->sk_subtype) || key->sk_subtype == desc->indexRelation->rd_opcintype[0]
-			   ? key
-			   : NULL;
-}
-
-/* Read what the log has not come to, once a scan. */
-static void
-load(IndexScanDesc desc)
-{
-	DeferredScan *scan = desc->opaque;
-	Relation index = desc->indexRelation;
-	MemoryContext save = MemoryContextSwitchTo(scan->context);
-	Load load = {.desc = desc,
-				 .heap = table_open(index->rd_index->indrelid, AccessShareLock),
-				 .follower = at_place_reader_open(desc->xs_snapshot)};
-
-	at_index_plan(&load.plan, load.heap, index);
-	if (load.plan.ordinal != 0)
+	if (key == NULL || desc->indexRelation->rd_index->indkey.values[0] != Anum_event_tx_id)
+		return false;
+	switch (OidIsValid(key->sk_subtype) ? key->sk_subtype : INT8OID)
 	{
-		load_transactions(&load, at_partition_transactions_of(RelationGetRelid(load.heap)));
-		load_own(&load);
-	}
-	else
-		load_transactions(&load, list_make1_oid(RelationGetRelid(load.heap)));
-	at_place_reader_close(load.follower);
-	table_close(load.heap, NoLock);
-
-	scan->tid = palloc(sizeof(ItemPointerData) * Max(scan->nrows, 1));
-	for (int i = 0; i < scan->nrows; i++)
-		scan->tid[i] = scan->row[i].tid;
-	qsort(scan->tid, scan->nrows, sizeof(ItemPointerData), compare_tids);
-	if (scan->nrows > 1)
-		qsort_arg(scan->row, scan->nrows, sizeof(Row), compare_rows, index);
-	scan->loaded = true;
-	MemoryContextSwitchTo(save);
-}
-
-/* The unsealed rows of locked partitions of audit.transaction, or the events that they lead to. */
-static void
-load_transactions(Load *load, List *partitions)
-{
-	const AtUnsealed *unsealed = &((DeferredScan *) load->desc->opaque)->unsealed;
-	const AtSettled *sealed = unsealed->sealed;
-	AtScan *rows =
-		at_scan_open_leaves(AT_SCAN_TRANSACTION_BY_TX_ID, load->desc->xs_snapshot, partitions);
-
-	for (int i = 0; sealed != NULL && i < sealed->nrunning; i++)
-		load_stretch(load, rows, unsealed->base + sealed->running[i],
-					 unsealed->base + sealed->running[i]);
-	load_stretch(load, rows, unsealed->base + (sealed ? sealed->xmax : 0), PG_INT64_MAX);
-	at_scan_close(rows);
-}
-
-static void
-load_stretch(Load *load, AtScan *rows, int64 low, int64 high)
-{
-	at_scan_start(rows, low, high);
-	while (at_scan_next(rows))
-	{
-		const Datum *value = rows->slot->tts_values;
-		AtPlaces places;
-
-		slot_getallattrs(rows->slot);
-		if (load->plan.ordinal == 0)
-			add_row(load, rows->slot);
-		else if (!rows->slot->tts_isnull[Anum_transaction_event_places - 1])
-		{
-			struct varlena *stored =
-				PG_DETOAST_DATUM_PACKED(value[Anum_transaction_event_places - 1]);
-
-			at_places_read(&places, at_span_of_varlena(stored));
-			load_places(load, &places, DatumGetInt64(value[Anum_transaction_tx_id - 1]),
-						DatumGetTimestampTz(value[Anum_transaction_tx_at - 1]));
-		}
-	}
-}
-
-/* Those of the places that lead to rows of this partition. */
-static void
-load_places(Load *load, const AtPlaces *places, int64 tx_id, TimestampTz tx_at)
-{
-	for (int i = 0; i < places->count; i++)
-	{
-		const AtPlace *place = &places->place[i];
-		TupleTableSlot *slot = NULL;
-
-		if (at_place_partition(load->follower, place, tx_at) == RelationGetRelid(load->heap))
-			slot = at_place_fetch(load->follower, place, tx_at, tx_id, i + 1);
-		if (slot != NULL)
-			add_row(load, slot);
+		case INT8OID:
+			*tx_id = DatumGetInt64(key->sk_argument);
+			return true;
+		case INT4OID:
+			*tx_id = DatumGetInt32(key->sk_argument);
+			return true;
+		default:
+			return false;
 	}
 }
 
 /*
- * The running transaction has no row yet. In a process that helps it with a query nothing is known
- * of its events, but that it may have some.
+ * Read what the log has not come to: of the transaction that is asked for, if there were few such
+ * questions, else of all, once a scan.
  */
 static void
-load_own(Load *load)
+load(IndexScanDesc desc)
 {
-	AtPlaces places;
+	DeferredScan *scan = desc->opaque;
+	MemoryContext save = MemoryContextSwitchTo(scan->context);
 	int64 tx_id;
-	TimestampTz tx_at;
+	bool one = scan->one_by_one < ONE_BY_ONE && asks_for_transaction(desc, &tx_id);
 
-	if (IsParallelWorker() && TransactionIdIsValid(GetTopTransactionIdIfAny()))
-	{
-		load_heap(load);
-		return;
-	}
-	at_transaction_places(&places, &tx_id, &tx_at);
-	load_places(load, &places, tx_id, tx_at);
+	at_deferred_rows_read(&scan->rows, desc, &scan->unsealed, one ? tx_id : PG_INT64_MIN,
+						  one ? tx_id : PG_INT64_MAX);
+	scan->loaded = !one;
+	scan->one_by_one++;
+	MemoryContextSwitchTo(save);
 }
 
-/* Look at all rows for those of the running transaction. */
-static void
-load_heap(Load *load)
+/* The condition that the first column has one value; or NULL. */
+static const ScanKeyData *
+first_equal(IndexScanDesc desc)
 {
-	int64 own = at_tx_id_base(at_incarnation_here()) +
-				U64FromFullTransactionId(GetTopFullTransactionIdIfAny());
-	TableScanDesc scan = table_beginscan(load->heap, load->desc->xs_snapshot, 0, NULL);
-	TupleTableSlot *slot = table_slot_create(load->heap, NULL);
-	bool isnull;
+	const ScanKeyData *key = desc->keyData;
 
-	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (DatumGetInt64(slot_getattr(slot, Anum_event_tx_id, &isnull)) != own)
-			continue;
-		slot_getallattrs(slot);
-		add_row(load, slot);
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	table_endscan(scan);
-}
-
-/* Deformed. */
-static void
-add_row(Load *load, TupleTableSlot *slot)
-{
-	DeferredScan *scan = load->desc->opaque;
-	const AtIndexPlan *plan = &load->plan;
-	TupleDesc tupdesc = RelationGetDescr(load->desc->indexRelation);
-	Datum key[INDEX_MAX_KEYS];
-	bool nulls[INDEX_MAX_KEYS];
-	Row *row;
-
-	if (!at_index_plan_defers(plan, slot->tts_values, slot->tts_isnull) ||
-		!at_index_plan_form(plan, slot->tts_values, slot->tts_isnull, key, nulls))
-		return;
-	if (scan->nrows == scan->capacity)
-	{
-		scan->capacity = Max(64, scan->capacity * 2);
-		scan->row = scan->row ? repalloc_huge(scan->row, sizeof(Row) * scan->capacity)
-							  : MemoryContextAllocHuge(scan->context, sizeof(Row) * scan->capacity);
-	}
-	row = &scan->row[scan->nrows++];
-	row->tid = slot->tts_tid;
-	row->key = palloc(sizeof(Datum) * plan->nkeys);
-	row->nulls = palloc(sizeof(bool) * plan->nkeys);
-	for (int i = 0; i < plan->nkeys; i++)
-	{
-		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i);
-
-		row->nulls[i] = nulls[i];
-		row->key[i] =
-			nulls[i] ? (Datum) 0 : datumCopy(key[i], attribute->attbyval, attribute->attlen);
-	}
-}
-
-static int
-compare_rows(const void *a, const void *b, void *arg)
-{
-	const Row *left = a;
-	const Row *right = b;
-	int result = compare_keys(arg, left->key, left->nulls, right->key, right->nulls);
-
-	CHECK_FOR_INTERRUPTS();
-	return result != 0 ? result : compare_tids(&left->tid, &right->tid);
-}
-
-/* In the order of the index; nulls last. */
-static int
-compare_keys(Relation index, const Datum *key, const bool *nulls, const Datum *other,
-			 const bool *other_nulls)
-{
-	int nkeys = IndexRelationGetNumberOfKeyAttributes(index);
-	int result = 0;
-
-	for (int i = 0; i < nkeys && result == 0; i++)
-	{
-		if (nulls[i] || other_nulls[i])
-			result = (int) nulls[i] - (int) other_nulls[i];
-		else
-			result = DatumGetInt32(FunctionCall2Coll(index_getprocinfo(index, i + 1, BTORDER_PROC),
-													 index->rd_indcollation[i], key[i], other[i]));
-	}
-	return result;
-}
-
-static int
-compare_tids(const void *a, const void *b)
-{
-	return ItemPointerCompare(unconstify(void *, a), unconstify(void *, b));
+	return desc->numberOfKeys == 0 || key->sk_attno != 1 ||
+				   key->sk_strategy != BTEqualStrategyNumber || (key->sk_flags & NOT_SIMPLE) != 0
+			   ? NULL
+			   : key;
 }
 
 /* Find the rows that can be wanted: where the first column has one value, those with it. */
@@ -586,12 +387,13 @@ static void
 narrow(IndexScanDesc desc)
 {
 	DeferredScan *scan = desc->opaque;
-	const ScanKeyData *key = first_key(desc);
-	int end = scan->nrows;
+	const ScanKeyData *key = first_equal(desc);
+	int end = scan->rows.count;
 
 	scan->low = 0;
-	scan->high = scan->nrows;
-	if (key == NULL)
+	scan->high = scan->rows.count;
+	if (key == NULL ||
+		(OidIsValid(key->sk_subtype) && key->sk_subtype != desc->indexRelation->rd_opcintype[0]))
 		return;
 	while (scan->low < end)
 	{
@@ -603,7 +405,7 @@ narrow(IndexScanDesc desc)
 			end = middle;
 	}
 	scan->high = scan->low;
-	while (scan->high < scan->nrows && compare_first(desc, scan->high, key) == 0)
+	while (scan->high < scan->rows.count && compare_first(desc, scan->high, key) == 0)
 		scan->high++;
 }
 
@@ -611,7 +413,7 @@ narrow(IndexScanDesc desc)
 static int
 compare_first(IndexScanDesc desc, int row, const ScanKeyData *key)
 {
-	const Row *of = &((DeferredScan *) desc->opaque)->row[row];
+	const AtDeferredRow *of = &((DeferredScan *) desc->opaque)->rows.row[row];
 	Relation index = desc->indexRelation;
 
 	if (of->nulls[0])
@@ -623,7 +425,7 @@ compare_first(IndexScanDesc desc, int row, const ScanKeyData *key)
 
 /* Can the row be wanted? Where that takes more than its key it can. */
 static bool
-matches(IndexScanDesc desc, const Row *row)
+matches(IndexScanDesc desc, const AtDeferredRow *row)
 {
 	for (int i = 0; i < desc->numberOfKeys; i++)
 	{
@@ -640,15 +442,15 @@ matches(IndexScanDesc desc, const Row *row)
 }
 
 /* The next unsealed row that can be wanted. */
-static const Row *
+static const AtDeferredRow *
 next_row(IndexScanDesc desc, ScanDirection direction)
 {
 	DeferredScan *scan = desc->opaque;
 
 	while (scan->next >= scan->low && scan->next < scan->high)
 	{
-		if (matches(desc, &scan->row[scan->next]))
-			return &scan->row[scan->next];
+		if (matches(desc, &scan->rows.row[scan->next]))
+			return &scan->rows.row[scan->next];
 		scan->next += ScanDirectionIsForward(direction) ? 1 : -1;
 	}
 	return NULL;
@@ -662,8 +464,7 @@ step(IndexScanDesc desc, ScanDirection direction)
 
 	while (btgettuple(scan->btree, direction))
 	{
-		if (scan->nrows == 0 || bsearch(&scan->btree->xs_heaptid, scan->tid, scan->nrows,
-										sizeof(ItemPointerData), compare_tids) == NULL)
+		if (!at_deferred_rows_have(&scan->rows, &scan->btree->xs_heaptid))
 			return true;
 		CHECK_FOR_INTERRUPTS();
 	}
@@ -672,7 +473,7 @@ step(IndexScanDesc desc, ScanDirection direction)
 }
 
 static bool
-row_comes_first(IndexScanDesc desc, const Row *row, ScanDirection direction)
+row_comes_first(IndexScanDesc desc, const AtDeferredRow *row, ScanDirection direction)
 {
 	IndexScanDesc btree = ((DeferredScan *) desc->opaque)->btree;
 	Datum key[INDEX_MAX_KEYS];
@@ -680,6 +481,6 @@ row_comes_first(IndexScanDesc desc, const Row *row, ScanDirection direction)
 	int result;
 
 	index_deform_tuple(btree->xs_itup, btree->xs_itupdesc, key, nulls);
-	result = compare_keys(desc->indexRelation, row->key, row->nulls, key, nulls);
+	result = at_deferred_compare(desc->indexRelation, row->key, row->nulls, key, nulls);
 	return ScanDirectionIsForward(direction) ? result <= 0 : result >= 0;
 }

@@ -32,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/partcache.h"
 #include "utils/rel.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "base/clock.h"
@@ -200,7 +201,12 @@ at_partition_transactions_of(Oid event_leaf)
 			leaves = list_append_unique_oid(leaves, found.relid);
 	}
 	foreach (cell, leaves)
+	{
 		LockRelationOid(lfirst_oid(cell), AccessShareLock);
+		/* gone meanwhile, into the archive: what is not sealed was not there */
+		if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(lfirst_oid(cell))))
+			leaves = foreach_delete_current(leaves, cell);
+	}
 	return leaves;
 }
 

@@ -35,6 +35,12 @@ like($node->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN SELECT FROM
 like($node->safe_psql('postgres', 'SET enable_seqscan = off; EXPLAIN SELECT FROM audit.event WHERE tx_id >= 0'),
 	qr/tx_id_ordinal_idx/, 'and by the index of their names');
 
+# Who asks for one transaction does not read the others, nor who asks for a few; who asks for many finds them too.
+my @unsealed = split /\n/, $node->safe_psql('postgres', q{SELECT tx_id FROM audit.transaction WHERE actor = 'anna' ORDER BY tx_id});
+cmp_ok(buffers_of_event("SELECT FROM audit.event WHERE tx_id = $unsealed[17]"), '<', @unsealed / 4, 'one transaction that is not sealed is found without the others');
+cmp_ok(buffers_of_event("SELECT FROM audit.event WHERE tx_id >= 0"), '>', @unsealed, 'of which there are many');
+is($node->safe_psql('postgres', join_of($_)), $_, "$_ of them are found one after the other") foreach 1, 7, 8, 9, scalar @unsealed;
+
 # In the middle of a pass the entries are there, and the transactions not sealed yet.
 my $holder = $node->background_psql('postgres');
 $holder->query_safe("SELECT pg_advisory_lock(1096107092, hashtext('sealer-before-commit'))");
@@ -128,6 +134,25 @@ is($node->safe_psql('third', 'SELECT string_agg(DISTINCT (tx_id / 10000000000000
 is($node->safe_psql('third', 'SELECT object FROM audit.verify()'), 'ok', 'it verifies');
 $node->stop;
 done_testing();
+
+# What a statement reads of the trail, by the index of names, when the catalogs are known.
+sub buffers_of_event
+{
+	my ($statement) = @_;
+	my $plan = $node->safe_psql('postgres', "SET enable_seqscan = off; SET enable_bitmapscan = off; $statement; EXPLAIN (ANALYZE, BUFFERS, FORMAT json) $statement");
+
+	die $plan unless $plan =~ /tx_id_ordinal_idx/;
+	return $plan =~ /"Shared Hit Blocks": (\d+)/ ? $1 : die $plan;
+}
+
+# Events of so many transactions, which one scan is asked for one by one.
+sub join_of
+{
+	my ($count) = @_;
+
+	return 'SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; SET enable_memoize = off;'
+	  . "SELECT count(*) FROM unnest('{" . join(',', @unsealed[0 .. $count - 1]) . "}'::bigint[]) t (id) JOIN audit.event e ON e.tx_id = t.id";
+}
 
 sub index_pages
 {
