@@ -194,8 +194,9 @@ append_match(const Match *match)
 long
 at_judge_pass(void)
 {
-	static const AtLedgerTable written[] = {AT_LEDGER_ALERT, AT_LEDGER_ALERT_MATCH,
-											AT_LEDGER_ALERT_JUDGEMENT};
+	static const AtLedgerTable written[] = {AT_LEDGER_ALERT,           AT_LEDGER_ALERT_MATCH,
+											AT_LEDGER_ALERT_JUDGEMENT, AT_LEDGER_EVENT,
+											AT_LEDGER_TRANSACTION,     AT_LEDGER_SESSION};
 	int64 since_ms = at_clock_ms() - judge.judged_ms;
 	long next_ms = POLL_MS;
 

@@ -61,7 +61,8 @@ static bool is_of_event(Window *window, int64 xid, int64 tx_id);
 void
 at_sealing_pass(void)
 {
-	static const AtLedgerTable written[] = {AT_LEDGER_ALERT_PASS};
+	static const AtLedgerTable written[] = {AT_LEDGER_ALERT_PASS, AT_LEDGER_EVENT,
+											AT_LEDGER_TRANSACTION, AT_LEDGER_SESSION};
 	Datum values[Natts_alert_pass];
 	bool nulls[Natts_alert_pass];
 	ItemPointerData place;

@@ -24,6 +24,7 @@
 #include "miscadmin.h"
 #include "postmaster/bgworker_internals.h"
 #include "storage/lock.h"
+#include "storage/lmgr.h"
 #include "utils/backend_status.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -148,6 +149,9 @@ at_session_join_other(const AtSessionFacts *facts, AtHash *digest, bool *digest_
 static uint64
 find_row(TimestampTz started_at, int backend_pid)
 {
+	/* a row may follow; see at_ledger_lock_to_write() */
+	LockRelationOid(at_ledger_relid(AT_LEDGER_SESSION), RowExclusiveLock);
+
 	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
 	AtScan *scan = at_scan_open(AT_SCAN_SESSION_BY_BACKEND, snapshot);
 	uint64 found = 0;
