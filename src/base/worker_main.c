@@ -65,6 +65,7 @@ static const struct
 	{"search_path", "pg_catalog, pg_temp"},
 	{"statement_timeout", "0"},
 	{"lock_timeout", "0"},
+	{"deadlock_timeout", "200ms"}, /* sooner than others: a worker gives way, and tries again */
 	{"idle_in_transaction_session_timeout", "0"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},

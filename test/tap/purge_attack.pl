@@ -33,8 +33,8 @@ sub as
 	return $status == 0 ? $out : "ERROR: $err";
 }
 sub sql { return as('postgres', $_[0]) }
-# What was refused meanwhile is an event too, so that there may be more, not less.
-sub events { return sql(q{SELECT count(*) FROM audit.event WHERE op NOT IN ('R', 'P', 'L', 'V', 'S')}) }
+# What was refused meanwhile is an event too, and so are the seals of alerts about it: there may be more, not less.
+sub events { return sql(q{SELECT count(*) FROM audit.event WHERE op NOT IN ('R', 'P', 'L', 'V', 'S', 'H')}) }
 sub object { return sql(q{SELECT object FROM audit.verify() WHERE finding = 'summary'}) }
 
 sub clock
