@@ -66,7 +66,9 @@ ok($node->poll_query_until('postgres', q{SELECT count(*) = 2 FROM audit.alert_fe
 my ($notifier) = pids_of($node, 'notifier', 'postgres');
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($notifier)");
 ok($node->poll_query_until('postgres', q{SELECT count(*) = 1 FROM audit.dead_letters WHERE resource_id = '4'}), 'a new notifier repeats it');
-is(feed('4'), 'audit_alert 1,pricing 1,audit_alert 2,pricing 2,audit_alert 3,pricing 3,On-call "A" 1', 'as often as the old one would have');
+# If it took until then, the second time is the first for who is on call.
+like(feed('4'), qr/^audit_alert 1,pricing 1,audit_alert 2,pricing 2,(On-call "A" 1,audit_alert 3,pricing 3,On-call "A" 2|audit_alert 3,pricing 3,On-call "A" 1)$/,
+	'as often as the old one would have');
 
 # No severity that wants an answer: told once, on a channel with an odd name.
 change(q{UPDATE orders SET qty = -1 WHERE id = '5'});
