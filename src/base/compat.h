@@ -137,6 +137,13 @@ at_is_permitted(const PlannedStmt *plan, RangeTblEntry *entry)
 #define addRTEPermissionInfo(perm_infos, entry) ((void) (perm_infos), (void) (entry))
 #endif
 
+/* 17 asks whether several processes may build an index, which before were for btree alone. */
+#if PG_VERSION_NUM >= 170000
+#define at_forbid_parallel_build(routine) ((void) ((routine)->amcanbuildparallel = false))
+#else
+#define at_forbid_parallel_build(routine) ((void) (routine))
+#endif
+
 /* 16 lets the caller take a sorted datum without a copy, and name the target relations of a query.
  */
 #if PG_VERSION_NUM < 160000

@@ -34,6 +34,7 @@
 #include "utils/rel.h"
 
 #include "base/columns.h"
+#include "base/compat.h"
 #include "base/errors.h"
 #include "ledger/deferred.h"
 #include "ledger/deferred_fill.h"
@@ -102,6 +103,7 @@ at_deferred_handler(PG_FUNCTION_ARGS)
 	routine->amclusterable = false;
 	routine->amcanparallel = false;
 	routine->amcaninclude = false;
+	at_forbid_parallel_build(routine); /* build() deceives its own process alone */
 	routine->ampredlocks = false;
 	routine->amcanreturn = can_return;
 	routine->amproperty = NULL;
