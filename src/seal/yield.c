@@ -7,8 +7,8 @@
  * held, so the wait is when its resource owner has let go of them. Nobody else knows
  * of the transaction as running by then.
  *
- * Interrupts are held there, as in all of a commit; so the wait ends when the latch is set, as any
- * of them does, and leaves it set.
+ * Interrupts are held there, as in all of a commit; so the wait ends at a signal, as any of them
+ * sends one. The latch does not tell: it may be set since long ago.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -17,7 +17,6 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/ipc.h"
-#include "storage/latch.h"
 #include "utils/resowner.h"
 
 #include "base/pace.h"
@@ -62,8 +61,9 @@ release(ResourceReleasePhase phase, bool commits, bool is_top, void *arg)
 	if (InterruptPending)
 		return;
 	elog(DEBUG2, "waiting %ld ms for the audit_trail sealer", wait_ms);
-	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_POSTMASTER_DEATH, wait_ms,
-					 PG_WAIT_EXTENSION);
+	pgstat_report_wait_start(PG_WAIT_EXTENSION);
+	pg_usleep(wait_ms * 1000);
+	pgstat_report_wait_end();
 }
 
 /* Is this the session of a client that goes on? Interrupts are held by the commit, and no more. */
