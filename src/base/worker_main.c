@@ -34,6 +34,7 @@
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
+#include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
@@ -65,7 +66,6 @@ static const struct
 	{"search_path", "pg_catalog, pg_temp"},
 	{"statement_timeout", "0"},
 	{"lock_timeout", "0"},
-	{"deadlock_timeout", "200ms"}, /* sooner than others: a worker gives way, and tries again */
 	{"idle_in_transaction_session_timeout", "0"},
 	{"default_transaction_isolation", "read committed"},
 	{"default_transaction_read_only", "off"},
@@ -158,6 +158,9 @@ at_worker_harden(void)
 			SetConfigOption(at_worker_settings[i].name, at_worker_settings[i].value, PGC_SUSET,
 							PGC_S_OVERRIDE);
 	}
+	/* sooner than others: in a deadlock it is a worker that gives way, and tries again */
+	if (DeadlockTimeout > 200)
+		SetConfigOption("deadlock_timeout", "200ms", PGC_SUSET, PGC_S_OVERRIDE);
 	SetConfigOption("synchronous_commit",
 					synchronous_commit > SYNCHRONOUS_COMMIT_ON ? "remote_apply" : "on", PGC_SUSET,
 					PGC_S_OVERRIDE);
