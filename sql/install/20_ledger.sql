@@ -233,6 +233,7 @@ CREATE TABLE audit.log_entry (
 ) USING audit_worm;
 CREATE UNIQUE INDEX log_entry_pkey ON audit.log_entry (log_index);
 CREATE INDEX log_entry_kind_idx ON audit.log_entry (kind, log_index);
+CREATE INDEX log_entry_time_idx ON audit.log_entry (last_tx_at, first_tx_at);
 COMMENT ON TABLE audit.log_entry IS 'an entry of the global log: a batch of events, or a control record';
 COMMENT ON COLUMN audit.log_entry.log_index IS 'its place in the log, from 0';
 COMMENT ON COLUMN audit.log_entry.sealed_at IS 'when it was made';

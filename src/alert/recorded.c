@@ -201,7 +201,7 @@ find_member(const struct varlena *object, const char *name, AtJsonSlice *value)
 		at_json_next(&scan); /* the colon */
 		at_json_next(&scan);
 		*value = at_json_value(&scan);
-		if (key.len == strlen(name) && memcmp(key.data, name, key.len) == 0)
+		if (at_json_slice_is(key, name))
 			return true;
 	}
 	return false;

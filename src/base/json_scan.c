@@ -244,6 +244,12 @@ at_json_put_char(pg_wchar c, char **out)
 	return true;
 }
 
+bool
+at_json_slice_is(AtJsonSlice slice, const char *text)
+{
+	return slice.len == strlen(text) && memcmp(slice.data, text, slice.len) == 0;
+}
+
 AtJsonSlice
 at_json_member(AtJsonSlice object, AtJsonSlice name)
 {

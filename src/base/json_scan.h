@@ -53,6 +53,9 @@ extern AtJsonSlice at_json_value(AtJsonScan *scan);
  */
 extern AtJsonSlice at_json_string(const AtJsonScan *scan);
 
+/* Is the piece this text? */
+extern bool at_json_slice_is(AtJsonSlice slice, const char *text);
+
 /*
  * The value of a member of an object as it is written, of several with this name the last; data is
  * NULL if there is none, or the text is no object.

@@ -1,16 +1,17 @@
 /*-------------------------------------------------------------------------
  * tables_list.c
- *		Which tables the events of a batch are of.
+ *		Of which tables the events of a batch are, and of which kinds.
+ *
+ * An event is nearly always of the kind of the one before, or of one of a few:
+ * these are looked for one after the other, beginning with the last.
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/json.h"
 
-#include "base/json_scan.h"
 #include "ledger/tables_list.h"
 
 /* A name has at most NAMEDATALEN bytes; in a file that was tampered with, any number. */
@@ -21,11 +22,18 @@
 
 #define MEMBER "tables"
 
+typedef struct Kind
+{
+	int32 target_id;
+	uint8 op;
+	AtSpan event_type; /* a copy of ours */
+} Kind;
+
 struct AtTablesList
 {
-	HTAB *targets; /* that were met */
-	int32 last;    /* the same, so that a run of events asks once */
+	Kind kind[AT_TABLES_LISTED];
 	int count;
+	int last; /* the kind of the event before */
 	bool is_full;
 	StringInfoData json; /* members */
 };
@@ -33,50 +41,76 @@ struct AtTablesList
 AtTablesList *
 at_tables_list_new(void)
 {
-	HASHCTL control = {
-		.keysize = sizeof(int32), .entrysize = sizeof(int32), .hcxt = CurrentMemoryContext};
 	AtTablesList *list = palloc0(sizeof(AtTablesList));
 
-	list->targets =
-		hash_create("audit tables", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	initStringInfo(&list->json);
 	return list;
 }
 
-/* ["schema","table"] */
-static char *
-make_pair(AtSpan schema, AtSpan table)
+static bool
+is_kind(const Kind *kind, int32 target_id, const AtEventBody *event)
 {
-	StringInfoData pair;
+	return kind->target_id == target_id && kind->op == event->op &&
+		   (kind->event_type.data == NULL) == (event->event_type.data == NULL) &&
+		   kind->event_type.len == event->event_type.len &&
+		   (event->event_type.len == 0 ||
+			memcmp(kind->event_type.data, event->event_type.data, event->event_type.len) == 0);
+}
 
-	initStringInfo(&pair);
-	appendStringInfoChar(&pair, '[');
-	escape_json(&pair, pnstrdup(schema.data, schema.len));
-	appendStringInfoChar(&pair, ',');
-	escape_json(&pair, pnstrdup(table.data, table.len));
-	appendStringInfoChar(&pair, ']');
-	return pair.data;
+static void
+append_string(StringInfo json, AtSpan text)
+{
+	escape_json(json, pnstrdup((const char *) text.data, text.len));
+}
+
+/* ["schema","table","op"] or ["schema","table","op","event_type"] */
+static void
+append_kind(AtTablesList *list, const AtEventBody *event)
+{
+	StringInfo json = &list->json;
+
+	appendStringInfoString(json, list->count > 0 ? ",[" : "[");
+	append_string(json, event->schema);
+	appendStringInfoChar(json, ',');
+	append_string(json, event->table);
+	appendStringInfoChar(json, ',');
+	append_string(json, (AtSpan){.data = &event->op, .len = 1});
+	if (event->event_type.data != NULL)
+	{
+		appendStringInfoChar(json, ',');
+		append_string(json, event->event_type);
+	}
+	appendStringInfoChar(json, ']');
 }
 
 void
-at_tables_list_add(AtTablesList *list, int32 target_id, AtSpan schema, AtSpan table)
+at_tables_list_add(AtTablesList *list, int32 target_id, const AtEventBody *event)
 {
-	bool known;
-
-	if (target_id == list->last || list->is_full)
+	if (list->is_full || (list->count > 0 && is_kind(&list->kind[list->last], target_id, event)))
 		return;
-	list->last = target_id;
-	hash_search(list->targets, &target_id, HASH_ENTER, &known);
-	if (known)
-		return;
+	for (list->last = 0; list->last < list->count; list->last++)
+		if (is_kind(&list->kind[list->last], target_id, event))
+			return;
 
 	/* another version of a table that is listed already is listed again: no harm */
-	if (list->count == AT_TABLES_LISTED || schema.data == NULL || table.data == NULL ||
-		schema.len > LONGEST_NAME || table.len > LONGEST_NAME || list->json.len > LONGEST_JSON)
+	if (list->count == AT_TABLES_LISTED || event->schema.data == NULL ||
+		event->table.data == NULL || event->schema.len > LONGEST_NAME ||
+		event->table.len > LONGEST_NAME || event->event_type.len > LONGEST_NAME ||
+		event->op <= ' ' || event->op > '~' || list->json.len > LONGEST_JSON)
+	{
 		list->is_full = true;
-	else
-		appendStringInfo(&list->json, "%s%s", list->count > 0 ? "," : "", make_pair(schema, table));
-	list->count++;
+		return;
+	}
+	append_kind(list, event);
+	list->kind[list->count++] = (Kind){
+		.target_id = target_id,
+		.op = event->op,
+		.event_type = {.data = event->event_type.data == NULL
+								   ? NULL
+								   : (const void *) pnstrdup((const char *) event->event_type.data,
+															 event->event_type.len),
+					   .len = event->event_type.len},
+	};
 }
 
 char *
@@ -89,12 +123,7 @@ at_tables_list_json(const AtTablesList *list)
 static bool
 is_string(const AtJsonScan *scan, const char *wanted)
 {
-	AtJsonSlice string;
-
-	if (scan->kind != '"')
-		return false;
-	string = at_json_string(scan);
-	return string.len == strlen(wanted) && memcmp(string.data, wanted, string.len) == 0;
+	return scan->kind == '"' && at_json_slice_is(at_json_string(scan), wanted);
 }
 
 /* Go behind "tables": in an object; false if it has no such member. */
@@ -118,26 +147,21 @@ find_member(AtJsonScan *scan)
 	return false;
 }
 
-/* Whatever is not as it should be means that it may. */
 bool
-at_tables_list_may_have(AtSpan payload, const char *schema, const char *table)
+at_tables_list_may_have(AtSpan payload, AtListedTest test, void *arg)
 {
 	AtJsonScan scan;
 
 	if (payload.data == NULL)
 		return true;
-	at_json_start(&scan, payload.data, payload.len);
+	at_json_start(&scan, (const char *) payload.data, payload.len);
 	if (!find_member(&scan) || scan.kind != '[')
 		return true;
 	while (at_json_next(&scan) && scan.kind == '[')
 	{
-		bool same = at_json_next(&scan) && is_string(&scan, schema);
+		AtJsonSlice kind = at_json_value(&scan);
 
-		if (!at_json_next(&scan) || scan.kind != ',' || !at_json_next(&scan))
-			return true;
-		if (same && is_string(&scan, table))
-			return true;
-		if (!at_json_next(&scan) || scan.kind != ']' || !at_json_next(&scan))
+		if (test(kind, arg) || !at_json_next(&scan))
 			return true;
 		if (scan.kind == ']')
 			return false;
@@ -145,4 +169,24 @@ at_tables_list_may_have(AtSpan payload, const char *schema, const char *table)
 			return true;
 	}
 	return scan.kind != ']';
+}
+
+bool
+at_listed_kind_read(AtJsonSlice kind, AtListedKind *listed)
+{
+	AtJsonSlice *part[] = {&listed->schema, &listed->table, &listed->op, &listed->event_type};
+	AtJsonScan scan;
+	int count = 0;
+
+	*listed = (AtListedKind){0};
+	at_json_start(&scan, kind.data, kind.len);
+	if (!at_json_next(&scan) || scan.kind != '[')
+		return false;
+	while (count < lengthof(part) && at_json_next(&scan) && scan.kind == '"')
+	{
+		*part[count++] = at_json_string(&scan);
+		if (!at_json_next(&scan) || scan.kind != ',')
+			break;
+	}
+	return count >= 3 && scan.kind == ']';
 }

@@ -8,8 +8,10 @@
  * hundred are known. So the view is asked about one stretch of time after the other, beginning
  * with the newest, until there are enough. A stretch is as long as the transactions of the actor
  * or session, or of anybody, that have so many events, and the next one has several times as many:
- * what is common is found in the first, and what is rare costs little more than one question about
- * all.
+ * what is common is found in the first. Of the longer ones only those parts are read whose batches
+ * have such events as the log tells (query/batches.h), so that what is rare, or not there at all,
+ * costs little more than a look at the log; where a filter has nothing the log knows, one question
+ * about all.
  *
  * All stretches are read in the snapshot of the query. The view is read with the rights of whoever
  * asks, so row security and masking are its own; only where a stretch begins is found
@@ -37,6 +39,7 @@
 #include "base/errors.h"
 #include "ledger/event.h"
 #include "ledger/owner.h"
+#include "query/batches.h"
 
 /* The first stretch has so many events for each one that is wanted, and at least so many. */
 #define FIRST_FACTOR 2
@@ -45,7 +48,8 @@
 /* And each further one so many times those of the one before. */
 #define GROWTH 8
 
-#define MAX_PARAMS 64
+/* From so many on the log is asked what a stretch has: what is common was found before. */
+#define FIRST_ASKED 4096
 
 /* What is given, as sql/install/61_search.sql declares it. */
 #define COLUMNS                                                                                    \
@@ -72,56 +76,51 @@ typedef struct Dimension
 	const char *type;
 	bool is_array;  /* a value is looked for among its own */
 	bool is_narrow; /* a value has few events, found by an index */
+	bool is_listed; /* batches tell: one of AT_BATCH_COLUMNS */
 } Dimension;
 
 static const Dimension dimensions[] = {
-	{.name = "action", .type = "text"},
+	{.name = "action", .type = "text", .is_listed = true},
 	{.name = "actor", .type = "text"},
 	{.name = "actor_source", .type = "text"},
 	{.name = "actor_type", .type = "text"},
 	{.name = "application_name", .type = "text"},
 	{.name = "backend_pid", .type = "int"},
-	{.name = "category", .type = "text"},
+	{.name = "category", .type = "text", .is_listed = true},
 	{.name = "changed", .type = "text", .is_array = true},
 	{.name = "claimed_client_ip", .type = "text"},
 	{.name = "claimed_session", .type = "text"},
 	{.name = "client_ip", .type = "text"},
 	{.name = "client_port", .type = "int"},
-	{.name = "context", .type = "text"},
+	{.name = "context", .type = "text", .is_listed = true},
 	{.name = "db_role", .type = "text"},
 	{.name = "db_user", .type = "text"},
-	{.name = "event_type", .type = "text"},
+	{.name = "event_type", .type = "text", .is_listed = true},
 	{.name = "login_user", .type = "text"},
 	{.name = "reason", .type = "text"},
 	{.name = "request_id", .type = "text", .is_narrow = true},
 	{.name = "resource_id", .type = "text", .is_narrow = true},
-	{.name = "resource_type", .type = "text"},
+	{.name = "resource_type", .type = "text", .is_listed = true},
 	{.name = "session_id", .type = "bigint"},
 	{.name = "statement", .type = "text"},
-	{.name = "table_name", .type = "text"},
-	{.name = "table_schema", .type = "text"},
+	{.name = "table_name", .type = "text", .is_listed = true},
+	{.name = "table_schema", .type = "text", .is_listed = true},
 	{.name = "trace_parent", .type = "text"},
 	{.name = "trigger_depth", .type = "int"},
 	{.name = "tx_id", .type = "bigint", .is_narrow = true},
 	{.name = "xid", .type = "bigint", .is_narrow = true},
 };
 
-/* Values of the parameters $1, $2, ... of a command. */
-typedef struct Params
-{
-	int count;
-	Oid type[MAX_PARAMS];
-	Datum value[MAX_PARAMS];
-} Params;
-
 typedef struct Search
 {
-	const char *source;   /* what is read: FROM this */
-	StringInfoData where; /* conditions that hold in every stretch, each with AND before it */
-	Params params;
-	bool is_narrow;   /* one stretch is enough */
-	Datum actor;      /* by whose transactions stretches are measured; 0: not by that */
-	Datum session_id; /* likewise, as a text */
+	const char *source;    /* what is read: FROM this */
+	StringInfoData where;  /* conditions that hold in every stretch, each with AND before it */
+	StringInfoData listed; /* those of them that batches tell of; empty: none */
+	AtParams params;
+	AtBatches *batches; /* NULL: not asked yet */
+	bool is_narrow;     /* one stretch is enough */
+	Datum actor;        /* by whose transactions stretches are measured; 0: not by that */
+	Datum session_id;   /* likewise, as a text */
 
 	/* what is left to look at: since <= tx_at < until */
 	TimestampTz since;
@@ -146,10 +145,9 @@ static void add_target(Search *search, Oid target);
 static void start_before(Search *search, const char *event_id, Datum archive);
 static char *attached_source(Search *search, FunctionCallInfo fcinfo);
 static TimestampTz find_segments(const Search *search, int64 segments);
-static int add_param(Params *params, Oid type, Datum value);
 static TimestampTz find_begin(const Search *search, int64 events);
 static void read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result);
-static void execute(const char *command, Params *params, long max_rows);
+static void read_parts(Search *search, int64 events, ReturnSetInfo *result);
 
 Datum
 at_search(PG_FUNCTION_ARGS)
@@ -160,17 +158,20 @@ at_search(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	initStringInfo(&search.where);
+	initStringInfo(&search.listed);
 	SPI_connect();
 	read_arguments(&search, fcinfo);
 
 	events = Max((int64) search.wanted * FIRST_FACTOR, FIRST_LEAST);
 	while (search.wanted > 0 && search.since < search.until)
 	{
-		TimestampTz from = search.is_narrow ? search.since : find_begin(&search, events);
-
 		CHECK_FOR_INTERRUPTS();
-		read_stretch(&search, from, result);
-		search.until = from;
+		if (search.is_narrow)
+			read_stretch(&search, search.since, result);
+		else if (events < FIRST_ASKED || search.listed.len == 0)
+			read_stretch(&search, find_begin(&search, events), result);
+		else
+			read_parts(&search, events, result);
 		events *= GROWTH;
 	}
 	SPI_finish();
@@ -208,11 +209,12 @@ at_search_attached(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(ATTACHED_ARCHIVE))
 		return (Datum) 0;
 	initStringInfo(&search.where);
+	initStringInfo(&search.listed);
 	SPI_connect();
 	read_span(&search, fcinfo, ATTACHED_SINCE, ATTACHED_MAX_ROWS);
-	add_param(&search.params, TEXTOID, PG_GETARG_DATUM(ATTACHED_ARCHIVE));
-	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.since));
-	add_param(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.until));
+	at_params_add(&search.params, TEXTOID, PG_GETARG_DATUM(ATTACHED_ARCHIVE));
+	at_params_add(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.since));
+	at_params_add(&search.params, TIMESTAMPTZOID, TimestampTzGetDatum(search.until));
 	search.source = attached_source(&search, fcinfo);
 	if (!PG_ARGISNULL(ATTACHED_FILTER))
 		add_filter(&search, PG_GETARG_JSONB_P(ATTACHED_FILTER));
@@ -231,7 +233,6 @@ at_search_attached(PG_FUNCTION_ARGS)
 		search.params.value[1] = TimestampTzGetDatum(from);
 		search.params.value[2] = TimestampTzGetDatum(search.until);
 		read_stretch(&search, from, result);
-		search.until = from;
 		segments *= GROWTH;
 	} while (search.wanted > 0 && search.since < search.until);
 	SPI_finish();
@@ -267,10 +268,10 @@ attached_source(Search *search, FunctionCallInfo fcinfo)
 
 		if (value == NULL || (value->type != jbvString && value->type != jbvNumeric))
 			continue;
-		appendStringInfo(
-			&source, ", %s => $%d::%s", known[i].argument,
-			add_param(&search->params, TEXTOID, text_of(find_dimension_named(known[i].key), value)),
-			known[i].type);
+		appendStringInfo(&source, ", %s => $%d::%s", known[i].argument,
+						 at_params_add(&search->params, TEXTOID,
+									   text_of(find_dimension_named(known[i].key), value)),
+						 known[i].type);
 	}
 	appendStringInfoChar(&source, ')');
 	return source.data;
@@ -280,20 +281,22 @@ attached_source(Search *search, FunctionCallInfo fcinfo)
 static TimestampTz
 find_segments(const Search *search, int64 segments)
 {
-	Params params = {0};
+	AtParams params = {0};
 	AtOwnerState state;
 	TimestampTz begin = search->since;
 	TimestampTz found;
 	bool is_null;
 
-	add_param(&params, TEXTOID, search->params.value[0]);
-	add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until));
-	add_param(&params, INT8OID, Int64GetDatum(segments));
+	at_params_add(&params, TEXTOID, search->params.value[0]);
+	at_params_add(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until));
+	at_params_add(&params, INT8OID, Int64GetDatum(segments));
 	at_owner_enter(&state);
-	execute("SELECT min(s.first_tx_at), count(*) FROM (SELECT g.first_tx_at "
-			"FROM audit.attached_segment AS g WHERE g.archive = $1 AND g.events > 0 "
-			"AND g.first_tx_at < $2 ORDER BY g.last_tx_at DESC, g.number DESC LIMIT $3) AS s",
-			&params, 1);
+	at_params_select(
+		&params,
+		"SELECT min(s.first_tx_at), count(*) FROM (SELECT g.first_tx_at "
+		"FROM audit.attached_segment AS g WHERE g.archive = $1 AND g.events > 0 "
+		"AND g.first_tx_at < $2 ORDER BY g.last_tx_at DESC, g.number DESC LIMIT $3) AS s",
+		1);
 	found = DatumGetTimestampTz(
 		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 	if (!is_null && DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2,
@@ -324,7 +327,7 @@ add_condition(Search *search, Datum path)
 					 " AND jsonb_path_exists(jsonb_build_object('old', "
 					 "audit.to_jsonb(old_values), 'new', audit.to_jsonb(new_values)), $%d, "
 					 "silent => true)",
-					 add_param(&search->params, JSONPATHOID, path));
+					 at_params_add(&search->params, JSONPATHOID, path));
 }
 
 static void
@@ -384,31 +387,31 @@ static void
 add_dimension(Search *search, const Dimension *dimension, const JsonbValue *value)
 {
 	StringInfo where = &search->where;
-	Datum text;
-	int param;
+	int before = where->len;
+	const char *equals = dimension->is_array ? " AND %s @> ARRAY[$%d::%s]" : " AND %s = $%d::%s";
+	const char *is_any = dimension->is_array ? " AND %s && $%d::%s[]" : " AND %s = ANY ($%d::%s[])";
 
 	if (value->type == jbvNull)
-	{
 		appendStringInfo(where, " AND %s IS NULL", dimension->name);
-		return;
-	}
-	search->is_narrow = search->is_narrow || dimension->is_narrow;
-	if (value->type == jbvBinary)
+	else if (value->type == jbvBinary)
+		appendStringInfo(where, is_any, dimension->name,
+						 at_params_add(&search->params, TEXTARRAYOID, texts_of(dimension, value)),
+						 dimension->type);
+	else
 	{
-		param = add_param(&search->params, TEXTARRAYOID, texts_of(dimension, value));
-		appendStringInfo(where,
-						 dimension->is_array ? " AND %s && $%d::%s[]" : " AND %s = ANY ($%d::%s[])",
-						 dimension->name, param, dimension->type);
-		return;
+		Datum text = text_of(dimension, value);
+
+		appendStringInfo(where, equals, dimension->name,
+						 at_params_add(&search->params, TEXTOID, text), dimension->type);
+		if (strcmp(dimension->name, "actor") == 0)
+			search->actor = text;
+		else if (strcmp(dimension->name, "session_id") == 0)
+			search->session_id = text;
 	}
-	text = text_of(dimension, value);
-	param = add_param(&search->params, TEXTOID, text);
-	appendStringInfo(where, dimension->is_array ? " AND %s @> ARRAY[$%d::%s]" : " AND %s = $%d::%s",
-					 dimension->name, param, dimension->type);
-	if (strcmp(dimension->name, "actor") == 0)
-		search->actor = text;
-	else if (strcmp(dimension->name, "session_id") == 0)
-		search->session_id = text;
+	if (value->type != jbvNull)
+		search->is_narrow = search->is_narrow || dimension->is_narrow;
+	if (dimension->is_listed)
+		appendStringInfoString(&search->listed, where->data + before);
 }
 
 static Datum
@@ -458,19 +461,21 @@ refuse_value(const Dimension *dimension)
 static void
 add_target(Search *search, Oid target)
 {
-	Params params = {0};
+	AtParams params = {0};
 	Datum versions;
 	bool is_null;
+	int param;
 
-	add_param(&params, REGCLASSOID, ObjectIdGetDatum(target));
-	execute("SELECT array_agg(v) FROM audit.target_versions($1) v", &params, 1);
+	at_params_add(&params, REGCLASSOID, ObjectIdGetDatum(target));
+	at_params_select(&params, "SELECT array_agg(v) FROM audit.target_versions($1) v", 1);
 	versions = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
 	if (is_null)
 		ereport(ERROR, (errcode(ERRCODE_AT_BAD_TARGET),
 						errmsg("table \"%s\" is not audited", get_rel_name(target)),
 						errhint("For events of a table that was, use table_name in the filter.")));
-	appendStringInfo(&search->where, " AND target_id = ANY ($%d)",
-					 add_param(&search->params, INT4ARRAYOID, versions));
+	param = at_params_add(&search->params, INT4ARRAYOID, versions);
+	appendStringInfo(&search->where, " AND target_id = ANY ($%d)", param);
+	appendStringInfo(&search->listed, " AND target_id = ANY ($%d)", param);
 }
 
 /* Go on behind an event that was given: of the trail (0), or of an archive. */
@@ -478,19 +483,21 @@ static void
 start_before(Search *search, const char *event_id, Datum archive)
 {
 	AtEventName name = at_event_name_read(event_id);
-	Params params = {0};
+	AtParams params = {0};
 	Datum at;
 	bool is_null;
 	int first;
 
-	add_param(&params, INT8OID, Int64GetDatum(name.tx_id));
-	add_param(&params, INT4OID, Int32GetDatum(name.ordinal));
+	at_params_add(&params, INT8OID, Int64GetDatum(name.tx_id));
+	at_params_add(&params, INT4OID, Int32GetDatum(name.ordinal));
 	if (archive != (Datum) 0)
-		add_param(&params, TEXTOID, archive);
-	execute(archive == (Datum) 0
-				? "SELECT tx_at FROM audit.events WHERE tx_id = $1 AND ordinal = $2"
-				: "SELECT tx_at FROM audit.attached_events($3, of_tx_id => $1) WHERE ordinal = $2",
-			&params, 1);
+		at_params_add(&params, TEXTOID, archive);
+	at_params_select(
+		&params,
+		archive == (Datum) 0
+			? "SELECT tx_at FROM audit.events WHERE tx_id = $1 AND ordinal = $2"
+			: "SELECT tx_at FROM audit.attached_events($3, of_tx_id => $1) WHERE ordinal = $2",
+		1);
 	if (SPI_processed == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("event \"%s\" does not exist", event_id),
@@ -498,23 +505,12 @@ start_before(Search *search, const char *event_id, Datum archive)
 						errhint("Give an event_id that audit.%s() has returned.",
 								archive == (Datum) 0 ? "search" : "search_attached")));
 	at = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-	first = add_param(&search->params, TIMESTAMPTZOID, at);
-	add_param(&search->params, INT8OID, Int64GetDatum(name.tx_id));
-	add_param(&search->params, INT4OID, Int32GetDatum(name.ordinal));
+	first = at_params_add(&search->params, TIMESTAMPTZOID, at);
+	at_params_add(&search->params, INT8OID, Int64GetDatum(name.tx_id));
+	at_params_add(&search->params, INT4OID, Int32GetDatum(name.ordinal));
 	appendStringInfo(&search->where, " AND (tx_at, tx_id, ordinal) < ($%d, $%d, $%d)", first,
 					 first + 1, first + 2);
 	search->until = Min(search->until, DatumGetTimestampTz(at) + 1);
-}
-
-/* Add a parameter; returns its number. */
-static int
-add_param(Params *params, Oid type, Datum value)
-{
-	if (params->count == MAX_PARAMS)
-		elog(ERROR, "too many parameters");
-	params->type[params->count] = type;
-	params->value[params->count] = value;
-	return ++params->count;
 }
 
 /*
@@ -524,7 +520,7 @@ add_param(Params *params, Oid type, Datum value)
 static TimestampTz
 find_begin(const Search *search, int64 events)
 {
-	Params params = {0};
+	AtParams params = {0};
 	StringInfoData command;
 	AtOwnerState state;
 	TimestampTz begin = search->since;
@@ -535,19 +531,20 @@ find_begin(const Search *search, int64 events)
 					 "SELECT tx_at FROM (SELECT tx_at, sum(event_count) OVER "
 					 "(ORDER BY tx_at DESC ROWS UNBOUNDED PRECEDING) AS events "
 					 "FROM audit.transaction WHERE tx_at >= $%d",
-					 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->since)));
+					 at_params_add(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->since)));
 	appendStringInfo(&command, " AND tx_at < $%d",
-					 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until)));
+					 at_params_add(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until)));
 	if (search->actor != 0)
-		appendStringInfo(&command, " AND actor = $%d", add_param(&params, TEXTOID, search->actor));
+		appendStringInfo(&command, " AND actor = $%d",
+						 at_params_add(&params, TEXTOID, search->actor));
 	if (search->session_id != 0)
 		appendStringInfo(&command, " AND session_id = $%d::bigint",
-						 add_param(&params, TEXTOID, search->session_id));
+						 at_params_add(&params, TEXTOID, search->session_id));
 	appendStringInfo(&command, ") t WHERE events >= $%d LIMIT 1",
-					 add_param(&params, INT8OID, Int64GetDatum(events)));
+					 at_params_add(&params, INT8OID, Int64GetDatum(events)));
 
 	at_owner_enter(&state);
-	execute(command.data, &params, 1);
+	at_params_select(&params, command.data, 1);
 	if (SPI_processed > 0)
 		begin = DatumGetTimestampTz(
 			SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
@@ -556,37 +553,60 @@ find_begin(const Search *search, int64 events)
 	return begin;
 }
 
-/* Give what a stretch has: from there to where the search stands. */
+/* Give what a stretch has, from there to where the search stands, which is then there. */
 static void
 read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result)
 {
-	Params params = search->params;
+	AtParams params = search->params;
 	StringInfoData command;
 
 	initStringInfo(&command);
 	appendStringInfo(&command, "SELECT " COLUMNS " FROM %s WHERE true", search->source);
 	if (from > DT_NOBEGIN)
 		appendStringInfo(&command, " AND tx_at >= $%d",
-						 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(from)));
+						 at_params_add(&params, TIMESTAMPTZOID, TimestampTzGetDatum(from)));
 	if (search->until < DT_NOEND)
-		appendStringInfo(&command, " AND tx_at < $%d",
-						 add_param(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until)));
+		appendStringInfo(
+			&command, " AND tx_at < $%d",
+			at_params_add(&params, TIMESTAMPTZOID, TimestampTzGetDatum(search->until)));
 	appendStringInfo(&command, "%s ORDER BY tx_at DESC, tx_id DESC, ordinal DESC LIMIT %d",
 					 search->where.data, search->wanted);
-	execute(command.data, &params, 0);
+	at_params_select(&params, command.data, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 		tuplestore_puttuple(result->setResult, SPI_tuptable->vals[i]);
 	search->wanted -= SPI_processed;
+	search->until = from;
 	SPI_freetuptable(SPI_tuptable);
 	pfree(command.data);
 }
 
+/*
+ * The same of a stretch of so many events, of which the log tells where they may be. It is measured
+ * by the log too, which has fewer entries than there are transactions; but an actor's by these, and
+ * then the log is asked only where it is short.
+ */
 static void
-execute(const char *command, Params *params, long max_rows)
+read_parts(Search *search, int64 events, ReturnSetInfo *result)
 {
-	int code = SPI_execute_with_args(command, params->count, params->type, params->value, NULL,
-									 true, max_rows);
+	bool by_transactions = search->actor != 0 || search->session_id != 0;
+	AtStretch stretch = {.until = search->until};
+	ListCell *cell;
 
-	if (code != SPI_OK_SELECT)
-		elog(ERROR, "could not search the trail: %s", SPI_result_code_string(code));
+	if (search->batches == NULL)
+		search->batches = at_batches_open(search->listed.data, &search->params);
+	stretch.from = by_transactions ? find_begin(search, events)
+								   : at_batches_measure(search->since, search->until, events);
+	if (by_transactions && at_batches_count(search->batches) > events)
+		read_stretch(search, stretch.from, result);
+	else
+		foreach (cell, at_batches_find(search->batches, stretch))
+		{
+			AtStretch *part = lfirst(cell);
+
+			search->until = part->until;
+			read_stretch(search, part->from, result);
+			if (search->wanted == 0)
+				return;
+		}
+	search->until = stretch.from;
 }

@@ -165,7 +165,7 @@ static bool
 is_one_of(AtJsonSlice key, const char *const *names, int count)
 {
 	for (int i = 0; i < count; i++)
-		if (key.len == strlen(names[i]) && memcmp(key.data, names[i], key.len) == 0)
+		if (at_json_slice_is(key, names[i]))
 			return true;
 	return false;
 }

@@ -107,7 +107,7 @@ add_leaf(Batch *batch, const AtLeaf *leaf)
 		if (event->by_place)
 			at_deferred_fill_add_event(batch->fill, event->slot);
 		at_tile_add_event(&batch->tile, leaf->tx_id, leaf->ordinal, &leaf->hash);
-		at_tables_list_add(batch->tables, event->target_id, event->body.schema, event->body.table);
+		at_tables_list_add(batch->tables, event->target_id, &event->body);
 		at_volume_add(batch->volume, leaf->of, event);
 		batch->event_count++;
 	}

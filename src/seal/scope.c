@@ -193,6 +193,17 @@ at_scope_is_whole(const AtScope *scope)
 		   !scope->in_time;
 }
 
+/* Of the table? What cannot be read may be. */
+static bool
+is_of_table(AtJsonSlice kind, void *arg)
+{
+	const AtScopeTable *name = arg;
+	AtListedKind listed;
+
+	return !at_listed_kind_read(kind, &listed) || (at_json_slice_is(listed.schema, name->schema) &&
+												   at_json_slice_is(listed.table, name->table));
+}
+
 bool
 at_scope_wants(const AtScope *scope, const AtEntryBody *entry)
 {
@@ -204,9 +215,7 @@ at_scope_wants(const AtScope *scope, const AtEntryBody *entry)
 		return true;
 	foreach (cell, scope->tables)
 	{
-		const AtScopeTable *name = lfirst(cell);
-
-		if (at_tables_list_may_have(entry->payload, name->schema, name->table))
+		if (at_tables_list_may_have(entry->payload, is_of_table, lfirst(cell)))
 			return true;
 	}
 	return false;

@@ -202,7 +202,7 @@ find_member(AtSpan json, const char *name, bool descend, AtSpan *text)
 		key = at_json_string(&in);
 		at_json_next(&in); /* the colon */
 		at_json_next(&in);
-		if (key.len != strlen(name) || memcmp(key.data, name, key.len) != 0)
+		if (!at_json_slice_is(key, name))
 		{
 			(void) at_json_value(&in);
 			continue;
