@@ -6,8 +6,8 @@
  * "tables":[["schema","table","U"],["schema","table","U","order.shipped"],...]:
  * each of table, operation (audit.event.op) and, where the event has one of its
  * own, type, in the order in which they were met. A batch of more of these than
- * AT_TABLES_LISTED has no such member, nor has one with broken transactions;
- * then it may have events of any table and kind.
+ * AT_TABLES_LISTED, or of long names, has no such member, nor has one with broken
+ * transactions; then it may have events of any table and kind.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_TABLES_LIST_H

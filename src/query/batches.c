@@ -13,28 +13,36 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "base/catalog.h"
-#include "common/hashfn.h"
+#include "base/clock.h"
+#include "base/columns.h"
+#include "base/compat.h"
 #include "ledger/owner.h"
+#include "ledger/scan.h"
 #include "ledger/tables_list.h"
+#include "ledger/transaction.h"
 #include "ledger/unsealed.h"
 #include "query/batches.h"
 
-/* To ask once more costs as much as to read about so many events. */
+/*
+ * To ask once more costs as much as to read about so many events; and nobody waits for more parts
+ * of a stretch than these, of which the last is all the rest.
+ */
 #define WORTH_ASKING 2000
+#define MOST_PARTS   100
 
 #define FETCH_ROWS 1000
 
-/* A longer one is not remembered: the log was tampered with. */
-#define LONGEST_KIND 8192
+/* More kinds than these nobody has who names them himself: all further ones may be wanted. */
+#define MOST_KINDS 1000
 
 /* A kind of events as it is listed, and whether it meets the conditions. */
 typedef struct KnownKind
@@ -54,6 +62,7 @@ struct AtBatches
 };
 
 static TimestampTz find_unsealed(void);
+static TimestampTz find_earliest(AtScan *scan, int64 low, int64 high);
 static int64 count_entries(void);
 static bool is_wanted(AtJsonSlice json, void *arg);
 static bool ask(AtBatches *batches, AtJsonSlice json);
@@ -99,38 +108,50 @@ at_batches_open(const char *conditions, const AtParams *params)
 	return batches;
 }
 
-/* The earliest transaction that the snapshot sees and the log in it has not; our own is one. */
+/*
+ * The earliest transaction that the snapshot sees and the log in it has not, or our own if it has
+ * events.
+ */
 static TimestampTz
 find_unsealed(void)
 {
-	/* not from the earliest on, as min() would go along tx_at */
-	static const char command[] =
-		"SELECT min(t.tx_at) FROM (SELECT tx_at FROM audit.transaction WHERE tx_id >= $1 UNION ALL "
-		"SELECT tx_at FROM audit.transaction WHERE tx_id = ANY ($2) OFFSET 0) AS t";
-	TimestampTz earliest = GetCurrentTransactionStartTimestamp();
+	AtScan *scan;
 	AtUnsealed unsealed;
-	AtParams params = {0};
-	Datum *running;
-	int nrunning;
-	TimestampTz found;
+	TimestampTz earliest = DT_NOEND;
+	int64 own;
+
+	(void) at_ledger_relid(AT_LEDGER_LOG_ENTRY); /* an error without a ledger */
+	unsealed = at_unsealed_read_in(GetActiveSnapshot());
+	scan = at_scan_open(AT_SCAN_TRANSACTION_BY_TX_ID, GetActiveSnapshot());
+	for (int i = 0; unsealed.sealed != NULL && i < unsealed.sealed->nrunning; i++)
+	{
+		int64 tx_id = unsealed.base + unsealed.sealed->running[i];
+
+		earliest = Min(earliest, find_earliest(scan, tx_id, tx_id));
+	}
+	earliest = Min(
+		earliest,
+		find_earliest(scan, unsealed.base + (unsealed.sealed != NULL ? unsealed.sealed->xmax : 0),
+					  PG_INT64_MAX));
+	at_scan_close(scan);
+	if (at_transaction_has_events(&own))
+		earliest = Min(earliest, at_clock_shift(GetCurrentTransactionStartTimestamp()));
+	return earliest;
+}
+
+/* When the earliest of the transactions from one to another began, both included. */
+static TimestampTz
+find_earliest(AtScan *scan, int64 low, int64 high)
+{
+	TimestampTz earliest = DT_NOEND;
 	bool is_null;
 
-	(void) at_ledger_relid(AT_LEDGER_LOG_ENTRY);
-	unsealed = at_unsealed_read_in(GetActiveSnapshot());
-	nrunning = unsealed.sealed != NULL ? unsealed.sealed->nrunning : 0;
-	running = palloc(sizeof(Datum) * Max(nrunning, 1));
-	for (int i = 0; i < nrunning; i++)
-		running[i] = Int64GetDatum(unsealed.base + unsealed.sealed->running[i]);
-	at_params_add(
-		&params, INT8OID,
-		Int64GetDatum(unsealed.base + (unsealed.sealed != NULL ? unsealed.sealed->xmax : 0)));
-	at_params_add(&params, INT8ARRAYOID,
-				  PointerGetDatum(construct_array(running, nrunning, INT8OID, sizeof(int64),
-												  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)));
-	at_params_select(&params, command, 1);
-	found = DatumGetTimestampTz(
-		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-	return is_null ? earliest : Min(earliest, found);
+	at_scan_start(scan, low, high);
+	while (at_scan_next(scan))
+		earliest =
+			Min(earliest,
+				DatumGetTimestampTz(slot_getattr(scan->slot, Anum_transaction_tx_at, &is_null)));
+	return earliest;
 }
 
 static int64
@@ -153,10 +174,16 @@ at_batches_count(const AtBatches *batches)
 }
 
 TimestampTz
+at_batches_unsealed(const AtBatches *batches)
+{
+	return batches->unsealed;
+}
+
+TimestampTz
 at_batches_measure(TimestampTz since, TimestampTz until, int64 events)
 {
 	static const char command[] =
-		"SELECT b.first_tx_at FROM (SELECT first_tx_at, sum(event_count) OVER "
+		"SELECT b.last_tx_at FROM (SELECT last_tx_at, sum(event_count) OVER "
 		"(ORDER BY last_tx_at DESC ROWS UNBOUNDED PRECEDING) AS events FROM audit.log_entry "
 		"WHERE last_tx_at >= $1 AND last_tx_at < $2) AS b WHERE b.events >= $3 LIMIT 1";
 	AtParams params = {0};
@@ -203,7 +230,9 @@ read_batch(AtBatches *batches, HeapTuple row, TupleDesc desc, AtStretch *batch, 
 	bool wanted;
 
 	batch->from = DatumGetTimestampTz(SPI_getbinval(row, desc, 1, &is_null));
-	batch->until = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &is_null)) + 1;
+	batch->until = DatumGetTimestampTz(SPI_getbinval(row, desc, 2, &is_null));
+	if (!TIMESTAMP_IS_NOEND(batch->until))
+		batch->until++;
 	*events = DatumGetInt64(SPI_getbinval(row, desc, 3, &is_null));
 	payload = SPI_getbinval(row, desc, 4, &is_null);
 	if (!is_null)
@@ -252,7 +281,8 @@ at_batches_find(AtBatches *batches, AtStretch stretch)
 
 			if (!read_batch(batches, table->vals[i], table->tupdesc, &batch, &events))
 				between += events;
-			else if (batch.until > part.from || between < WORTH_ASKING)
+			else if (batch.until > part.from || between < WORTH_ASKING ||
+					 list_length(parts) == MOST_PARTS - 1)
 			{
 				part.from = Min(part.from, batch.from);
 				between = 0;
@@ -277,55 +307,61 @@ is_wanted(AtJsonSlice json, void *arg)
 {
 	AtBatches *batches = arg;
 	KnownKind *kind = hash_search(batches->kinds, &json, HASH_FIND, NULL);
+	AtJsonSlice key;
 	bool wanted;
 
 	if (kind != NULL)
 		return kind->wanted;
-	wanted = json.len > LONGEST_KIND || ask(batches, json);
-	if (json.len <= LONGEST_KIND)
-	{
-		char *copy = MemoryContextAlloc(batches->memory, Max(json.len, 1));
-		AtJsonSlice key = {.data = copy, .len = json.len};
-
-		memcpy(copy, json.data, json.len);
-		kind = hash_search(batches->kinds, &key, HASH_ENTER, NULL);
-		kind->wanted = wanted;
-	}
+	if (hash_get_num_entries(batches->kinds) >= MOST_KINDS)
+		return true;
+	wanted = ask(batches, json);
+	key.data = MemoryContextAlloc(batches->memory, Max(json.len, 1));
+	key.len = json.len;
+	memcpy(unconstify(char *, key.data), json.data, json.len);
+	kind = hash_search(batches->kinds, &key, HASH_ENTER, NULL);
+	kind->wanted = wanted;
 	return wanted;
 }
 
-/* Of versions of a table that are not known, everything is possible. No type is an empty one. */
+/* Of versions of a table that are not known, everything is possible. */
 static bool
 ask(AtBatches *batches, AtJsonSlice json)
 {
 	AtParams params = batches->params;
 	AtListedKind listed;
+	StringInfoData type;
 	StringInfoData command;
-	int first;
+	int op;
+	int schema;
+	int table;
 	bool is_null;
 	bool wanted;
 
 	if (!at_listed_kind_read(json, &listed))
 		return true;
-	first = add_text(&params, listed.schema);
-	add_text(&params, listed.table);
-	add_text(&params, listed.op);
-	add_text(&params, listed.event_type);
+	schema = add_text(&params, listed.schema);
+	table = add_text(&params, listed.table);
+	op = add_text(&params, listed.op);
+	initStringInfo(&type);
+	if (listed.event_type.data != NULL)
+		appendStringInfo(&type, "$%d", add_text(&params, listed.event_type));
+	else
+		appendStringInfoString(&type, "NULL");
 	initStringInfo(&command);
 	appendStringInfo(
 		&command,
 		"SELECT coalesce(bool_or((true%s) IS TRUE), true) FROM (SELECT g.target_id, g.context, "
-		"audit.name_category(nullif($%d, ''), $%d::\"char\", g.context) AS category, "
-		"audit.name_event_type(nullif($%d, ''), $%d::\"char\", g.resource_type) AS event_type, "
+		"audit.name_category(%s, $%d::\"char\", g.context) AS category, "
+		"audit.name_event_type(%s, $%d::\"char\", g.resource_type) AS event_type, "
 		"audit.name_action($%d::\"char\") AS action, g.resource_type, g.table_schema, "
 		"g.table_name FROM audit.target AS g WHERE g.table_schema = $%d AND g.table_name = $%d) "
 		"AS kind (" AT_BATCH_COLUMNS ")",
-		batches->conditions, first + 3, first + 2, first + 3, first + 2, first + 2, first,
-		first + 1);
+		batches->conditions, type.data, op, type.data, op, op, schema, table);
 	at_params_select(&params, command.data, 1);
 	wanted = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 	SPI_freetuptable(SPI_tuptable);
 	pfree(command.data);
+	pfree(type.data);
 	return wanted;
 }
 

@@ -5,10 +5,12 @@
  * Each batch of the log says since when and until when its transactions began,
  * and of which tables and kinds its events are (ledger/tables_list.h); that is
  * under its seal. So most of what has no such events need not be read. What is
- * not sealed may have any.
+ * not sealed may have any; so may a batch whose list is missing, and, of events that are of no
+ * table, one with others that are of none.
  *
- * Works within SPI, in the active snapshot, with the rights of the ledger's owner: what it gives
- * is to be told to nobody, but may be used to choose what is read with the rights of whoever asks.
+ * Works within SPI, in the active snapshot, with the rights of the extension's owner, who reads all
+ * of the ledger: what it gives is to be told to nobody, but may be used to choose what is read with
+ * the rights of whoever asks.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_BATCHES_H
@@ -34,16 +36,20 @@ typedef struct AtStretch
 
 /*
  * For events that meet conditions, each with AND before it; the parameters are those of the
- * conditions and perhaps more. All is kept until the end, in the current memory context.
+ * conditions and perhaps more. Both are kept, not copied. All that is found out is in the current
+ * memory context until that ends.
  */
 extern AtBatches *at_batches_open(const char *conditions, const AtParams *params);
 
 /* How many entries the log has, which is no less than it has batches. */
 extern int64 at_batches_count(const AtBatches *batches);
 
+/* From here on there are transactions that are not sealed; DT_NOEND: none. */
+extern TimestampTz at_batches_unsealed(const AtBatches *batches);
+
 /*
- * Where a stretch begins that ends here and whose batches have so many events, though not before
- * since.
+ * Where a stretch begins that ends at until, and of which so many events are sealed: not before
+ * since, and before until.
  */
 extern TimestampTz at_batches_measure(TimestampTz since, TimestampTz until, int64 events);
 

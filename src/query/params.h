@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  * params.h
- *		Values of the parameters $1, $2, ... of a command that is put together.
+ *		Values of the parameters $1, $2, ... of a command that is put together; none is null.
  *-------------------------------------------------------------------------
  */
 #ifndef AT_PARAMS_H

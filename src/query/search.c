@@ -14,8 +14,9 @@
  * about all.
  *
  * All stretches are read in the snapshot of the query. The view is read with the rights of whoever
- * asks, so row security and masking are its own; only where a stretch begins is found
- * with the owner's rights, and that is told to nobody.
+ * asks, so row security and masking are its own; only where a stretch begins and which parts of it
+ * are read is found with the owner's rights, and that is told to nobody. The first stretch is
+ *always read, so that whoever may not read the view is refused, and that it was read is recorded.
  *
  * Memory: the events that are given, in a tuplestore; those of one stretch besides.
  *-------------------------------------------------------------------------
@@ -147,6 +148,7 @@ static char *attached_source(Search *search, FunctionCallInfo fcinfo);
 static TimestampTz find_segments(const Search *search, int64 segments);
 static TimestampTz find_begin(const Search *search, int64 events);
 static void read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result);
+static TimestampTz find_long_begin(const Search *search, int64 events);
 static void read_parts(Search *search, int64 events, ReturnSetInfo *result);
 
 Datum
@@ -154,7 +156,8 @@ at_search(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	Search search = {.source = "audit.events"};
-	int64 events;
+	bool is_first = true;
+	int64 events; /* of a stretch, whether they are looked for or not */
 
 	InitMaterializedSRF(fcinfo, 0);
 	initStringInfo(&search.where);
@@ -168,10 +171,11 @@ at_search(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		if (search.is_narrow)
 			read_stretch(&search, search.since, result);
-		else if (events < FIRST_ASKED || search.listed.len == 0)
+		else if (is_first || events < FIRST_ASKED || search.listed.len == 0)
 			read_stretch(&search, find_begin(&search, events), result);
 		else
 			read_parts(&search, events, result);
+		is_first = false;
 		events *= GROWTH;
 	}
 	SPI_finish();
@@ -580,33 +584,46 @@ read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result)
 	pfree(command.data);
 }
 
+/* Where a stretch begins, by the log if that is the shorter way. */
+static TimestampTz
+find_long_begin(const Search *search, int64 events)
+{
+	bool by_transactions = search->actor != 0 || search->session_id != 0 ||
+						   search->until > at_batches_unsealed(search->batches);
+
+	return by_transactions ? find_begin(search, events)
+						   : at_batches_measure(search->since, search->until, events);
+}
+
 /*
- * The same of a stretch of so many events, of which the log tells where they may be. It is measured
- * by the log too, which has fewer entries than there are transactions; but an actor's by these, and
- * then the log is asked only where it is short.
+ * Give what a stretch of so many events has, and go to its beginning, by asking the log where they
+ * may be. To ask takes a step for each of its entries in that time; the events of an actor or a
+ * session may be fewer, and the time is long, so these are read without asking where the log is
+ * longer than they.
  */
 static void
 read_parts(Search *search, int64 events, ReturnSetInfo *result)
 {
-	bool by_transactions = search->actor != 0 || search->session_id != 0;
 	AtStretch stretch = {.until = search->until};
+	List *parts;
 	ListCell *cell;
 
 	if (search->batches == NULL)
 		search->batches = at_batches_open(search->listed.data, &search->params);
-	stretch.from = by_transactions ? find_begin(search, events)
-								   : at_batches_measure(search->since, search->until, events);
-	if (by_transactions && at_batches_count(search->batches) > events)
-		read_stretch(search, stretch.from, result);
+	stretch.from = find_long_begin(search, events);
+	if ((search->actor != 0 || search->session_id != 0) &&
+		at_batches_count(search->batches) > events)
+		parts = list_make1(&stretch);
 	else
-		foreach (cell, at_batches_find(search->batches, stretch))
-		{
-			AtStretch *part = lfirst(cell);
+		parts = at_batches_find(search->batches, stretch);
+	foreach (cell, parts)
+	{
+		AtStretch *part = lfirst(cell);
 
-			search->until = part->until;
-			read_stretch(search, part->from, result);
-			if (search->wanted == 0)
-				return;
-		}
+		if (search->wanted == 0)
+			break;
+		search->until = part->until;
+		read_stretch(search, part->from, result);
+	}
 	search->until = stretch.from;
 }

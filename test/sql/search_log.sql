@@ -124,3 +124,23 @@ CALL fill(8);
 SELECT size > 0 FROM audit.seal_now();
 SELECT sought('{"event_type": "sought_case.caized"}');
 SELECT sought('{"event_type": "sought_case.kkized"}');
+
+-- who reads is refused, or recorded, though nothing is there
+CREATE ROLE sought_nobody;
+GRANT USAGE ON SCHEMA audit, sought TO sought_nobody;
+GRANT EXECUTE ON FUNCTION audit.search(jsonb, timestamptz, timestamptz, regclass, jsonpath, int, text) TO sought_nobody;
+SET ROLE sought_nobody;
+SELECT * FROM audit.search('{"event_type": "sought_case.kkized"}', max_rows => 100000);
+RESET ROLE;
+DROP OWNED BY sought_nobody;
+DROP ROLE sought_nobody;
+
+-- a type that is empty is not the same as none
+SET audit_trail.unknown_event_type = 'warning';
+SET client_min_messages = error;
+SELECT length(audit.emit('', 'a')) > 0;
+SET client_min_messages = notice;
+SELECT size > 0 FROM audit.seal_now();
+CALL fill(9);
+SELECT size > 0 FROM audit.seal_now();
+SELECT sought('{"event_type": ""}');
