@@ -190,7 +190,7 @@ get_type(FunctionCallInfo fcinfo, text *name)
 	return type;
 }
 
-/* Refused, or recorded as what nobody knows. */
+/* Refused, or recorded as what nobody knows, if it can be a name at all. */
 static const AtEventType *
 unknown_type(const char *name)
 {
@@ -198,7 +198,8 @@ unknown_type(const char *name)
 	char *resource_type = pnstrdup(name, strcspn(name, "."));
 	int len = pg_mbcliplen(name, strlen(name), AT_EVENT_TYPE_LENGTH);
 	char *shown = psprintf("%s%s", pnstrdup(name, len), name[len] != '\0' ? "..." : "");
-	bool refused = at_guc_unknown_event_type == AT_UNKNOWN_EVENT_ERROR || name[len] != '\0';
+	bool refused =
+		at_guc_unknown_event_type == AT_UNKNOWN_EVENT_ERROR || len == 0 || name[len] != '\0';
 
 	ereport(refused ? ERROR : WARNING,
 			(errcode(ERRCODE_AT_BAD_EVENT), errmsg("there is no event type \"%s\"", shown),

@@ -231,6 +231,13 @@ compare_lone(const void *a, const void *b)
 	return compare_numbers(&((const Lone *) a)->tx_id, &((const Lone *) b)->tx_id);
 }
 
+static int
+compare_xids(const void *a, const void *b)
+{
+	return compare_numbers(&((const Lone *) a)->xid, &((const Lone *) b)->xid);
+}
+
+/* For windows they are in the order of their xids, for all before in that of their tx_ids. */
 static void
 judge_lone(AlertCheck *check)
 {
@@ -238,6 +245,7 @@ judge_lone(AlertCheck *check)
 	for (uint64 i = 0; i < check->nlone; i++)
 		find_transaction(check, &check->lone[i]);
 	excuse_purged(check);
+	qsort(check->lone, check->nlone, sizeof(Lone), compare_xids);
 	each_seal(check, see_window);
 	for (uint64 i = 0; i < check->nlone; i++)
 	{
@@ -299,6 +307,25 @@ excuse_purged(AlertCheck *check)
 	}
 }
 
+/* The first whose transaction is this one, or a later one. */
+static uint64
+find_lone(const AlertCheck *check, int64 xid)
+{
+	uint64 low = 0;
+	uint64 high = check->nlone;
+
+	while (low < high)
+	{
+		uint64 middle = low + (high - low) / 2;
+
+		if (check->lone[middle].xid < xid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* An event that would name an alert whose transaction settled in its window. */
 static void
 see_window(AlertCheck *check, Seal *seal)
@@ -314,7 +341,8 @@ see_window(AlertCheck *check, Seal *seal)
 		return;
 	at_transaction_finder_start(check->transactions, seal->name.tx_id);
 	row = at_transaction_reader_next(check->transactions);
-	for (uint64 i = 0; row != NULL && i < check->nlone; i++)
+	for (uint64 i = find_lone(check, since.nrunning > 0 ? since.running[0] : since.xmax);
+		 row != NULL && i < check->nlone && check->lone[i].xid < until.xmax; i++)
 	{
 		Lone *lone = &check->lone[i];
 

@@ -134,13 +134,3 @@ SELECT * FROM audit.search('{"event_type": "sought_case.kkized"}', max_rows => 1
 RESET ROLE;
 DROP OWNED BY sought_nobody;
 DROP ROLE sought_nobody;
-
--- a type that is empty is not the same as none
-SET audit_trail.unknown_event_type = 'warning';
-SET client_min_messages = error;
-SELECT length(audit.emit('', 'a')) > 0;
-SET client_min_messages = notice;
-SELECT size > 0 FROM audit.seal_now();
-CALL fill(9);
-SELECT size > 0 FROM audit.seal_now();
-SELECT sought('{"event_type": ""}');

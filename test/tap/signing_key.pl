@@ -59,7 +59,6 @@ like(doctor_of('checkpoints'), qr/^problem\|.*checkpoint_file names no file/, 'a
 $node->adjust_conf('postgresql.conf', 'audit_trail.checkpoint_file', "'$folder/checkpoints'");
 
 # files that cannot be used: sealing goes on, the doctor shouts
-my $entries = entries();
 for my $case (
 	[ 'missing', undef, 0600, qr/could not read key file/ ],
 	[ 'open', $text, 0640, qr/cannot use key file.*its mode is 0640/ ],
@@ -73,8 +72,9 @@ for my $case (
 
 	write_file("$folder/$name", $content, $mode) if defined $content;
 	name_key("$folder/$name");
+	my $entries = entries();
 	$node->safe_psql('postgres', 'INSERT INTO orders SELECT count(*) FROM orders; SELECT audit.seal_now()');
-	is(entries(), ++$entries, "the key is $name: sealing goes on");
+	cmp_ok(entries(), '>', $entries, "the key is $name: sealing goes on");
 	like(doctor_of('signing key'), qr/^problem\|.*$complaint/, 'and the doctor says what is wrong');
 }
 
