@@ -63,12 +63,14 @@
  * After alerts were told, the notifier rests: those who raise one after the other share a pass, and
  * do not even wake it. Without it hundreds of passes a second take the processors from them. Where
  * others were raised in each of its last rests, it rests longer: a pass costs as much as telling
- * several alerts, whatever it tells, and commits with a flush. Nobody waits for longer than that
- * and a pass.
+ * several alerts, whatever it tells, and commits with a flush. Longest it rests where a pass took
+ * long by the clock, as others want the processors. Nobody waits for longer than that and a pass.
  */
-#define REST_MS      5
-#define LONG_REST_MS 10
-#define BUSY_RESTS   3
+#define REST_MS         5
+#define LONG_REST_MS    10
+#define LONGEST_REST_MS 50
+#define RESTS_OF_PASS   4 /* so many times as long as the pass took */
+#define BUSY_RESTS      3
 
 /* How often alerts are sealed, at most. */
 #define SEAL_MS 1000
@@ -115,7 +117,7 @@ static struct
 PG_FUNCTION_INFO_V1(at_notify_now);
 
 static long run_pass(void);
-static bool rest(void);
+static bool rest(int64 pass_ms);
 static void try_pass(Done *done);
 static void tell(Done *done);
 static void seal_alerts(void);
@@ -144,6 +146,7 @@ static long
 run_pass(void)
 {
 	bool was_storm = notifier.was_storm;
+	int64 began_ms = at_clock_ms();
 	bool told = false;
 	long judge_ms;
 
@@ -175,16 +178,20 @@ run_pass(void)
 	/* while a storm was told, others may have woken us in vain */
 	if (notifier.was_storm || was_storm)
 		return 0;
-	if (told && !at_worker_is_asked() && rest())
+	if (told && !at_worker_is_asked() && rest(at_clock_ms() - began_ms))
 		return 0;
 	return Min(POLL_MS, judge_ms);
 }
 
 /* Returns whether others were raised meanwhile. */
 static bool
-rest(void)
+rest(int64 pass_ms)
 {
-	pg_usleep((notifier.busy_rests < BUSY_RESTS ? REST_MS : LONG_REST_MS) * 1000L);
+	int64 rest_ms = REST_MS;
+
+	if (notifier.busy_rests >= BUSY_RESTS)
+		rest_ms = Min(Max(pass_ms * RESTS_OF_PASS, LONG_REST_MS), LONGEST_REST_MS);
+	pg_usleep(rest_ms * 1000L);
 	notifier.busy_rests = at_worker_take_wake() ? notifier.busy_rests + 1 : 0;
 	return notifier.busy_rests > 0;
 }

@@ -27,7 +27,7 @@
 #define BELIEVED_MS 1000
 
 /* A wait: one millisecond, and one more for so many that the sealer is late, up to the longest. */
-#define STEP_MS    50
+#define STEP_MS    200
 #define LONGEST_MS 5
 
 /* Right after an error: the next pass begins anew. */
