@@ -584,15 +584,20 @@ read_stretch(Search *search, TimestampTz from, ReturnSetInfo *result)
 	pfree(command.data);
 }
 
+/* Are stretches measured by the transactions of one actor or session? */
+static bool
+has_owner(const Search *search)
+{
+	return search->actor != 0 || search->session_id != 0;
+}
+
 /* Where a stretch begins, by the log if that is the shorter way. */
 static TimestampTz
 find_long_begin(const Search *search, int64 events)
 {
-	bool by_transactions = search->actor != 0 || search->session_id != 0 ||
-						   search->until > at_batches_unsealed(search->batches);
-
-	return by_transactions ? find_begin(search, events)
-						   : at_batches_measure(search->since, search->until, events);
+	if (has_owner(search) || search->until > at_batches_unsealed(search->batches))
+		return find_begin(search, events);
+	return at_batches_measure(search->since, search->until, events);
 }
 
 /*
@@ -611,8 +616,7 @@ read_parts(Search *search, int64 events, ReturnSetInfo *result)
 	if (search->batches == NULL)
 		search->batches = at_batches_open(search->listed.data, &search->params);
 	stretch.from = find_long_begin(search, events);
-	if ((search->actor != 0 || search->session_id != 0) &&
-		at_batches_count(search->batches) > events)
+	if (has_owner(search) && at_batches_count(search->batches) > events)
 		parts = list_make1(&stretch);
 	else
 		parts = at_batches_find(search->batches, stretch);
