@@ -73,7 +73,7 @@ BEGIN
 	IF found IS DISTINCT FROM viewed THEN
 		RETURN format('finds %s, and the view has %s', cardinality(found), cardinality(viewed));
 	END IF;
-	RETURN format('%s %s', coalesce(cardinality(found), 0), CASE WHEN seen < 10000 THEN 'read few' ELSE 'read ' || seen END);
+	RETURN format('%s %s', coalesce(cardinality(found), 0), CASE WHEN seen * 5 < (SELECT sum(event_count) FROM audit.transaction t, began b WHERE t.tx_at >= b.at) THEN 'read few' ELSE 'read ' || seen END);
 END $$;
 
 SELECT sought('{"action": "truncate", "context": "sought"}');
